@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A VM's guest-physical address space: its regions, the stage-2 tables made
+ * from them, and the only way in which the hypervisor reads and writes guest
+ * memory.
+ *
+ * Every function may be called from any CPU at any time; the address space
+ * has its own lock, the innermost of the hypervisor's locks but for those of
+ * the host. A function that fails changes nothing and keeps nothing.
+ *
+ * Addresses and sizes of mappings are multiples of PAGE_SIZE, sizes not 0:
+ * ERR_INVALID_INPUT otherwise. A range that leaves the format's guest-physical
+ * width, or wraps, is ERR_OUT_OF_RANGE.
+ */
+#ifndef ADDRSPACE_ASPACE_H
+#define ADDRSPACE_ASPACE_H
+
+#include "addrspace/format.h"
+#include "lib/compiler.h"
+#include "lib/error.h"
+#include "lib/spinlock.h"
+#include "vcpu/exit.h"
+
+#define ASPACE_MAX_REGIONS 32
+
+/*
+ * Who is told that translations have become stale. Called once per operation
+ * with the range that it changed, before the frames of the range are freed,
+ * with the address space's lock held.
+ */
+struct aspace_flusher {
+    void (*flush)(void *context, gpa_t start, uint64_t size);
+    void *context;
+};
+
+enum region_backing {
+    BACKING_LINEAR, /* gpa and hpa differ by a constant; not owned */
+    BACKING_LAZY,   /* frames come on first touch, and are owned */
+};
+
+struct region {
+    gpa_t start;
+    uint64_t size;
+    unsigned flags; /* enum mem_flags */
+    enum region_backing backing;
+    hpa_t linear;         /* BACKING_LINEAR: where the region starts */
+    uint64_t *dirty;      /* one bit per page while dirty tracking is on */
+    size_t dirty_frames;  /* frames of that bitmap */
+};
+
+struct aspace {
+    const struct s2_format *format;
+    struct aspace_flusher flusher;
+    hpa_t root;
+    struct spinlock lock;
+    unsigned region_count;
+    struct region regions[ASPACE_MAX_REGIONS]; /* by address, disjoint */
+};
+
+/* An empty address space. `flusher` may be NULL. ERR_NO_MEMORY. */
+err_t aspace_init(struct aspace *aspace, const struct s2_format *format,
+                  const struct aspace_flusher *flusher) MUST_CHECK;
+/* Unmaps everything and frees the tables. Harmless after a failed init. */
+void aspace_fini(struct aspace *aspace);
+
+/*
+ * Maps [start, start + size) to host memory at `to`, now, with the largest
+ * leaves that alignment permits. ERR_ALREADY_EXISTS on overlap with a region,
+ * ERR_NO_MEMORY (also when ASPACE_MAX_REGIONS exist).
+ */
+err_t aspace_map_linear(struct aspace *aspace, gpa_t start, hpa_t to,
+                        uint64_t size, unsigned flags) MUST_CHECK;
+/*
+ * Maps [start, start + size) to zeroed frames of its own. They are allocated
+ * on first touch, or all of them now if `populate`. Errors as above.
+ */
+err_t aspace_map_lazy(struct aspace *aspace, gpa_t start, uint64_t size,
+                      unsigned flags, bool populate) MUST_CHECK;
+/*
+ * Removes mappings; parts of regions are removed by splitting them. What is
+ * not mapped is passed over. Owned frames are freed after the flush.
+ */
+err_t aspace_unmap(struct aspace *aspace, gpa_t start,
+                   uint64_t size) MUST_CHECK;
+/*
+ * Changes what [start, start + size), all of it mapped, allows: ERR_NOT_FOUND
+ * for a hole. Only MEM_ACCESS of `flags` counts. Leaves are split where the
+ * range asks for it, and merged again where neighbours have become alike.
+ */
+err_t aspace_protect(struct aspace *aspace, gpa_t start, uint64_t size,
+                     unsigned flags) MUST_CHECK;
+
+/*
+ * Resolves a stage-2 fault: OK when the guest may retry. `access` holds one
+ * or more of enum access. ERR_NOT_FOUND: no region there. ERR_DENIED: the
+ * region does not allow it. ERR_NO_MEMORY. `resolved`, if not NULL, tells
+ * whether an entry was changed (false: another vCPU had resolved it).
+ */
+err_t aspace_handle_fault(struct aspace *aspace, gpa_t address,
+                          unsigned access, bool *resolved) MUST_CHECK;
+
+/*
+ * Where `address` is mapped at present, what the mapping allows, and how many
+ * bytes from it on are mapped in one run, to the leaf's end. Result pointers
+ * may be NULL. ERR_NOT_FOUND.
+ */
+err_t aspace_translate(struct aspace *aspace, gpa_t address, hpa_t *to,
+                       unsigned *flags, uint64_t *run) MUST_CHECK;
+
+/*
+ * Guest memory. A lazy page that was never touched is brought in; a range may
+ * cross pages and regions. Reads need MEM_READ, writes MEM_WRITE, which
+ * ERR_DENIED says; ERR_NOT_FOUND for a hole, ERR_NO_MEMORY. On an error, a
+ * prefix of the range may have been transferred. A size of 0 is OK anywhere.
+ * The loader may also write where the guest may not: `aspace_load` and
+ * `aspace_clear` ignore the region's flags.
+ */
+err_t aspace_read(struct aspace *aspace, gpa_t from, void *to,
+                  size_t size) MUST_CHECK;
+err_t aspace_write(struct aspace *aspace, gpa_t to, const void *from,
+                   size_t size) MUST_CHECK;
+/* Moves between guest memory and host memory that the guest does not see (a
+ * disk's), without looking at the bytes. */
+err_t aspace_move_out(struct aspace *aspace, gpa_t from, hpa_t to,
+                      uint64_t size) MUST_CHECK;
+err_t aspace_move_in(struct aspace *aspace, gpa_t to, hpa_t from,
+                     uint64_t size) MUST_CHECK;
+err_t aspace_load(struct aspace *aspace, gpa_t to, hpa_t from,
+                  uint64_t size) MUST_CHECK;
+err_t aspace_store(struct aspace *aspace, gpa_t to, const void *from,
+                   size_t size) MUST_CHECK; /* aspace_write for the loader */
+err_t aspace_clear(struct aspace *aspace, gpa_t start,
+                   uint64_t size) MUST_CHECK;
+
+/*
+ * Dirty tracking of whole regions: from `start` on, pages written by the
+ * guest or by aspace_write and its like are marked. `collect` copies the
+ * marks of [start, start + size), which lies in one tracked region, to
+ * `bitmap` (bit n: page n of the range), clears them, and makes the next
+ * write mark again. ERR_BAD_STATE when the region is not tracked, ERR_BUSY
+ * when it already is, ERR_NOT_FOUND.
+ */
+err_t aspace_dirty_start(struct aspace *aspace, gpa_t in_region) MUST_CHECK;
+err_t aspace_dirty_collect(struct aspace *aspace, gpa_t start, uint64_t size,
+                           uint64_t *bitmap) MUST_CHECK;
+err_t aspace_dirty_stop(struct aspace *aspace, gpa_t in_region) MUST_CHECK;
+
+#endif

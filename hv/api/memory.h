@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Host memory: frames, the mapping between host-physical addresses and
+ * pointers, and the only four ways in which hypervisor code touches memory
+ * that a guest can touch.
+ *
+ * The four guest-memory functions take a range that the address space has
+ * already checked to lie in one run of the guest's RAM. Callers outside
+ * hv/addrspace use aspace_read() and its like instead.
+ */
+#ifndef API_MEMORY_H
+#define API_MEMORY_H
+
+#include "api/api.h"
+
+/* clang-format off */
+#define MEMORY_API(FN, PROC, GET, PUT)                                         \
+    /* One zeroed frame of PAGE_SIZE bytes; HPA_NONE when none is left. */     \
+    FN(hpa_t, memory_alloc_frame, (void), (), (0), FEED, HPA_NONE)             \
+    /* `frames` zeroed frames in one run, whose start is a multiple of `align` \
+     * bytes (a power of two; less than PAGE_SIZE counts as PAGE_SIZE).        \
+     * HPA_NONE when there is no such run, or `frames` is 0. */                \
+    FN(hpa_t, memory_alloc_contiguous, (size_t frames, size_t align),          \
+       (frames, align), (frames, align), FEED, HPA_NONE)                       \
+    /* Takes back what the matching function above returned. */                \
+    PROC(memory_free_frame, (hpa_t frame), (frame), (frame.raw), FEED)         \
+    PROC(memory_free_contiguous, (hpa_t first, size_t frames),                 \
+         (first, frames), (first.raw, frames), FEED)                           \
+    /* Copies guest RAM to `to`. The guest may be changing it: look only at    \
+     * the copy. Returns `size`. */                                            \
+    GET(memory_read_guest, (hpa_t from, void *to, size_t size),                \
+        (from, to, size), (from.raw), to, size)                                \
+    /* Copies `from` to guest RAM. */                                          \
+    PUT(memory_write_guest, (hpa_t to, const void *from, size_t size),         \
+        (to, from, size), (to.raw), from, size)                                \
+    /* Moves bytes that the hypervisor never looks at (image bytes, disk       \
+     * sectors) from host memory or guest RAM to guest RAM or a disk's host    \
+     * memory; the ranges do not overlap. A trace holds the move, not the      \
+     * bytes. */                                                               \
+    PROC(memory_move, (hpa_t to, hpa_t from, size_t size), (to, from, size),   \
+         (to.raw, from.raw, size), FEED)                                       \
+    /* Clears guest RAM. */                                                    \
+    PROC(memory_clear, (hpa_t at, size_t size), (at, size), (at.raw, size),    \
+         FEED)
+/* clang-format on */
+
+API_DECLARE(MEMORY_API)
+
+/*
+ * The pointer to host-physical `address`, and back. Valid for what the
+ * functions above allocate; ranges stay contiguous. Guest RAM is not touched
+ * through such a pointer.
+ */
+void *memory_phys_to_virt(hpa_t address);
+hpa_t memory_virt_to_phys(const void *pointer);
+
+#endif
