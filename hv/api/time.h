@@ -42,4 +42,10 @@ uint64_t time_nanos_to_ticks(uint64_t nanos);
 /* time_ticks() in nanoseconds. */
 uint64_t time_nanos(void);
 
+/*
+ * The CPU's cycle counter, for measuring what code costs. Nothing may be
+ * decided by it: it is not recorded.
+ */
+uint64_t time_cycles(void);
+
 #endif

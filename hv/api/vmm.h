@@ -42,11 +42,14 @@ static inline bool vcpu_set_has(vcpu_set set, vcpu_id id)
     return id < MAX_VCPU_NUM && (set.bits & BIT(id)) != 0;
 }
 
-/* Runs the body once for each member, ascending, as `id`. */
-#define vcpu_set_for_each(id, set)                                             \
-    for (uint64_t id##_left = (set).bits, id = 0;                              \
-         id##_left != 0 && (id = bit_lowest(id##_left), true);                 \
-         id##_left &= id##_left - 1)
+/* Takes the lowest member out of `*set` and returns it; the set has one. */
+static inline vcpu_id vcpu_set_take(vcpu_set *set)
+{
+    vcpu_id lowest = bit_lowest(set->bits);
+
+    set->bits &= set->bits - 1;
+    return lowest;
+}
 
 /* clang-format off */
 #define VMM_API(FN, PROC, GET, PUT)                                            \
@@ -82,6 +85,11 @@ static inline bool vcpu_set_has(vcpu_set set, vcpu_id id)
      * Errors as above. */                                                     \
     FN(err_t, vmm_notify_vcpu_timer_expired, (vm_id vm, vcpu_id vcpu),         \
        (vm, vcpu), (vm, vcpu), QUIET, ERR_BUSY)                                \
+    /* Powers a vCPU on: it begins at `entry` with argument `arg`.             \
+     * ERR_BAD_STATE when it is on. */                                         \
+    FN(err_t, vmm_start_vcpu,                                                  \
+       (vm_id vm, vcpu_id vcpu, gpa_t entry, uint64_t arg),                    \
+       (vm, vcpu, entry, arg), (vm, vcpu, entry.raw, arg), QUIET, ERR_BUSY)    \
     /* The vCPU, blocked in a wait, has a reason to run: looks again. */       \
     FN(err_t, vmm_wake_vcpu, (vm_id vm, vcpu_id vcpu), (vm, vcpu), (vm, vcpu), \
        QUIET, ERR_BUSY)

@@ -46,7 +46,7 @@ enum exit_kind {
 #define X(kind, name) kind,
     EXIT_KINDS(X)
 #undef X
-    EXIT_KIND_COUNT
+        EXIT_KIND_COUNT
 };
 
 /* "mmio-read" and so on; "?" for a value that is no kind. */
@@ -73,12 +73,12 @@ enum verdict {
 /* A load or store that a device answers. */
 struct mmio_access {
     gpa_t gpa;
-    uint64_t data;      /* a write's value, zero-extended */
-    uint8_t width;      /* bytes: 1, 2, 4 or 8 */
-    uint8_t reg;        /* a read's destination register */
-    uint8_t reg_width;  /* bytes of the destination that are written */
-    bool sign_extend;   /* a read's value is extended with its sign */
-    bool reg_is_fp;     /* the destination is a floating-point register */
+    uint64_t data;     /* a write's value, zero-extended */
+    uint8_t width;     /* bytes: 1, 2, 4 or 8 */
+    uint8_t reg;       /* a read's destination register */
+    uint8_t reg_width; /* bytes of the destination that are written */
+    bool sign_extend;  /* a read's value is extended with its sign */
+    bool reg_is_fp;    /* the destination is a floating-point register */
 };
 
 struct vm_exit {

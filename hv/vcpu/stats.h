@@ -33,8 +33,8 @@ static inline unsigned exit_cost_bucket(uint64_t cycles)
     return bucket < EXIT_COST_BUCKETS ? bucket : EXIT_COST_BUCKETS - 1;
 }
 
-static inline void exit_stats_add(struct exit_stats *stats,
-                                  enum exit_kind kind, uint64_t cycles)
+static inline void exit_stats_add(struct exit_stats *stats, enum exit_kind kind,
+                                  uint64_t cycles)
 {
     struct exit_cost *cost = &stats->costs[kind];
 

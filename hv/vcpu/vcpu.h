@@ -16,7 +16,9 @@
  *   wake     Blocked   Free      -
  *   reset    Free, Blocked  Created  Invalid
  *
- * run is enter, the world switch, and leave. A call in another state returns
+ * run is enter, the world switch, leave, and decoding the exit. enter returns
+ * ERR_BUSY, and the vCPU stays Ready, when VCPU_REQUEST_YIELD asks to look
+ * first who shall run. A call in another state returns
  * ERR_BAD_STATE and changes nothing. Nothing leads out of Invalid but destroy.
  *
  * One CPU works on a vCPU at a time: the one it is bound to, or the one that
@@ -37,6 +39,7 @@
 
 struct arena;
 struct aspace;
+struct s2_format;
 struct vm;
 
 enum vcpu_state {
@@ -53,10 +56,13 @@ const char *vcpu_state_name(enum vcpu_state state);
 /* What another CPU wants from a vCPU before it enters its guest again. */
 enum vcpu_request {
     VCPU_REQUEST_INTERRUPT = 1 << 0, /* pending interrupts have changed */
-    VCPU_REQUEST_YIELD = 1 << 1,     /* let the scheduler look */
-    VCPU_REQUEST_FLUSH = 1 << 2,     /* stage-2 tables have changed */
-    VCPU_REQUEST_ARCH = 1 << 3,      /* the architecture's own word says */
+    VCPU_REQUEST_FLUSH = 1 << 1,     /* stage-2 tables have changed */
+    VCPU_REQUEST_ARCH = 1 << 2,      /* the architecture's own word says */
+    VCPU_REQUEST_YIELD = 1 << 3,     /* let the scheduler look */
 };
+
+/* What place_kernel() is shown of a kernel. */
+#define VCPU_KERNEL_HEADER 64
 
 enum trigger { TRIGGER_EDGE, TRIGGER_LEVEL };
 
@@ -65,11 +71,12 @@ struct vcpu_config {
     struct vm *vm; /* its owner, opaque here */
     vm_id vm_id;
     vcpu_id id;
-    uint64_t hw_id;       /* the id the guest knows it by (hart id, MPIDR) */
-    uint64_t affinity;    /* bit n: may run on host CPU n; 0: any */
-    struct vcpu **peers;  /* all vCPUs of the VM, by id */
+    uint64_t hw_id;      /* the id the guest knows it by (hart id, MPIDR) */
+    uint64_t affinity;   /* bit n: may run on host CPU n; 0: any */
+    struct vcpu **peers; /* all vCPUs of the VM, by id */
     uint32_t peer_count;
-    struct aspace *memory; /* the VM's, for reads and writes */
+    struct aspace *memory;   /* the VM's, for reads and writes */
+    struct chardev *console; /* for the firmware's console calls, or NULL */
 };
 
 /* Where the guest's stage-2 tables are; see hv/addrspace/format.h. */
@@ -94,8 +101,8 @@ struct vcpu {
     uint8_t state;
     uint8_t cpu; /* the CPU it is bound to, or was last */
     uint8_t id;
-    uint32_t stalls;      /* exits in a row without progress */
-    uint64_t stall_pc;    /* where */
+    uint32_t stalls;   /* exits in a row without progress */
+    uint64_t stall_at; /* where */
     struct exit_stats stats;
 
     struct vcpu_config config;
@@ -103,8 +110,10 @@ struct vcpu {
 
     /* The scheduler's, under its lock. */
     struct list run_link;
-    bool powered;      /* on, in the sense of PSCI and SBI HSM */
-    bool wake_pending; /* woken between its decision to block and Blocked */
+    _Atomic bool powered; /* on, in the sense of PSCI and SBI HSM */
+    bool wake_pending;    /* woken between its decision to block and Blocked */
+    uint8_t place;        /* where the scheduler has put it */
+    uint64_t wake_timer;  /* token of the timer that ends its wait */
 };
 
 /*
@@ -115,6 +124,10 @@ struct vcpu_ops {
     const char *name;
     size_t size; /* of the architecture's structure, a struct vcpu first */
 
+    /* Forgets what the CPUs hold of vCPUs that are no more. Called before the
+     * first vCPU of a machine is made; may be NULL. */
+    void (*reset_machine)(void);
+
     /* Prepares the zeroed structure; takes what memory it needs in `arena`. */
     err_t (*init)(struct vcpu *vcpu, struct arena *arena);
     /* Gives back what it holds outside the arena. */
@@ -122,7 +135,11 @@ struct vcpu_ops {
     /* Reset state, entry point, stage-2 root, from vcpu->boot. */
     err_t (*setup)(struct vcpu *vcpu);
 
-    /* Loads the guest's state into the current CPU; saves it again. */
+    /* Back to what init left. */
+    err_t (*reset)(struct vcpu *vcpu);
+
+    /* Loads the guest's state into the current CPU; saves it again. In bind,
+     * vcpu->cpu still is the CPU it was bound to before. */
     err_t (*bind)(struct vcpu *vcpu);
     err_t (*unbind)(struct vcpu *vcpu);
     /* Acts on `requests` (what vcpu->requests held) before an entry. */
@@ -141,12 +158,24 @@ struct vcpu_ops {
      * destination. */
     void (*finish_read)(struct vcpu *vcpu, const struct vm_exit *exit,
                         uint64_t value);
-    /* Moves the pc past the instruction that caused `exit`. */
+    /* Moves the pc past the instruction that caused `exit`; for EXIT_SEND_IPI
+     * and EXIT_HALT it also stores the call's success. */
     void (*advance)(struct vcpu *vcpu, const struct vm_exit *exit);
     /* Gives the guest the exception that bare hardware would raise. */
     void (*inject_fault)(struct vcpu *vcpu, const struct vm_exit *exit);
 
-    /* Kinds whose handling is the architecture's own. */
+    /* Boot: the stage-2 format for guest-physical addresses below `top`
+     * (NULL: the hardware has none so wide); where in memory at `base` a
+     * kernel goes, judged by its first VCPU_KERNEL_HEADER bytes; the
+     * properties of the vCPU's node in the guest's device tree, and those of
+     * the node around them (libfdt error codes). */
+    const struct s2_format *(*stage2_format)(uint64_t top);
+    gpa_t (*place_kernel)(const void *header, gpa_t base);
+    int (*describe_cpu)(const struct vcpu *vcpu, void *fdt);
+    int (*describe_cpus)(const struct vcpu *bsp, void *fdt);
+
+    /* Kinds whose handling is the architecture's own, the pc included.
+     * VERDICT_INJECT asks for inject_fault(). */
     enum verdict (*firmware_call)(struct vcpu *vcpu, struct vm_exit *exit);
     enum verdict (*sysreg)(struct vcpu *vcpu, struct vm_exit *exit);
     enum verdict (*lazy_state)(struct vcpu *vcpu, struct vm_exit *exit);
@@ -194,7 +223,7 @@ err_t vcpu_setup(struct vcpu *vcpu, const struct vcpu_setup *setup) MUST_CHECK;
 err_t vcpu_bind(struct vcpu *vcpu) MUST_CHECK;
 err_t vcpu_unbind(struct vcpu *vcpu) MUST_CHECK;
 err_t vcpu_enter(struct vcpu *vcpu) MUST_CHECK;
-err_t vcpu_leave(struct vcpu *vcpu, struct vm_exit *exit) MUST_CHECK;
+err_t vcpu_leave(struct vcpu *vcpu) MUST_CHECK;
 err_t vcpu_run(struct vcpu *vcpu, struct vm_exit *exit) MUST_CHECK;
 err_t vcpu_block(struct vcpu *vcpu) MUST_CHECK;
 err_t vcpu_wake(struct vcpu *vcpu) MUST_CHECK;
@@ -250,5 +279,12 @@ static inline bool vcpu_commit_entry(struct vcpu *vcpu)
     atomic_store_explicit(&vcpu->in_guest, false, memory_order_relaxed);
     return false;
 }
+
+/*
+ * The same, acting on requests until there is none left. ERR_BUSY: a request
+ * to yield, which is for whoever schedules; otherwise what the architecture
+ * says. On an error the vCPU is not in the guest.
+ */
+err_t vcpu_commit(struct vcpu *vcpu) MUST_CHECK;
 
 #endif

@@ -2,19 +2,23 @@
 /*
  * A virtual machine: vCPUs, an address space, devices, and a configuration.
  *
- *   from                       call     to
- *   -------------------------  -------  ------------------------------------
- *   -                          create   Ready, or the error and nothing
- *   Ready                      start    Running
- *   Running                    pause    Paused, once every vCPU is out
- *   Paused                     resume   Running
- *   Ready, Running, Paused     stop     Stopped, once every vCPU is out;
- *                                       Stopping until then
- *   Stopped, Failed            reset    Ready: memory cleared, images loaded
- *                                       anew; Failed if that fails
- *   Ready, Stopped, Failed     destroy  gone
+ *   from                   call     to
+ *   ---------------------  -------  ----------------------------------------
+ *   -                      create   Created, or the error and nothing
+ *   Created                load     Ready: images in memory, boot vCPU set up
+ *   Ready                  start    Running
+ *   Running                pause    Paused, once every vCPU is off its CPU
+ *   Paused                 resume   Running
+ *   Ready, Running, Paused stop     Stopped, with a reason, once every vCPU
+ *                                   is off its CPU; Stopping until then
+ *   Stopped, Failed        reset    Ready, images loaded anew; Failed, with a
+ *                                   reason, if that fails
+ *   all but Running,       destroy  gone
+ *   Pausing and Stopping
  *
- * Another call returns ERR_BAD_STATE and changes nothing. stop is idempotent.
+ * Another call returns ERR_BAD_STATE and changes nothing; stop is idempotent.
+ * start, pause, resume and stop are the scheduler's (hv/vmm/sched.h), which
+ * knows where the vCPUs are; the rest is here.
  */
 #ifndef VM_VM_H
 #define VM_VM_H
@@ -24,30 +28,47 @@
 #include "memory/arena.h"
 #include "vcpu/vcpu.h"
 
+#define VM_STATES(X)           \
+    X(VM_CREATED, "created")   \
+    X(VM_READY, "ready")       \
+    X(VM_RUNNING, "running")   \
+    X(VM_PAUSING, "pausing")   \
+    X(VM_PAUSED, "paused")     \
+    X(VM_STOPPING, "stopping") \
+    X(VM_STOPPED, "stopped")   \
+    X(VM_FAILED, "failed")
+
 enum vm_state {
-    VM_READY,
-    VM_RUNNING,
-    VM_PAUSED,
-    VM_STOPPING,
-    VM_STOPPED,
-    VM_FAILED,
+#define X(state, name) state,
+    VM_STATES(X)
+#undef X
+        VM_STATE_COUNT
 };
 
 const char *vm_state_name(enum vm_state state);
 
 /* Why a VM stopped. */
+#define VM_STOPS(X)                                                     \
+    X(VM_STOP_NONE, "none")                                             \
+    X(VM_STOP_POWER_OFF, "power-off") /* the guest asked for it */      \
+    X(VM_STOP_REBOOT, "reboot")       /* the guest asked for it */      \
+    X(VM_STOP_FORCED, "forced")       /* somebody else did */           \
+    X(VM_STOP_RESTART, "restart")     /* likewise, to start it again */ \
+    X(VM_STOP_FAULT, "fault") /* the guest did what cannot be answered */
+
 enum vm_stop {
-    VM_STOP_NONE,
-    VM_STOP_POWER_OFF, /* the guest asked for it */
-    VM_STOP_REBOOT,    /* the guest asked for it: reset and start again */
-    VM_STOP_FORCED,    /* somebody else did */
-    VM_STOP_FAULT,     /* the guest did what cannot be answered */
+#define X(stop, name) stop,
+    VM_STOPS(X)
+#undef X
+        VM_STOP_COUNT
 };
+
+const char *vm_stop_name(enum vm_stop stop);
 
 #define VM_NAME_SIZE   32
 #define VM_REASON_SIZE 160
 
-/* Where an image lies in the bundle, and where it goes. */
+/* Where an image lies in host memory, and where it goes. */
 struct vm_image {
     hpa_t data;
     uint64_t size; /* 0: there is none */
@@ -59,7 +80,7 @@ struct vm_memory {
     gpa_t base;
     uint64_t size;
     unsigned flags; /* enum mem_flags */
-    bool populate;  /* allocate it all when the VM is created */
+    bool populate;  /* allocate it all when the VM is loaded */
 };
 
 #define VM_MAX_MEMORY 8
@@ -81,26 +102,6 @@ struct vm_config {
     uint64_t images_size;
 };
 
-struct vm {
-    struct vm_config config;
-    const struct vcpu_ops *arch;
-    struct device_set devices;
-    struct aspace aspace;
-    struct arena arena;
-    struct vcpu *vcpus[MAX_VCPU_NUM];
-    struct irq_chip *irq_chip;
-    struct chardev console; /* its functions are the VMM's */
-
-    struct spinlock lock; /* guards what follows */
-    enum vm_state state;
-    enum vm_stop stop;
-    char reason[VM_REASON_SIZE]; /* the stop, in words */
-    uint32_t online;             /* vCPUs that are in or near their guest */
-    bool stop_wanted, pause_wanted;
-    gpa_t entry;
-    gpa_t boot_arg;
-};
-
 /*
  * Reads VM `node` of a configuration tree. On an error, `what` (of
  * VM_REASON_SIZE bytes) names the property and what is wrong with it.
@@ -109,28 +110,63 @@ err_t vm_config_parse(struct vm_config *config, const void *fdt, int node,
                       hpa_t images, uint64_t images_size,
                       char *what) MUST_CHECK;
 
+/* What a VM needs from whoever runs it. */
+struct vm_host {
+    /* A stream for the VM's device called `device`; NULL: out of memory. */
+    struct chardev *(*open_console)(struct vm *vm, const char *device);
+    /* The VM is going: forgets its streams. */
+    void (*close_console)(struct vm *vm);
+};
+
+struct vm {
+    struct vm_config config;
+    const struct vcpu_ops *arch;
+    const struct vm_host *host;
+    struct device_set devices;
+    struct aspace aspace;
+    struct arena arena;
+    struct vcpu *vcpus[MAX_VCPU_NUM];
+    struct irq_chip *irq_chip;
+
+    gpa_t entry, boot_arg;
+    gpa_t initrd_start, initrd_end;
+    const struct device *stdout_device; /* NULL: none has a stream */
+
+    /* A stop that an exit's handler asked for; the scheduler carries it out.
+     * The first reason stands. */
+    struct spinlock stop_lock;
+    enum vm_stop stop;
+    char reason[VM_REASON_SIZE]; /* in words */
+
+    /* The scheduler's, under its lock. */
+    enum vm_state state;
+    uint32_t on_cpu; /* vCPUs that a CPU works on */
+};
+
 /*
- * Makes a VM, all of it, or nothing. On an error, `what` says why.
+ * Makes a VM, all of it, or nothing: on an error, `what` says why.
  */
 err_t vm_create(const struct vm_config *config, const struct vcpu_ops *arch,
-                const struct chardev *console, struct vm **vm,
+                const struct vm_host *host, struct vm **vm,
                 char *what) MUST_CHECK;
 /* Loads the images, writes the device tree, sets up the boot vCPU. */
 err_t vm_load(struct vm *vm, char *what) MUST_CHECK;
-/* Resets vCPUs and devices, clears memory, and loads again. */
+/* Resets vCPUs, devices and memory to what create left, and loads. */
 err_t vm_reset(struct vm *vm, char *what) MUST_CHECK;
+/* Gives everything back. */
 err_t vm_destroy(struct vm *vm) MUST_CHECK;
 
 /*
  * Handles the exit that `vcpu` has just made: decodes it, acts on it, counts
- * it. Returns what becomes of the vCPU. Never fails: what cannot be answered
- * is VERDICT_STOP_VM, with the reason recorded by vm_fault().
+ * it. Returns what becomes of the vCPU; never VERDICT_INJECT, which has been
+ * carried out. What cannot be answered is VERDICT_STOP_VM, its reason
+ * recorded.
  */
 enum verdict vm_handle_exit(struct vm *vm, struct vcpu *vcpu);
 
-/* Records why `vm` must stop. The first reason stands. */
-void vm_fault(struct vm *vm, const char *format, ...) PRINTF_LIKE(2, 3);
-void vm_request_stop(struct vm *vm, enum vm_stop stop);
+/* Records why `vm` must stop. */
+void vm_request_stop(struct vm *vm, enum vm_stop stop, const char *format, ...)
+    PRINTF_LIKE(3, 4);
 
 /* The vCPU that the guest knows as `hw_id`, or NULL. */
 struct vcpu *vm_find_vcpu(struct vm *vm, uint64_t hw_id);

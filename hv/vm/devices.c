@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Makes a VM's devices from the `devices` node of its configuration. */
+#include <libfdt.h>
+
+#include "device/parse.h"
+#include "lib/format.h"
+#include "lib/string.h"
+#include "vm/internal.h"
+
+static void on_system_down(void *vm_object, bool reboot)
+{
+    struct vm *vm = vm_object;
+
+    vm_request_stop(vm, reboot ? VM_STOP_REBOOT : VM_STOP_POWER_OFF,
+                    "the guest asked for it through a device");
+}
+
+static err_t add_device(struct vm *vm, struct device_context *context,
+                        char *what)
+{
+    const char *name = fdt_get_name(context->fdt, context->node, NULL);
+    const char *problem = "";
+    struct device *device = NULL;
+    struct device *conflict = NULL;
+    err_t error;
+
+    context->irq_chip = vm->irq_chip;
+    context->console = vm->host->open_console(vm, name);
+    if (context->console == NULL)
+        return ERR_NO_MEMORY;
+    error = device_from_node(context, &device, &problem);
+    if (error != OK) {
+        (void)format_text(what, VM_REASON_SIZE, "%s: %s: %s", name, problem,
+                          error_text(error));
+        return error;
+    }
+    error = device_set_add(&vm->devices, device, &conflict);
+    if (error != OK) {
+        (void)format_text(what, VM_REASON_SIZE, "%s: %s (%s)", name,
+                          error_text(error),
+                          conflict != NULL ? conflict->name : "reg");
+        return error;
+    }
+    if (device->model->is_irq_chip && vm->irq_chip == NULL)
+        vm->irq_chip = device->model->irq_chip(device);
+    if (context->console->device == device && vm->stdout_device == NULL)
+        vm->stdout_device = device;
+    return OK;
+}
+
+/* Whether `node` is made in this pass: controllers come before what they
+ * serve. */
+static bool in_pass(const void *fdt, int node, bool irq_chips)
+{
+    const char *compatible = fdt_getprop(fdt, node, "compatible", NULL);
+    const struct device_model *model =
+        compatible != NULL ? device_model_find(compatible) : NULL;
+
+    return irq_chips == (model != NULL && model->is_irq_chip);
+}
+
+err_t vm_make_devices(struct vm *vm, char *what)
+{
+    const void *fdt = vm->config.fdt;
+    int devices = fdt_subnode_offset(fdt, vm->config.node, "devices");
+    struct device_context context = {
+        .arena = &vm->arena,
+        .memory = &vm->aspace,
+        .vm = vm->config.id,
+        .vcpu_count = vm->config.cpu_num,
+        .fdt = fdt,
+        .images = vm->config.images,
+        .images_size = vm->config.images_size,
+        .system_down = on_system_down,
+        .vm_object = vm,
+    };
+
+    if (devices < 0)
+        return OK;
+    for (int pass = 0; pass < 2; pass++) {
+        fdt_for_each_subnode(context.node, fdt, devices)
+        {
+            err_t error;
+
+            if (!in_pass(fdt, context.node, pass == 0))
+                continue;
+            error = add_device(vm, &context, what);
+            if (error != OK)
+                return error;
+        }
+    }
+    return OK;
+}

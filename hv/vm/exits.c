@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What is done about each kind of exit. The table at the end is total: a kind
+ * that no guest of an architecture can cause there is answered as one that
+ * nobody knows, by stopping the VM with the reason.
+ */
+#include "api/time.h"
+#include "vm/internal.h"
+
+/*
+ * How often in a row a vCPU may leave its guest at one place for nothing. A
+ * few are normal: two vCPUs that fault on one page at the same time.
+ */
+#define MAX_STALLS 64
+
+/* Counts an exit after which nothing had changed. */
+static enum verdict resume_stalled(struct vm *vm, struct vcpu *vcpu,
+                                   const struct vm_exit *exit, uint64_t where)
+{
+    uint64_t at = where ^ vcpu->ops->get_pc(vcpu);
+
+    vcpu->stalls = vcpu->stall_at == at ? vcpu->stalls + 1 : 0;
+    vcpu->stall_at = at;
+    if (vcpu->stalls < MAX_STALLS)
+        return VERDICT_RESUME;
+    vm_request_stop(vm, VM_STOP_FAULT,
+                    "vCPU %u makes no progress: %s again and again at pc 0x%llx"
+                    " (0x%llx)",
+                    vcpu->config.id, exit_kind_name(exit->kind),
+                    (unsigned long long)vcpu->ops->get_pc(vcpu),
+                    (unsigned long long)where);
+    return VERDICT_STOP_VM;
+}
+
+static enum verdict advance(struct vcpu *vcpu, const struct vm_exit *exit)
+{
+    vcpu->ops->advance(vcpu, exit);
+    return VERDICT_RESUME;
+}
+
+static enum verdict on_nothing(struct vm *vm, struct vcpu *vcpu,
+                               struct vm_exit *exit)
+{
+    return resume_stalled(vm, vcpu, exit, 0);
+}
+
+/* The scheduler lets the host handle it before anything runs again. */
+static enum verdict on_external_interrupt(struct vm *vm, struct vcpu *vcpu,
+                                          struct vm_exit *exit)
+{
+    return VERDICT_YIELD;
+}
+
+/* No hypercall is assigned: every number gets an error in its result. */
+static enum verdict on_hypercall(struct vm *vm, struct vcpu *vcpu,
+                                 struct vm_exit *exit)
+{
+    vcpu->ops->advance(vcpu, exit);
+    vcpu_set_return_value(vcpu, ~UINT64_C(0));
+    return VERDICT_RESUME;
+}
+
+static enum verdict on_firmware_call(struct vm *vm, struct vcpu *vcpu,
+                                     struct vm_exit *exit)
+{
+    return vcpu->ops->firmware_call(vcpu, exit);
+}
+
+static enum verdict on_sysreg(struct vm *vm, struct vcpu *vcpu,
+                              struct vm_exit *exit)
+{
+    return vcpu->ops->sysreg(vcpu, exit);
+}
+
+static enum verdict on_lazy_state(struct vm *vm, struct vcpu *vcpu,
+                                  struct vm_exit *exit)
+{
+    return vcpu->ops->lazy_state(vcpu, exit);
+}
+
+/* A device may have asked for the VM's end. */
+static enum verdict after_device(struct vm *vm, struct vcpu *vcpu,
+                                 const struct vm_exit *exit)
+{
+    vcpu->ops->advance(vcpu, exit);
+    return likely(vm->stop == VM_STOP_NONE) ? VERDICT_RESUME : VERDICT_STOP_VM;
+}
+
+/* The pc moves only after the device has answered: the guest that gets an
+ * exception instead finds it at the access. */
+static enum verdict on_mmio_read(struct vm *vm, struct vcpu *vcpu,
+                                 struct vm_exit *exit)
+{
+    uint64_t value;
+
+    if (bus_read(&vm->devices.buses[BUS_MMIO], exit->mmio.gpa.raw,
+                 exit->mmio.width, &value) != OK)
+        return VERDICT_INJECT;
+    vcpu->ops->finish_read(vcpu, exit, value);
+    return after_device(vm, vcpu, exit);
+}
+
+static enum verdict on_mmio_write(struct vm *vm, struct vcpu *vcpu,
+                                  struct vm_exit *exit)
+{
+    if (bus_write(&vm->devices.buses[BUS_MMIO], exit->mmio.gpa.raw,
+                  exit->mmio.width, exit->mmio.data) != OK)
+        return VERDICT_INJECT;
+    return after_device(vm, vcpu, exit);
+}
+
+/* An access to a device's range: find out what it is, and make it. */
+static enum verdict access_device(struct vm *vm, struct vcpu *vcpu,
+                                  struct vm_exit *exit)
+{
+    gpa_t where = exit->fault.gpa;
+    err_t error = vcpu->ops->decode_mmio(vcpu, exit);
+
+    if (error == ERR_BUSY)
+        return resume_stalled(vm, vcpu, exit, where.raw);
+    if (error != OK)
+        return VERDICT_INJECT;
+    return exit->kind == EXIT_MMIO_READ ? on_mmio_read(vm, vcpu, exit)
+                                        : on_mmio_write(vm, vcpu, exit);
+}
+
+static enum verdict on_nested_page_fault(struct vm *vm, struct vcpu *vcpu,
+                                         struct vm_exit *exit)
+{
+    gpa_t where = exit->fault.gpa;
+    bool resolved = false;
+    err_t error;
+
+    if (bus_find(&vm->devices.buses[BUS_MMIO], where.raw) != NULL)
+        return access_device(vm, vcpu, exit);
+    error =
+        aspace_handle_fault(&vm->aspace, where, exit->fault.access, &resolved);
+    if (error == ERR_NO_MEMORY) {
+        vm_request_stop(vm, VM_STOP_FAULT,
+                        "no memory left for the page at 0x%llx",
+                        (unsigned long long)where.raw);
+        return VERDICT_STOP_VM;
+    }
+    if (error != OK)
+        return VERDICT_INJECT;
+    return likely(resolved) ? VERDICT_RESUME
+                            : resume_stalled(vm, vcpu, exit, where.raw);
+}
+
+static enum verdict on_io_read(struct vm *vm, struct vcpu *vcpu,
+                               struct vm_exit *exit)
+{
+    uint64_t value;
+
+    /* A port that nobody drives floats high. */
+    if (bus_read(&vm->devices.buses[BUS_PORT], exit->io.port, exit->io.width,
+                 &value) != OK)
+        value = ~UINT64_C(0);
+    vcpu->ops->finish_read(vcpu, exit, value);
+    return after_device(vm, vcpu, exit);
+}
+
+static enum verdict on_io_write(struct vm *vm, struct vcpu *vcpu,
+                                struct vm_exit *exit)
+{
+    err_t ignored = bus_write(&vm->devices.buses[BUS_PORT], exit->io.port,
+                              exit->io.width, exit->io.data);
+    (void)ignored;
+    return after_device(vm, vcpu, exit);
+}
+
+static enum verdict on_wait(struct vm *vm, struct vcpu *vcpu,
+                            struct vm_exit *exit)
+{
+    vcpu->ops->advance(vcpu, exit);
+    return VERDICT_BLOCK;
+}
+
+/* Sets up and starts another vCPU of the VM, which must be off. */
+static err_t start_vcpu(struct vm *vm, const struct vm_exit *exit)
+{
+    struct vcpu *target = vm_find_vcpu(vm, exit->cpu_up.target);
+
+    if (target == NULL)
+        return ERR_INVALID_INPUT;
+    return vmm_start_vcpu(vm->config.id, target->config.id, exit->cpu_up.entry,
+                          exit->cpu_up.arg);
+}
+
+static enum verdict on_cpu_up(struct vm *vm, struct vcpu *vcpu,
+                              struct vm_exit *exit)
+{
+    vcpu->ops->set_cpu_up_result(vcpu, start_vcpu(vm, exit));
+    return advance(vcpu, exit);
+}
+
+static enum verdict on_cpu_down(struct vm *vm, struct vcpu *vcpu,
+                                struct vm_exit *exit)
+{
+    return VERDICT_POWER_OFF;
+}
+
+static enum verdict on_system_down(struct vm *vm, struct vcpu *vcpu,
+                                   struct vm_exit *exit)
+{
+    vm_request_stop(
+        vm, exit->system_down.reboot ? VM_STOP_REBOOT : VM_STOP_POWER_OFF,
+        "the guest asked for it, reason %u", exit->system_down.reason);
+    return VERDICT_STOP_VM;
+}
+
+static enum verdict on_send_ipi(struct vm *vm, struct vcpu *vcpu,
+                                struct vm_exit *exit)
+{
+    vcpu_set targets = {exit->ipi.targets};
+
+    if (vmm_inject_interrupt_to_vcpus(vm->config.id, targets,
+                                      exit->ipi.vector) != OK)
+        return VERDICT_INJECT;
+    return advance(vcpu, exit);
+}
+
+static enum verdict on_interrupt_end(struct vm *vm, struct vcpu *vcpu,
+                                     struct vm_exit *exit)
+{
+    interrupt_vector vector;
+
+    (void)vcpu_handle_eoi(vcpu, &vector);
+    return advance(vcpu, exit);
+}
+
+static enum verdict on_exception(struct vm *vm, struct vcpu *vcpu,
+                                 struct vm_exit *exit)
+{
+    return VERDICT_INJECT;
+}
+
+static enum verdict on_fail_entry(struct vm *vm, struct vcpu *vcpu,
+                                  struct vm_exit *exit)
+{
+    vm_request_stop(vm, VM_STOP_FAULT,
+                    "the hardware refuses to enter vCPU %u: reason 0x%llx",
+                    vcpu->config.id,
+                    (unsigned long long)exit->fail_entry.reason);
+    return VERDICT_STOP_VM;
+}
+
+static enum verdict on_unknown(struct vm *vm, struct vcpu *vcpu,
+                               struct vm_exit *exit)
+{
+    vm_request_stop(vm, VM_STOP_FAULT,
+                    "vCPU %u left its guest for a reason nobody knows: %s"
+                    " 0x%llx at pc 0x%llx",
+                    vcpu->config.id, exit_kind_name(exit->kind),
+                    (unsigned long long)exit->unknown.reason,
+                    (unsigned long long)vcpu->ops->get_pc(vcpu));
+    return VERDICT_STOP_VM;
+}
+
+const exit_handler vm_exit_handlers[EXIT_KIND_COUNT] = {
+    [EXIT_NOTHING] = on_nothing,
+    [EXIT_EXTERNAL_INTERRUPT] = on_external_interrupt,
+    [EXIT_HYPERCALL] = on_hypercall,
+    [EXIT_FIRMWARE_CALL] = on_firmware_call,
+    [EXIT_MMIO_READ] = on_mmio_read,
+    [EXIT_MMIO_WRITE] = on_mmio_write,
+    [EXIT_IO_READ] = on_io_read,
+    [EXIT_IO_WRITE] = on_io_write,
+    [EXIT_SYSREG_READ] = on_sysreg,
+    [EXIT_SYSREG_WRITE] = on_sysreg,
+    [EXIT_NESTED_PAGE_FAULT] = on_nested_page_fault,
+    [EXIT_HALT] = on_wait,
+    [EXIT_IDLE] = on_wait,
+    [EXIT_CPU_UP] = on_cpu_up,
+    [EXIT_CPU_DOWN] = on_cpu_down,
+    [EXIT_SYSTEM_DOWN] = on_system_down,
+    [EXIT_SEND_IPI] = on_send_ipi,
+    [EXIT_PREEMPTION_TIMER] = on_external_interrupt,
+    [EXIT_INTERRUPT_END] = on_interrupt_end,
+    [EXIT_EXCEPTION] = on_exception,
+    [EXIT_LAZY_STATE] = on_lazy_state,
+    [EXIT_FAIL_ENTRY] = on_fail_entry,
+    [EXIT_UNKNOWN] = on_unknown,
+};
+
+enum verdict vm_handle_exit(struct vm *vm, struct vcpu *vcpu)
+{
+    uint64_t start = time_cycles();
+    enum verdict verdict;
+    struct vm_exit exit;
+
+    atomic_store_explicit(&vcpu->in_guest, false, memory_order_relaxed);
+    vcpu->ops->decode(vcpu, &exit);
+    verdict = vm_exit_handlers[exit.kind](vm, vcpu, &exit);
+    if (unlikely(verdict == VERDICT_INJECT)) {
+        vcpu->ops->inject_fault(vcpu, &exit);
+        verdict = VERDICT_RESUME;
+    }
+    exit_stats_add(&vcpu->stats, exit.kind, time_cycles() - start);
+    return verdict;
+}

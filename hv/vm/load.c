@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Puts the images of a VM into its memory. All go to its first memory region:
+ * the kernel where the boot protocol says, the device tree at the end, the
+ * initrd below it; a kernel keeps all the room above itself that way.
+ */
+#include "api/memory.h"
+#include "lib/format.h"
+#include "vm/internal.h"
+
+/* Linux maps its early device tree from a 2 MiB window. */
+#define TREE_ALIGN (UINT64_C(2) << 20)
+
+static err_t PRINTF_LIKE(2, 3) refuse(char *what, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    (void)format_args(what, VM_REASON_SIZE, format, args);
+    va_end(args);
+    return ERR_INVALID_INPUT;
+}
+
+static err_t load_image(struct vm *vm, const char *name,
+                        const struct vm_image *image, gpa_t to, char *what)
+{
+    err_t error = aspace_load(&vm->aspace, to, image->data, image->size);
+
+    if (error != OK)
+        (void)refuse(what, "%s: 0x%llx bytes at 0x%llx: %s", name,
+                     (unsigned long long)image->size,
+                     (unsigned long long)to.raw, error_text(error));
+    return error;
+}
+
+static err_t load_kernel(struct vm *vm, char *what)
+{
+    const struct vm_image *kernel = &vm->config.kernel;
+    uint8_t header[VCPU_KERNEL_HEADER] = {0};
+    size_t size =
+        kernel->size < sizeof(header) ? (size_t)kernel->size : sizeof(header);
+
+    if (kernel->has_load) {
+        vm->entry = kernel->load;
+    } else {
+        (void)memory_read_guest(kernel->data, header, size);
+        vm->entry = vm->arch->place_kernel(header, vm->config.memory[0].base);
+    }
+    return load_image(vm, "kernel", kernel, vm->entry, what);
+}
+
+static err_t load_initrd(struct vm *vm, gpa_t below, char *what)
+{
+    const struct vm_image *initrd = &vm->config.initrd;
+    uint64_t base = vm->config.memory[0].base.raw;
+
+    vm->initrd_start = vm->initrd_end = gpa(0);
+    if (initrd->size == 0)
+        return OK;
+    if (!initrd->has_load && initrd->size > below.raw - base)
+        return refuse(what, "initrd: 0x%llx bytes do not fit below 0x%llx",
+                      (unsigned long long)initrd->size,
+                      (unsigned long long)below.raw);
+    vm->initrd_start =
+        initrd->has_load ? initrd->load
+                         : gpa(align_down(below.raw - initrd->size, PAGE_SIZE));
+    vm->initrd_end = gpa_add(vm->initrd_start, initrd->size);
+    return load_image(vm, "initrd", initrd, vm->initrd_start, what);
+}
+
+static err_t load_tree(struct vm *vm, char *what)
+{
+    hpa_t buffer = memory_alloc_contiguous(VM_TREE_SIZE / PAGE_SIZE, PAGE_SIZE);
+    size_t size = 0;
+    err_t error;
+
+    if (hpa_is_none(buffer)) {
+        (void)refuse(what, "device tree: out of memory");
+        return ERR_NO_MEMORY;
+    }
+    error = vm_write_guest_tree(vm, memory_phys_to_virt(buffer), VM_TREE_SIZE,
+                                &size);
+    if (error == OK)
+        error = aspace_store(&vm->aspace, vm->boot_arg,
+                             memory_phys_to_virt(buffer), size);
+    memory_free_contiguous(buffer, VM_TREE_SIZE / PAGE_SIZE);
+    if (error != OK)
+        (void)refuse(what, "device tree: %s", error_text(error));
+    return error;
+}
+
+err_t vm_load_images(struct vm *vm, char *what)
+{
+    const struct vm_memory *memory = &vm->config.memory[0];
+    err_t error;
+
+    if (memory->size < 2 * VM_TREE_SIZE)
+        return refuse(what, "memory: 0x%llx bytes do not hold a guest",
+                      (unsigned long long)memory->size);
+    vm->boot_arg = gpa(
+        align_down(memory->base.raw + memory->size - VM_TREE_SIZE,
+                   memory->size >= 2 * TREE_ALIGN ? TREE_ALIGN : VM_TREE_SIZE));
+    error = load_kernel(vm, what);
+    if (error == OK)
+        error = load_initrd(vm, vm->boot_arg, what);
+    if (error == OK)
+        error = load_tree(vm, what);
+    return error;
+}
