@@ -11,11 +11,20 @@
  * Addresses and sizes of mappings are multiples of PAGE_SIZE, sizes not 0:
  * ERR_INVALID_INPUT otherwise. A range that leaves the format's guest-physical
  * width, or wraps, is ERR_OUT_OF_RANGE.
+ *
+ * When translations are flushed:
+ *   - not when an entry that was empty becomes valid. A processor may have
+ *     kept that there was nothing, which only RISC-V permits, and fault once
+ *     more; then the fault finds the access allowed already, and the vCPU
+ *     flushes its own translation: see aspace_handle_fault();
+ *   - everything else is flushed once per operation, after the old entries
+ *     are gone and before new ones take their place or a frame is freed.
  */
 #ifndef ADDRSPACE_ASPACE_H
 #define ADDRSPACE_ASPACE_H
 
 #include "addrspace/format.h"
+#include "addrspace/walk.h"
 #include "lib/compiler.h"
 #include "lib/error.h"
 #include "lib/spinlock.h"
@@ -24,9 +33,11 @@
 #define ASPACE_MAX_REGIONS 32
 
 /*
- * Who is told that translations have become stale. Called once per operation
- * with the range that it changed, before the frames of the range are freed,
- * with the address space's lock held.
+ * Who is told that translations have become stale. Called at most once per
+ * operation, with the address space's lock held. [start, start + size) is the
+ * range whose leaves have changed; it is all that the format can address when
+ * entries that point to tables have changed, since fences of a range need not
+ * cover those.
  */
 struct aspace_flusher {
     void (*flush)(void *context, gpa_t start, uint64_t size);
@@ -43,18 +54,25 @@ struct region {
     uint64_t size;
     unsigned flags; /* enum mem_flags */
     enum region_backing backing;
-    hpa_t linear;         /* BACKING_LINEAR: where the region starts */
-    uint64_t *dirty;      /* one bit per page while dirty tracking is on */
-    size_t dirty_frames;  /* frames of that bitmap */
+    hpa_t linear;        /* BACKING_LINEAR: where the region starts */
+    uint64_t mapping;    /* the mapping it is a part of: only such parts join */
+    uint64_t *dirty;     /* one bit per page while dirty tracking is on */
+    size_t dirty_frames; /* frames of that bitmap */
 };
 
 struct aspace {
+    /* Constant: what a vCPU needs to enter the guest. */
     const struct s2_format *format;
-    struct aspace_flusher flusher;
     hpa_t root;
-    struct spinlock lock;
+
+    struct aspace_flusher flusher;
+    struct spinlock lock; /* guards what follows, and the tables */
+    struct s2_hint hint;
+    uint64_t mappings; /* how many were ever made */
+    unsigned last_hit; /* the region found last */
     unsigned region_count;
-    struct region regions[ASPACE_MAX_REGIONS]; /* by address, disjoint */
+    /* By address, disjoint. Two to spare, while a range is being cut out. */
+    struct region regions[ASPACE_MAX_REGIONS + 2];
 };
 
 /* An empty address space. `flusher` may be NULL. ERR_NO_MEMORY. */
@@ -66,19 +84,24 @@ void aspace_fini(struct aspace *aspace);
 /*
  * Maps [start, start + size) to host memory at `to`, now, with the largest
  * leaves that alignment permits. ERR_ALREADY_EXISTS on overlap with a region,
- * ERR_NO_MEMORY (also when ASPACE_MAX_REGIONS exist).
+ * ERR_NO_MEMORY (also when ASPACE_MAX_REGIONS exist). `flags`: MEM_ACCESS, of
+ * which MEM_WRITE brings MEM_READ with it, as no format has the one without
+ * the other, and at most one of MEM_TYPE; else ERR_INVALID_INPUT.
  */
 err_t aspace_map_linear(struct aspace *aspace, gpa_t start, hpa_t to,
                         uint64_t size, unsigned flags) MUST_CHECK;
 /*
  * Maps [start, start + size) to zeroed frames of its own. They are allocated
- * on first touch, or all of them now if `populate`. Errors as above.
+ * on first touch, one by one, or all of them now if `populate`, in runs as
+ * large as leaves can be and the host has them. Errors as above.
  */
 err_t aspace_map_lazy(struct aspace *aspace, gpa_t start, uint64_t size,
                       unsigned flags, bool populate) MUST_CHECK;
 /*
  * Removes mappings; parts of regions are removed by splitting them. What is
  * not mapped is passed over. Owned frames are freed after the flush.
+ * ERR_NO_MEMORY when a region or a leaf would have to be split and cannot be;
+ * ERR_BUSY when it is tracked (below).
  */
 err_t aspace_unmap(struct aspace *aspace, gpa_t start,
                    uint64_t size) MUST_CHECK;
@@ -86,6 +109,7 @@ err_t aspace_unmap(struct aspace *aspace, gpa_t start,
  * Changes what [start, start + size), all of it mapped, allows: ERR_NOT_FOUND
  * for a hole. Only MEM_ACCESS of `flags` counts. Leaves are split where the
  * range asks for it, and merged again where neighbours have become alike.
+ * ERR_NO_MEMORY and ERR_BUSY as above.
  */
 err_t aspace_protect(struct aspace *aspace, gpa_t start, uint64_t size,
                      unsigned flags) MUST_CHECK;
@@ -94,15 +118,17 @@ err_t aspace_protect(struct aspace *aspace, gpa_t start, uint64_t size,
  * Resolves a stage-2 fault: OK when the guest may retry. `access` holds one
  * or more of enum access. ERR_NOT_FOUND: no region there. ERR_DENIED: the
  * region does not allow it. ERR_NO_MEMORY. `resolved`, if not NULL, tells
- * whether an entry was changed (false: another vCPU had resolved it).
+ * whether an entry was changed. If not, the access was allowed already, since
+ * another vCPU has resolved the same fault: then the caller flushes what the
+ * faulting vCPU holds of this page, or it may fault forever.
  */
-err_t aspace_handle_fault(struct aspace *aspace, gpa_t address,
-                          unsigned access, bool *resolved) MUST_CHECK;
+err_t aspace_handle_fault(struct aspace *aspace, gpa_t address, unsigned access,
+                          bool *resolved) MUST_CHECK;
 
 /*
- * Where `address` is mapped at present, what the mapping allows, and how many
- * bytes from it on are mapped in one run, to the leaf's end. Result pointers
- * may be NULL. ERR_NOT_FOUND.
+ * Where `address` is mapped at present, what its region allows, and how many
+ * bytes from it on are mapped in one run: to the leaf's or the region's end.
+ * Result pointers may be NULL. ERR_NOT_FOUND, also for a page never touched.
  */
 err_t aspace_translate(struct aspace *aspace, gpa_t address, hpa_t *to,
                        unsigned *flags, uint64_t *run) MUST_CHECK;
@@ -112,8 +138,8 @@ err_t aspace_translate(struct aspace *aspace, gpa_t address, hpa_t *to,
  * cross pages and regions. Reads need MEM_READ, writes MEM_WRITE, which
  * ERR_DENIED says; ERR_NOT_FOUND for a hole, ERR_NO_MEMORY. On an error, a
  * prefix of the range may have been transferred. A size of 0 is OK anywhere.
- * The loader may also write where the guest may not: `aspace_load` and
- * `aspace_clear` ignore the region's flags.
+ * The lock is not held throughout: what others do meanwhile may show in a part
+ * of the range.
  */
 err_t aspace_read(struct aspace *aspace, gpa_t from, void *to,
                   size_t size) MUST_CHECK;
@@ -125,10 +151,14 @@ err_t aspace_move_out(struct aspace *aspace, gpa_t from, hpa_t to,
                       uint64_t size) MUST_CHECK;
 err_t aspace_move_in(struct aspace *aspace, gpa_t to, hpa_t from,
                      uint64_t size) MUST_CHECK;
+/*
+ * The loader may also write where the guest may not: these ignore the region's
+ * flags. Clearing does not bring pages in: one never touched is clear.
+ */
 err_t aspace_load(struct aspace *aspace, gpa_t to, hpa_t from,
-                  uint64_t size) MUST_CHECK;
+                  uint64_t size) MUST_CHECK; /* aspace_move_in */
 err_t aspace_store(struct aspace *aspace, gpa_t to, const void *from,
-                   size_t size) MUST_CHECK; /* aspace_write for the loader */
+                   size_t size) MUST_CHECK; /* aspace_write */
 err_t aspace_clear(struct aspace *aspace, gpa_t start,
                    uint64_t size) MUST_CHECK;
 
@@ -138,7 +168,12 @@ err_t aspace_clear(struct aspace *aspace, gpa_t start,
  * marks of [start, start + size), which lies in one tracked region, to
  * `bitmap` (bit n: page n of the range), clears them, and makes the next
  * write mark again. ERR_BAD_STATE when the region is not tracked, ERR_BUSY
- * when it already is, ERR_NOT_FOUND.
+ * when it already is, ERR_NOT_FOUND, ERR_NO_MEMORY.
+ *
+ * Guest writes are noticed by write protection, page by page, and cost one
+ * fault each; when memory is too short to split a large leaf, the whole of it
+ * is marked instead. A tracked region is not divided: unmapping or protecting
+ * a part of it is ERR_BUSY.
  */
 err_t aspace_dirty_start(struct aspace *aspace, gpa_t in_region) MUST_CHECK;
 err_t aspace_dirty_collect(struct aspace *aspace, gpa_t start, uint64_t size,

@@ -22,7 +22,9 @@
      * HPA_NONE when there is no such run, or `frames` is 0. */                \
     FN(hpa_t, memory_alloc_contiguous, (size_t frames, size_t align),          \
        (frames, align), (frames, align), FEED, HPA_NONE)                       \
-    /* Takes back what the matching function above returned. */                \
+    /* Take back frames that the functions above returned, in whatever pieces: \
+     * a run may come back frame by frame, and frames that happen to adjoin as \
+     * one run. */                                                             \
     PROC(memory_free_frame, (hpa_t frame), (frame), (frame.raw), FEED)         \
     PROC(memory_free_contiguous, (hpa_t first, size_t frames),                 \
          (first, frames), (first.raw, frames), FEED)                           \

@@ -11,6 +11,7 @@
 #define PRINTF_LIKE(fmt, first) __attribute__((format(printf, fmt, first)))
 #define UNUSED                  __attribute__((unused))
 #define ALIGNED(bytes)          __attribute__((aligned(bytes)))
+#define NOINLINE                __attribute__((noinline))
 
 #define likely(x)   __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The stage-2 tables of one address space, in any format. The caller holds
+ * the address space's lock, and hands in ranges of whole pages within the
+ * format's guest-physical width.
+ *
+ * A change is prepared, where it can still fail, then made, and cleaned up
+ * after. Entries that leave, or are replaced by one of another size, are
+ * detached first, which the hardware takes for empty; then the caller flushes,
+ * once; then frames are freed and replacements attached. On the way there is
+ * never a moment in which the hardware could hold two translations of one
+ * address, or walk a freed table: what "break before make" of the Arm
+ * architecture demands is done on all, and is what makes it unnecessary to
+ * remember anything between the steps but the tables themselves. A vCPU that
+ * meets a detached entry faults, waits for the lock, and tries again.
+ *
+ *   map      s2_map, then s2_attach; or s2_reap when it failed
+ *   unmap    s2_split, s2_detach; flush; s2_reap, s2_settle
+ *   protect  s2_split, s2_set_flags, s2_merge; flush; s2_settle
+ *   fault    s2_lookup, s2_fill
+ */
+#ifndef ADDRSPACE_WALK_H
+#define ADDRSPACE_WALK_H
+
+#include "addrspace/format.h"
+#include "lib/compiler.h"
+#include "lib/error.h"
+
+struct s2_tables {
+    const struct s2_format *format;
+    hpa_t root;
+};
+
+/* Where a walk ended: at a leaf, or an empty entry. */
+struct s2_slot {
+    pte_t *entry;
+    unsigned level;
+};
+
+/*
+ * The last table that a walk went through, so that the next one, to the same
+ * part of the address space, starts there. To be zeroed when tables may have
+ * been freed.
+ */
+struct s2_hint {
+    pte_t *table;  /* NULL: none */
+    uint64_t part; /* the address bits above those that index the table */
+    unsigned level;
+};
+
+/* What a change asks to be flushed: nothing, translations of the range, or,
+ * as entries that point to tables have changed, everything. */
+struct s2_change {
+    bool leaves;
+    bool tables;
+};
+
+/* The entry replaces one that another CPU may be walking through. */
+static inline void s2_write(pte_t *slot, pte_t entry)
+{
+    __atomic_store_n(slot, entry, __ATOMIC_RELEASE);
+}
+
+/* An empty root table; the root's frames. ERR_NO_MEMORY. */
+err_t s2_create(const struct s2_format *format,
+                struct s2_tables *tables) MUST_CHECK;
+/* Frees the root; everything was reaped before. */
+void s2_destroy(const struct s2_tables *tables);
+
+struct s2_slot s2_lookup(const struct s2_tables *tables, uint64_t address,
+                         struct s2_hint *hint);
+
+/*
+ * Puts `leaf`, of level 0, into the tables for `address`, whose walk ended at
+ * the empty `slot`: with the tables that are missing, and in one step.
+ * ERR_NO_MEMORY.
+ */
+err_t s2_fill(const struct s2_tables *tables, struct s2_slot slot,
+              uint64_t address, pte_t leaf) MUST_CHECK;
+
+/* Where the pages of a new mapping come from. */
+struct s2_source {
+    unsigned flags;     /* with MEM_OWNED: they are allocated */
+    uint64_t delta;     /* otherwise: host minus guest address, modulo 2^64 */
+    unsigned top_level; /* the largest leaf that may still be had */
+};
+
+/*
+ * Maps the empty range [start, end), detached, with the largest leaves that
+ * alignment and the host's memory permit. ERR_NO_MEMORY leaves part of it,
+ * which s2_reap() takes back without a flush.
+ */
+err_t s2_map(const struct s2_tables *tables, uint64_t start, uint64_t end,
+             struct s2_source *source) MUST_CHECK;
+/* Makes the range visible. */
+void s2_attach(const struct s2_tables *tables, uint64_t start, uint64_t end);
+
+/* Splits leaves so that none lies across `start` or `end`. ERR_NO_MEMORY, and
+ * nothing is changed. */
+err_t s2_split(const struct s2_tables *tables, uint64_t start, uint64_t end,
+               struct s2_change *change) MUST_CHECK;
+
+/* Gives all leaves in [start, end) these flags; MEM_OWNED stays as it is. */
+void s2_set_flags(const struct s2_tables *tables, uint64_t start, uint64_t end,
+                  unsigned flags, struct s2_change *change);
+
+/* Detaches tables that map part of [start, end) and could be one leaf, of a
+ * range within [low, high). */
+void s2_merge(const struct s2_tables *tables, uint64_t start, uint64_t end,
+              uint64_t low, uint64_t high, struct s2_change *change);
+
+/* Detaches what is in the range, and tables that hold nothing else. */
+void s2_detach(const struct s2_tables *tables, uint64_t start, uint64_t end,
+               struct s2_change *change);
+
+/* Empties the range: frees owned frames, and tables that have become empty. */
+void s2_reap(const struct s2_tables *tables, uint64_t start, uint64_t end);
+
+/* Ends a change: of the tables that s2_split() and s2_merge() have left
+ * detached, those that could be one leaf are replaced by it, the others are
+ * attached. */
+void s2_settle(const struct s2_tables *tables, uint64_t start, uint64_t end);
+
+#endif

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The image's string functions (ISO C17, 7.24; strtoul: 7.22.1.4). The process
+ * takes them from libc instead.
+ *
+ * memset and memcpy run on every frame that is handed out and every sector
+ * that is moved, so they work on words, sixteen to a turn. Words are only
+ * accessed at aligned addresses: RISC-V hardware may trap others.
+ *
+ * Built with -fno-tree-loop-distribute-patterns: otherwise the compiler finds
+ * a memset in memset, and calls it.
+ */
+#include <stdint.h>
+
+#include "lib/freestanding/freestanding.h"
+#include "lib/string.h"
+
+/* A word that may overlay objects of any type. */
+typedef uint64_t __attribute__((may_alias)) word_t;
+
+#define WORD      sizeof(word_t)
+#define UNROLL    16
+#define ALL_BYTES UINT64_C(0x0101010101010101)
+
+static size_t misalignment(const void *pointer)
+{
+    return (uintptr_t)pointer % WORD;
+}
+
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Bytes up to the first word boundary at or after `pointer`. */
+static size_t head_bytes(const void *pointer, size_t bytes)
+{
+    return least((WORD - misalignment(pointer)) % WORD, bytes);
+}
+
+#define EACH_OF_16(STEP) \
+    STEP(0)              \
+    STEP(1)              \
+    STEP(2)              \
+    STEP(3)              \
+    STEP(4)              \
+    STEP(5)              \
+    STEP(6)              \
+    STEP(7)              \
+    STEP(8)              \
+    STEP(9)              \
+    STEP(10)             \
+    STEP(11)             \
+    STEP(12)             \
+    STEP(13)             \
+    STEP(14)             \
+    STEP(15)
+
+static unsigned char *set_words(word_t *at, word_t value, size_t words)
+{
+#define STEP(n) at[n] = value;
+    for (; words >= UNROLL; words -= UNROLL, at += UNROLL) {
+        EACH_OF_16(STEP)
+    }
+#undef STEP
+    for (; words != 0; words--)
+        *at++ = value;
+    return (unsigned char *)at;
+}
+
+void *memset(void *to, int byte, size_t bytes)
+{
+    unsigned char *at = to;
+    size_t head = head_bytes(to, bytes);
+
+    bytes -= head;
+    for (; head != 0; head--)
+        *at++ = (unsigned char)byte;
+    at = set_words((word_t *)(void *)at, (unsigned char)byte * ALL_BYTES,
+                   bytes / WORD);
+    for (bytes %= WORD; bytes != 0; bytes--)
+        *at++ = (unsigned char)byte;
+    return to;
+}
+
+/* Ascending, so that memmove may use it to move downwards. */
+static void copy_words(word_t *to, const word_t *from, size_t words)
+{
+#define STEP(n) to[n] = from[n];
+    for (; words >= UNROLL; words -= UNROLL, to += UNROLL, from += UNROLL) {
+        EACH_OF_16(STEP)
+    }
+#undef STEP
+    for (; words != 0; words--)
+        *to++ = *from++;
+}
+
+static void copy_up(unsigned char *to, const unsigned char *from, size_t bytes)
+{
+    if (misalignment(to) == misalignment(from)) {
+        size_t head = head_bytes(to, bytes);
+
+        bytes -= head;
+        for (; head != 0; head--)
+            *to++ = *from++;
+        copy_words((word_t *)(void *)to, (const word_t *)(const void *)from,
+                   bytes / WORD);
+        to += bytes / WORD * WORD;
+        from += bytes / WORD * WORD;
+        bytes %= WORD;
+    }
+    for (; bytes != 0; bytes--)
+        *to++ = *from++;
+}
+
+static void copy_down(unsigned char *to, const unsigned char *from,
+                      size_t bytes)
+{
+    if (misalignment(to) == misalignment(from)) {
+        for (; bytes != 0 && misalignment(to + bytes) != 0; bytes--)
+            to[bytes - 1] = from[bytes - 1];
+        for (; bytes >= WORD; bytes -= WORD)
+            *(word_t *)(void *)(to + bytes - WORD) =
+                *(const word_t *)(const void *)(from + bytes - WORD);
+    }
+    for (; bytes != 0; bytes--)
+        to[bytes - 1] = from[bytes - 1];
+}
+
+void *memcpy(void *restrict to, const void *restrict from, size_t bytes)
+{
+    copy_up(to, from, bytes);
+    return to;
+}
+
+void *memmove(void *to, const void *from, size_t bytes)
+{
+    if ((uintptr_t)to - (uintptr_t)from >= bytes)
+        copy_up(to, from, bytes);
+    else
+        copy_down(to, from, bytes);
+    return to;
+}
+
+int memcmp(const void *a, const void *b, size_t bytes)
+{
+    const unsigned char *x = a, *y = b;
+
+    for (; bytes != 0; bytes--, x++, y++) {
+        if (*x != *y)
+            return *x - *y;
+    }
+    return 0;
+}
+
+void *memchr(const void *in, int byte, size_t bytes)
+{
+    const unsigned char *at = in;
+
+    for (; bytes != 0; bytes--, at++) {
+        if (*at == (unsigned char)byte)
+            return (void *)(uintptr_t)at;
+    }
+    return NULL;
+}
+
+size_t strnlen(const char *text, size_t limit)
+{
+    size_t length = 0;
+
+    while (length < limit && text[length] != '\0')
+        length++;
+    return length;
+}
+
+size_t strlen(const char *text)
+{
+    return strnlen(text, SIZE_MAX);
+}
+
+int strncmp(const char *a, const char *b, size_t limit)
+{
+    for (; limit != 0; limit--, a++, b++) {
+        if (*a != *b || *a == '\0')
+            return (unsigned char)*a - (unsigned char)*b;
+    }
+    return 0;
+}
+
+int strcmp(const char *a, const char *b)
+{
+    return strncmp(a, b, SIZE_MAX);
+}
+
+char *strchr(const char *text, int byte)
+{
+    return memchr(text, byte, strlen(text) + 1);
+}
+
+char *strrchr(const char *text, int byte)
+{
+    for (size_t left = strlen(text) + 1; left != 0; left--) {
+        if (text[left - 1] == (char)byte)
+            return (char *)(uintptr_t)&text[left - 1];
+    }
+    return NULL;
+}
+
+/* The value of a digit of any base, or UINT32_MAX. */
+static unsigned digit_value(char digit)
+{
+    if (digit >= '0' && digit <= '9')
+        return (unsigned)(digit - '0');
+    if (digit >= 'a' && digit <= 'z')
+        return (unsigned)(digit - 'a') + 10;
+    if (digit >= 'A' && digit <= 'Z')
+        return (unsigned)(digit - 'A') + 10;
+    return UINT32_MAX;
+}
+
+/* Past a "0x" that a digit follows. */
+static const char *skip_hex_prefix(const char *text)
+{
+    if (text[0] == '0' && (text[1] == 'x' || text[1] == 'X') &&
+        digit_value(text[2]) < 16)
+        return text + 2;
+    return text;
+}
+
+static unsigned guess_base(const char *text)
+{
+    if (skip_hex_prefix(text) != text)
+        return 16;
+    return text[0] == '0' ? 8 : 10;
+}
+
+static const char *skip_space(const char *text)
+{
+    while (*text == ' ' || (*text >= '\t' && *text <= '\r'))
+        text++;
+    return text;
+}
+
+/* Without errno: a value out of range is UINT64_MAX. */
+unsigned long strtoul(const char *restrict text, char **restrict end, int base)
+{
+    const char *at = skip_space(text);
+    bool negative = *at == '-', overflow = false;
+    unsigned long value = 0;
+    unsigned radix;
+
+    if (*at == '-' || *at == '+')
+        at++;
+    radix = base == 0 ? guess_base(at) : (unsigned)base;
+    if (radix == 16)
+        at = skip_hex_prefix(at);
+    if (digit_value(*at) >= radix)
+        at = text; /* no number: none of the text is used */
+    for (; digit_value(*at) < radix; at++) {
+        overflow |= __builtin_mul_overflow(value, radix, &value);
+        overflow |= __builtin_add_overflow(value, digit_value(*at), &value);
+    }
+    if (end != NULL)
+        *end = (char *)(uintptr_t)at;
+    if (overflow)
+        return UINT64_MAX;
+    return negative ? -value : value;
+}

@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Rows that only the tests have. EPT, NPT and VMSAv8-64 stage 2 show that the
+ * walker takes the formats of other architectures. In the "odd" one, entries
+ * of different levels look different, and each function checks that it is
+ * asked about its own level.
+ */
+#include <criterion/criterion.h>
+
+#include "lib/bits.h"
+#include "mmu.h"
+
+#define X86_ADDRESS BIT_MASK(51, 12)
+
+static bool has(pte_t entry, pte_t bits)
+{
+    return (entry & bits) != 0;
+}
+
+static hpa_t x86_address(pte_t entry, unsigned level)
+{
+    return hpa(entry & X86_ADDRESS);
+}
+
+/* EPT. Not present is R, W and X clear, so that detaching moves them away. */
+#define EPT_ACCESS    UINT64_C(7)
+#define EPT_HIDDEN    BIT_MASK(54, 52)
+#define EPT_WB        (UINT64_C(6) << 3)
+#define EPT_IPAT      BIT(6)
+#define EPT_PS        BIT(7)
+#define EPT_AD        (BIT(8) | BIT(9))
+#define EPT_OWNED     BIT(55)
+#define EPT_NO_ACCESS BIT(56)
+
+static pte_t ept_make_table(hpa_t table, unsigned level)
+{
+    return table.raw | EPT_ACCESS;
+}
+
+static pte_t ept_make_leaf(hpa_t page, unsigned flags, unsigned level)
+{
+    return page.raw | (flags & MEM_ACCESS) | EPT_IPAT | EPT_AD |
+           (flags & MEM_DEVICE ? 0 : EPT_WB) | (level != 0 ? EPT_PS : 0) |
+           (flags & MEM_WRITE ? MEM_READ : 0) |
+           (flags & MEM_OWNED ? EPT_OWNED : 0) |
+           (flags & MEM_ACCESS ? 0 : EPT_NO_ACCESS);
+}
+
+static bool ept_is_leaf(pte_t entry, unsigned level)
+{
+    return has(entry, EPT_PS);
+}
+
+static unsigned ept_flags(pte_t entry, unsigned level)
+{
+    return (unsigned)((entry | FIELD_GET(EPT_HIDDEN, entry)) & EPT_ACCESS) |
+           (has(entry, EPT_WB) ? 0 : MEM_DEVICE) |
+           (has(entry, EPT_OWNED) ? MEM_OWNED : 0);
+}
+
+static bool ept_is_attached(pte_t entry, unsigned level)
+{
+    return has(entry, EPT_ACCESS);
+}
+
+static pte_t ept_attach(pte_t entry, unsigned level)
+{
+    return (entry & ~EPT_HIDDEN) | FIELD_GET(EPT_HIDDEN, entry);
+}
+
+static pte_t ept_detach(pte_t entry, unsigned level)
+{
+    return (entry & ~EPT_ACCESS) | FIELD_PUT(EPT_HIDDEN, entry);
+}
+
+const struct s2_format s2_ept = {
+    .name = "EPT",
+    .levels = 4,
+    .root_index_bits = 9,
+    .max_leaf_level = 2,
+    .gpa_bits = 48,
+    .hpa_bits = 52,
+    .make_table = ept_make_table,
+    .make_leaf = ept_make_leaf,
+    .is_leaf = ept_is_leaf,
+    .address = x86_address,
+    .flags = ept_flags,
+    .is_attached = ept_is_attached,
+    .attach = ept_attach,
+    .detach = ept_detach,
+};
+
+/* NPT: what is present can be read. */
+#define NPT_P         BIT(0)
+#define NPT_W         BIT(1)
+#define NPT_U         BIT(2)
+#define NPT_PWT_PCD   (BIT(3) | BIT(4))
+#define NPT_AD        (BIT(5) | BIT(6))
+#define NPT_PS        BIT(7)
+#define NPT_NO_ACCESS BIT(9)
+#define NPT_OWNED     BIT(10)
+#define NPT_NX        BIT(63)
+
+static pte_t npt_make_table(hpa_t table, unsigned level)
+{
+    return table.raw | NPT_P | NPT_W | NPT_U;
+}
+
+static pte_t npt_make_leaf(hpa_t page, unsigned flags, unsigned level)
+{
+    return page.raw | NPT_U | NPT_AD | (flags & MEM_WRITE ? NPT_W : 0) |
+           (flags & MEM_EXECUTE ? 0 : NPT_NX) |
+           (flags & MEM_TYPE ? NPT_PWT_PCD : 0) | (level != 0 ? NPT_PS : 0) |
+           (flags & MEM_OWNED ? NPT_OWNED : 0) |
+           (flags & MEM_ACCESS ? NPT_P : NPT_NO_ACCESS);
+}
+
+static bool npt_is_leaf(pte_t entry, unsigned level)
+{
+    return has(entry, NPT_PS);
+}
+
+static unsigned npt_flags(pte_t entry, unsigned level)
+{
+    unsigned flags = (has(entry, NPT_OWNED) ? MEM_OWNED : 0) |
+                     (has(entry, NPT_PWT_PCD) ? MEM_DEVICE : 0);
+
+    if (has(entry, NPT_NO_ACCESS))
+        return flags;
+    return flags | MEM_READ | (has(entry, NPT_W) ? MEM_WRITE : 0) |
+           (has(entry, NPT_NX) ? 0 : MEM_EXECUTE);
+}
+
+static bool npt_is_attached(pte_t entry, unsigned level)
+{
+    return has(entry, NPT_P);
+}
+
+static pte_t npt_attach(pte_t entry, unsigned level)
+{
+    return has(entry, NPT_NO_ACCESS) ? entry : entry | NPT_P;
+}
+
+static pte_t npt_detach(pte_t entry, unsigned level)
+{
+    return entry & ~NPT_P;
+}
+
+const struct s2_format s2_npt = {
+    .name = "NPT",
+    .levels = 4,
+    .root_index_bits = 9,
+    .max_leaf_level = 2,
+    .gpa_bits = 48,
+    .hpa_bits = 52,
+    .make_table = npt_make_table,
+    .make_leaf = npt_make_leaf,
+    .is_leaf = npt_is_leaf,
+    .address = x86_address,
+    .flags = npt_flags,
+    .is_attached = npt_is_attached,
+    .attach = npt_attach,
+    .detach = npt_detach,
+};
+
+/* VMSAv8-64, 4 KiB granule, 40 bits: three levels, from two concatenated
+ * tables. Its "level 1" is level 2 here, and so on. */
+#define VMSA_VALID     BIT(0)
+#define VMSA_TABLE     BIT(1) /* at the last level: a page */
+#define VMSA_NORMAL    (UINT64_C(0xf) << 2)
+#define VMSA_S2AP      BIT_MASK(7, 6)
+#define VMSA_INNER     (UINT64_C(3) << 8)
+#define VMSA_AF        BIT(10)
+#define VMSA_XN        BIT(54)
+#define VMSA_OWNED     BIT(55)
+#define VMSA_NO_ACCESS BIT(56)
+#define VMSA_ADDRESS   BIT_MASK(47, 12)
+
+static pte_t vmsa_make_table(hpa_t table, unsigned level)
+{
+    return table.raw | VMSA_VALID | VMSA_TABLE;
+}
+
+static pte_t vmsa_make_leaf(hpa_t page, unsigned flags, unsigned level)
+{
+    return page.raw | VMSA_INNER | VMSA_AF | (level == 0 ? VMSA_TABLE : 0) |
+           FIELD_PUT(VMSA_S2AP, flags) |
+           FIELD_PUT(VMSA_S2AP, flags & MEM_WRITE ? MEM_READ : 0) |
+           (flags & MEM_EXECUTE ? 0 : VMSA_XN) |
+           (flags & MEM_DEVICE ? 0 : VMSA_NORMAL) |
+           (flags & MEM_OWNED ? VMSA_OWNED : 0) |
+           (flags & MEM_ACCESS ? VMSA_VALID : VMSA_NO_ACCESS);
+}
+
+static bool vmsa_is_leaf(pte_t entry, unsigned level)
+{
+    return level == 0 || !has(entry, VMSA_TABLE);
+}
+
+static hpa_t vmsa_address(pte_t entry, unsigned level)
+{
+    return hpa(entry & VMSA_ADDRESS);
+}
+
+static unsigned vmsa_flags(pte_t entry, unsigned level)
+{
+    return (unsigned)FIELD_GET(VMSA_S2AP, entry) |
+           (has(entry, VMSA_XN) ? 0 : MEM_EXECUTE) |
+           (has(entry, VMSA_NORMAL) ? 0 : MEM_DEVICE) |
+           (has(entry, VMSA_OWNED) ? MEM_OWNED : 0);
+}
+
+static bool vmsa_is_attached(pte_t entry, unsigned level)
+{
+    return has(entry, VMSA_VALID);
+}
+
+static pte_t vmsa_attach(pte_t entry, unsigned level)
+{
+    return has(entry, VMSA_NO_ACCESS) ? entry : entry | VMSA_VALID;
+}
+
+static pte_t vmsa_detach(pte_t entry, unsigned level)
+{
+    return entry & ~VMSA_VALID;
+}
+
+const struct s2_format s2_vmsa40 = {
+    .name = "VMSAv8-64, 40 bits",
+    .levels = 3,
+    .root_index_bits = 10,
+    .max_leaf_level = 2,
+    .gpa_bits = 40,
+    .hpa_bits = 48,
+    .make_table = vmsa_make_table,
+    .make_leaf = vmsa_make_leaf,
+    .is_leaf = vmsa_is_leaf,
+    .address = vmsa_address,
+    .flags = vmsa_flags,
+    .is_attached = vmsa_is_attached,
+    .attach = vmsa_attach,
+    .detach = vmsa_detach,
+};
+
+/* The odd format: level + 1 in bits 2..0, a page's number shifted by it. */
+#define ODD_LEVEL    UINT64_C(7)
+#define ODD_LEAF     BIT(3)
+#define ODD_ATTACHED BIT(4)
+#define ODD_ACCESS   BIT_MASK(7, 5)
+#define ODD_OWNED    BIT(8)
+#define ODD_DEVICE   BIT(9)
+#define ODD_UNCACHED BIT(10)
+
+static void odd_expect(pte_t entry, unsigned level)
+{
+    cr_assert((entry & ODD_LEVEL) == level + 1,
+              "an entry of level %lu is taken for one of level %u",
+              (entry & ODD_LEVEL) - 1, level);
+}
+
+static pte_t odd_entry(hpa_t address, unsigned level)
+{
+    cr_assert(level < 3);
+    return address.raw >> 12 << (16 + level) | (level + 1);
+}
+
+static pte_t odd_make_table(hpa_t table, unsigned level)
+{
+    cr_assert(level != 0);
+    return odd_entry(table, level) | ODD_ATTACHED;
+}
+
+static pte_t odd_make_leaf(hpa_t page, unsigned flags, unsigned level)
+{
+    cr_assert(is_aligned(page.raw, s2_level_size(level)));
+    if (flags & MEM_WRITE)
+        flags |= MEM_READ;
+    return odd_entry(page, level) | ODD_LEAF | FIELD_PUT(ODD_ACCESS, flags) |
+           (flags & MEM_OWNED ? ODD_OWNED : 0) |
+           (flags & MEM_DEVICE ? ODD_DEVICE : 0) |
+           (flags & MEM_UNCACHED ? ODD_UNCACHED : 0) |
+           (flags & MEM_ACCESS ? ODD_ATTACHED : 0);
+}
+
+static bool odd_is_leaf(pte_t entry, unsigned level)
+{
+    odd_expect(entry, level);
+    return has(entry, ODD_LEAF);
+}
+
+static hpa_t odd_address(pte_t entry, unsigned level)
+{
+    odd_expect(entry, level);
+    return hpa(entry >> (16 + level) << 12);
+}
+
+static unsigned odd_flags(pte_t entry, unsigned level)
+{
+    odd_expect(entry, level);
+    cr_assert(has(entry, ODD_LEAF));
+    return (unsigned)FIELD_GET(ODD_ACCESS, entry) |
+           (has(entry, ODD_OWNED) ? MEM_OWNED : 0) |
+           (has(entry, ODD_DEVICE) ? MEM_DEVICE : 0) |
+           (has(entry, ODD_UNCACHED) ? MEM_UNCACHED : 0);
+}
+
+static bool odd_is_attached(pte_t entry, unsigned level)
+{
+    odd_expect(entry, level);
+    return has(entry, ODD_ATTACHED);
+}
+
+static pte_t odd_attach(pte_t entry, unsigned level)
+{
+    odd_expect(entry, level);
+    if (has(entry, ODD_LEAF) && !has(entry, ODD_ACCESS))
+        return entry;
+    return entry | ODD_ATTACHED;
+}
+
+static pte_t odd_detach(pte_t entry, unsigned level)
+{
+    odd_expect(entry, level);
+    return entry & ~ODD_ATTACHED;
+}
+
+const struct s2_format s2_odd = {
+    .name = "odd",
+    .levels = 3,
+    .root_index_bits = 9,
+    .max_leaf_level = 2,
+    .gpa_bits = 39,
+    .hpa_bits = 52,
+    .make_table = odd_make_table,
+    .make_leaf = odd_make_leaf,
+    .is_leaf = odd_is_leaf,
+    .address = odd_address,
+    .flags = odd_flags,
+    .is_attached = odd_is_attached,
+    .attach = odd_attach,
+    .detach = odd_detach,
+};
