@@ -52,12 +52,14 @@ struct device_ops {
 
 #define DEVICE_MAX_RANGES 2
 #define DEVICE_NO_IRQ     0
+#define DEVICE_NAME_SIZE  32
 
 struct device {
+    struct spinlock lock; /* with its operations: touched on every access */
     const struct device_ops *ops;
     const struct device_model *model;
-    char name[32];
-    struct spinlock lock;
+    char name[DEVICE_NAME_SIZE]; /* its node's, "serial@10000000" say */
+    uint32_t phandle;            /* its node's; device_set_add() gives it one */
     unsigned range_count;
     struct device_range ranges[DEVICE_MAX_RANGES];
     struct irq_chip *irq_chip; /* where its interrupt goes; NULL: nowhere */
@@ -65,9 +67,10 @@ struct device {
 };
 
 /*
- * An interrupt controller's inputs. `set_level` may be called with the lock
- * of the device that drives the line held, and takes the controller's own:
- * the order is device, then controller, then vCPU.
+ * An interrupt controller's inputs. One that does not exist ignores what
+ * happens to it. Both functions may be called with the lock of the device that
+ * drives the line held, and take the controller's own: the order is device,
+ * then controller, then vCPU.
  */
 struct irq_chip {
     void (*set_level)(struct irq_chip *chip, uint32_t irq, bool high);
@@ -85,8 +88,22 @@ struct chardev {
     void (*write)(struct chardev *chardev, const uint8_t *bytes, size_t size);
     /* How many there were, at most `size`. */
     size_t (*read)(struct chardev *chardev, uint8_t *bytes, size_t size);
-    struct device *device; /* its reader: told by chardev_ready */
+    struct device *device; /* its reader: told by chardev_ready; NULL: none */
 };
+
+/*
+ * `chardev` has input, or can take output again: tells its reader, if it has
+ * one that wants to know. Takes the device's lock, and under it calls the
+ * chardev: the order is device, then chardev.
+ */
+void chardev_notify(const struct chardev *chardev);
+
+/* Phandles in a guest's device tree: the interrupt controller that devices
+ * are wired to, the local one of vCPU `id`, and the device that was added to
+ * its device_set as number `n`. */
+#define DEVICE_PHANDLE_IRQ_CHIP 1
+#define DEVICE_PHANDLE_CPU(id)  (0x100 + (id))
+#define DEVICE_PHANDLE_OTHER(n) (0x1000 + (n))
 
 /* What a model may use. The strings and the tree live as long as the VM. */
 struct device_context {
@@ -100,35 +117,64 @@ struct device_context {
     int node;        /* ... and the device's node in it */
     hpa_t images;    /* what image offsets in the configuration count from */
     uint64_t images_size;
-    /* The guest asked for power off, or for a reset. */
+    /* The guest asked for power off, or for a reset. Called with the lock of
+     * the device held by which it did. */
     void (*system_down)(void *vm_object, bool reboot);
+    /* The same for power off with a failure code. NULL: system_down it is. */
+    void (*system_failed)(void *vm_object, uint32_t code);
     void *vm_object;
+    /* The vCPU's input that an interrupt controller drives, by
+     * vmm_set_interrupt_line(). 0: the architecture has no such input. */
+    interrupt_vector external_vector;
 };
 
 /*
- * A model. `create` reads its properties from the configuration and returns a
- * device made in the arena, its ops, ranges and irq filled in, or an error
- * with the property that is wrong in `*what`. `describe` adds the node's
- * properties to the guest's device tree (the generic ones, reg, interrupts
- * and compatible, are already there).
+ * A model. `create` reads its own properties from the configuration and
+ * returns a device made in the arena, its ops filled in, or an error with the
+ * property that is wrong in `*what`. What is common to all devices it leaves
+ * to device_from_node(); it may fill in ranges of its own, or only
+ * `ranges[0].widths` with the widths that it knows.
+ *
+ * `describe` adds the node's properties to the guest's device tree, in which
+ * the generic ones already are: compatible, reg, interrupts, interrupt-parent,
+ * and a controller's phandle. `describe_beside` adds further nodes next to the
+ * device's. Both write sequentially and return libfdt's codes; both may be
+ * NULL.
  */
 struct device_model {
     const char *compatible;       /* in the configuration, and by default ... */
     const char *guest_compatible; /* ... in the guest's tree, unless this is */
+    uint32_t guest_compatible_size; /* of a list of strings; 0: it is one */
     bool is_irq_chip;
     err_t (*create)(const struct device_context *context,
                     struct device **device, const char **what);
-    int (*describe)(const struct device *device, void *fdt); /* may be NULL */
+    int (*describe)(const struct device *device, void *fdt);
+    int (*describe_beside)(const struct device *device, void *fdt);
     /* For is_irq_chip: its inputs. */
     struct irq_chip *(*irq_chip)(struct device *device);
 };
 
 /* Puts a model into the table that device_model_find() searches. */
-#define DEVICE_MODEL(model)                                                    \
-    static const struct device_model *const model##_entry                      \
+#define DEVICE_MODEL(model)                               \
+    static const struct device_model *const model##_entry \
         __attribute__((used, section("device_models"))) = &(model)
 
 /* The model for a configuration's `compatible`, or NULL. */
 const struct device_model *device_model_find(const char *compatible);
+
+/*
+ * For a model's create: property `name` of the node, of one cell.
+ * `*value` keeps what it holds when there is none. ERR_INVALID_INPUT when it
+ * is not one cell, or not in `least` to `most`; `*what` is `name` then.
+ */
+err_t device_parse_cell(const struct device_context *context, const char *name,
+                        uint32_t least, uint32_t most, uint32_t *value,
+                        const char **what) MUST_CHECK;
+/*
+ * Property `reg`: two cells of address, two of size. ERR_NOT_FOUND;
+ * ERR_INVALID_INPUT: another size, empty, or it wraps. `*what` is "reg" then.
+ */
+err_t device_parse_reg(const struct device_context *context, uint64_t *base,
+                       uint64_t *size, const char **what) MUST_CHECK;
 
 #endif

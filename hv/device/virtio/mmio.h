@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Virtio over MMIO: the transport of every virtio device so far. */
+#ifndef DEVICE_VIRTIO_MMIO_H
+#define DEVICE_VIRTIO_MMIO_H
+
+#include "device/virtio/virtio.h"
+
+/*
+ * For a type's create function: puts `virtio`, which virtio_init() has filled
+ * in, behind the registers of a device of its own. Property `legacy` of the
+ * node chooses the interface of before virtio 1.0. ERR_NO_MEMORY, or
+ * ERR_INVALID_INPUT with the property in `*what`: `reg` has no room for the
+ * registers and the configuration space.
+ */
+err_t virtio_mmio_create(const struct device_context *context,
+                         struct virtio_device *virtio, struct device **device,
+                         const char **what) MUST_CHECK;
+
+#endif
