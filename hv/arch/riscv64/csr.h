@@ -115,12 +115,12 @@ enum riscv_ext_status { EXT_OFF, EXT_INITIAL, EXT_CLEAN, EXT_DIRTY };
 enum { HGATP_BARE = 0, HGATP_SV39X4 = 8, HGATP_SV48X4 = 9, HGATP_SV57X4 = 10 };
 
 /* henvcfg */
-#define HENVCFG_FIOM BIT(0)
-#define HENVCFG_CBIE BIT_MASK(5, 4)
+#define HENVCFG_FIOM  BIT(0)
+#define HENVCFG_CBIE  BIT_MASK(5, 4)
 #define HENVCFG_CBCFE BIT(6)
-#define HENVCFG_CBZE BIT(7)
+#define HENVCFG_CBZE  BIT(7)
 #define HENVCFG_PBMTE BIT(62)
-#define HENVCFG_STCE BIT(63)
+#define HENVCFG_STCE  BIT(63)
 
 /* hcounteren, scounteren */
 #define COUNTEREN_CY BIT(0)

@@ -11,10 +11,17 @@
 #include "arch/riscv64/csr.h"
 #include "arch/riscv64/regs.h"
 
-/* Exits that write stval, htval and htinst to struct riscv_regs. */
-#define RISCV_FAULT_CAUSES                                                     \
-    (BIT(CAUSE_ILLEGAL_INSN) | BIT(CAUSE_INSN_GUEST_PAGE_FAULT) |              \
-     BIT(CAUSE_LOAD_GUEST_PAGE_FAULT) | BIT(CAUSE_VIRTUAL_INSN) |              \
+/*
+ * Exits that write stval, htval and htinst to struct riscv_regs: the
+ * exceptions that describe themselves in stval. All but five of them are
+ * delegated to the guest; they are here for a processor whose hedeleg does not
+ * take every bit.
+ */
+#define RISCV_FAULT_CAUSES                                            \
+    (BIT_MASK(CAUSE_STORE_ACCESS, CAUSE_INSN_MISALIGNED) |            \
+     BIT(CAUSE_INSN_PAGE_FAULT) | BIT(CAUSE_LOAD_PAGE_FAULT) |        \
+     BIT(CAUSE_STORE_PAGE_FAULT) | BIT(CAUSE_INSN_GUEST_PAGE_FAULT) | \
+     BIT(CAUSE_LOAD_GUEST_PAGE_FAULT) | BIT(CAUSE_VIRTUAL_INSN) |     \
      BIT(CAUSE_STORE_GUEST_PAGE_FAULT))
 
 /* What the processor can do, as found at boot: the least of all CPUs. */
@@ -40,7 +47,8 @@ enum riscv_feature {
     FN(uint64_t, riscv_hw_vlenb, (void), (), (0), FEED, NEVER_FAILS)           \
     FN(uint64_t, riscv_hw_stage2_modes, (void), (), (0), FEED, NEVER_FAILS)    \
     /* The guest's VS-level state, as a block: bytes that the hypervisor       \
-     * moves and does not decide by. */                                        \
+     * moves and does not decide by. Of sstatus only SPP is loaded and saved.  \
+     * vstimecmp is left alone without Sstc. */                                \
     PROC(riscv_hw_load_vs, (const struct riscv_vs_state *vs), (vs), (0),       \
          QUIET)                                                                \
     PROC(riscv_hw_save_vs, (struct riscv_vs_state *vs), (vs), (0), QUIET)      \
@@ -58,8 +66,9 @@ enum riscv_feature {
     FN(uint64_t, riscv_hw_read_hip, (void), (), (0), FEED, NEVER_FAILS)        \
     FN(uint64_t, riscv_hw_read_hie, (void), (), (0), FEED, NEVER_FAILS)        \
     FN(uint64_t, riscv_hw_read_vstimecmp, (void), (), (0), FEED, NEVER_FAILS)  \
-    /* The guest's vsstatus, vsatp and scounteren: what an injected exception  \
-     * and an emulated instruction need. */                                    \
+    PROC(riscv_hw_write_vstimecmp, (uint64_t value), (value), (value), FEED)   \
+    /* What an injected exception and an emulated instruction need. */         \
+    FN(uint64_t, riscv_hw_read_scounteren, (void), (), (0), FEED, NEVER_FAILS) \
     FN(uint64_t, riscv_hw_read_vsstatus, (void), (), (0), FEED, NEVER_FAILS)   \
     PROC(riscv_hw_write_vsstatus, (uint64_t value), (value), (value), FEED)    \
     FN(uint64_t, riscv_hw_read_vstvec, (void), (), (0), FEED, NEVER_FAILS)     \
@@ -88,7 +97,8 @@ enum riscv_feature {
     PROC(riscv_hw_save_vector, (struct riscv_vector_state *state), (state),    \
          (0), QUIET)                                                           \
     /* This CPU's translations: of one VMID and all; the G-stage, or the       \
-     * VS-stage of the VMID in hgatp. Ranges in bytes. FENCE.I. */             \
+     * VS-stage of the VMID in hgatp. Ranges are in bytes, from any address,   \
+     * and a wide one may go as a whole. FENCE.I. */                           \
     PROC(riscv_hw_hfence_gvma_vmid, (uint64_t vmid), (vmid), (vmid), FEED)     \
     PROC(riscv_hw_hfence_gvma_range,                                           \
          (uint64_t vmid, uint64_t start, uint64_t size), (vmid, start, size),  \

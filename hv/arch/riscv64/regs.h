@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* clang-format off */
 enum riscv_gpr {
     REG_ZERO, REG_RA, REG_SP, REG_GP, REG_TP, REG_T0, REG_T1, REG_T2,
     REG_S0, REG_S1, REG_A0, REG_A1, REG_A2, REG_A3, REG_A4, REG_A5,
@@ -16,6 +17,7 @@ enum riscv_gpr {
     REG_S8, REG_S9, REG_S10, REG_S11, REG_T3, REG_T4, REG_T5, REG_T6,
     REG_COUNT
 };
+/* clang-format on */
 
 /*
  * Loaded at every entry, stored at every exit. gpr[0] stays 0.

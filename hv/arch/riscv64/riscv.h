@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The riscv64 vCPU. Its files:
- *   vcpu.c    the operations: setup, bind, unbind, prepare
- *   decode.c  exit registers to struct vm_exit, pure
- *   insn.c    loads and stores, 32-bit and compressed, pure
- *   sbi*.c    the firmware interface
- *   csr.c     what a trapped CSR access or instruction gets
- *   fpu.c     lazy floating-point and vector state
- *   vmid.c    VMIDs with generations
- *   inject.c  exceptions and virtual interrupts
+ *   vcpu.c     the operations: setup, bind, unbind, prepare
+ *   boot.c     what a guest boots with: formats, kernel placement, CPU nodes
+ *   decode.c   exit registers to struct vm_exit, pure
+ *   insn.c     loads and stores, 32-bit and compressed, pure
+ *   sbi*.c     the firmware interface
+ *   csr.c      what a trapped CSR access gets
+ *   fpu.c      lazy floating-point and vector state
+ *   vmid.c     VMIDs with generations, and what each CPU holds
+ *   inject.c   exceptions and virtual interrupts
+ *   trace.c    what a trace is told of all this
  */
 #ifndef ARCH_RISCV64_RISCV_H
 #define ARCH_RISCV64_RISCV_H
@@ -16,35 +18,51 @@
 #include "arch/riscv64/hw.h"
 #include "vcpu/vcpu.h"
 
-/* SBI HSM: a hart's state (SBI 2.0, table 19). */
-enum hsm_state {
-    HSM_STARTED = 0,
-    HSM_STOPPED = 1,
-    HSM_START_PENDING = 2,
-    HSM_STOP_PENDING = 3,
-    HSM_SUSPENDED = 4,
-};
+/* The units whose registers are switched lazily; sets of them are masks. */
+enum riscv_unit { UNIT_FP, UNIT_VECTOR, UNIT_COUNT };
+
+/* A CPU number that is none. */
+#define RISCV_NO_CPU 0xff
 
 struct riscv_vcpu {
     struct vcpu base;
     struct riscv_regs regs;
 
-    /* Interrupts. `edges` is consumed at entry; `lines` is the level. */
-    _Atomic uint64_t edges; /* HVIP bits to set once */
-    _Atomic uint64_t lines; /* HVIP bits held by their sources */
+    /*
+     * Interrupts, HVIP bits, written from any CPU. `edges` is consumed by
+     * riscv_sync_interrupts(); `lines` is the level; `lowered` are lines that
+     * have fallen since it last ran.
+     */
+    _Atomic uint64_t edges;
+    _Atomic uint64_t lines;
+    _Atomic uint64_t lowered;
 
     /* Fences that other harts asked for, bits of enum riscv_fence. */
     _Atomic uint32_t fences;
+    /* If it is Blocked, it waits in SBI HSM suspend. Cleared by bind. */
+    _Atomic bool suspended;
 
+    /* The units it has, and those whose registers this CPU holds for it. */
+    uint8_t units;
+    uint8_t live;
+    /* The CPU whose registers hold the unit's newest state, if no vCPU has
+     * used them since; the state in memory is as new while unbound. */
+    uint8_t unit_cpu[UNIT_COUNT];
+
+    uint8_t vmid_bits;
+    uint8_t vmid_cpu;         /* where `vmid` is valid, while the CPU ... */
+    uint64_t vmid_generation; /* ... is in this generation */
     uint64_t vmid;
-    uint64_t vmid_generation;
-    uint64_t timer; /* without Sstc: token of the pending timer */
+
+    uint32_t features; /* enum riscv_feature */
+
+    /* Without Sstc: the guest's deadline, and the token of its host timer. */
+    uint64_t timer_deadline;
+    uint64_t timer;
 
     struct riscv_vs_state vs;
     struct riscv_fp_state fp;
     struct riscv_vector_state *vector; /* NULL without V */
-    int8_t fp_cpu;     /* CPU whose registers hold its FP state, or -1 */
-    int8_t vector_cpu; /* likewise */
 };
 
 enum riscv_fence {
@@ -62,7 +80,91 @@ static inline const struct riscv_vcpu *to_riscv_const(const struct vcpu *vcpu)
     return container_of(vcpu, const struct riscv_vcpu, base);
 }
 
-/* The architecture's row in vm_architectures (hv/vm/arch.c). */
+/* Sets a general register; x0 stays 0. */
+static inline void riscv_write_gpr(struct riscv_vcpu *v, unsigned reg,
+                                   uint64_t value)
+{
+    if (reg != REG_ZERO)
+        v->regs.gpr[reg] = value;
+}
+
+/* The architecture's row in the VMM's table of architectures. */
 extern const struct vcpu_ops riscv_vcpu_ops;
+
+/* --- vmid.c --- */
+
+/* What a CPU holds of vCPUs. Touched by that CPU alone. */
+struct riscv_cpu {
+    uint64_t generation; /* of its VMIDs; 0: none was ever given out */
+    uint64_t next_vmid;
+    const struct riscv_vcpu *owner[UNIT_COUNT]; /* of the unit's registers */
+} ALIGNED(64);
+
+extern struct riscv_cpu riscv_cpus[MAX_CPU_NUM];
+
+void riscv_reset_machine(void);
+
+/*
+ * Makes v->vmid valid on `cpu`, the current one. True when it is another one
+ * than before, so that nothing on this CPU is known of the guest.
+ */
+bool riscv_assign_vmid(struct riscv_vcpu *v, uint32_t cpu);
+
+/* --- decode.c, insn.c --- */
+
+void riscv_decode(const struct vcpu *vcpu, struct vm_exit *exit);
+err_t riscv_decode_mmio(struct vcpu *vcpu, struct vm_exit *exit);
+void riscv_finish_read(struct vcpu *vcpu, const struct vm_exit *exit,
+                       uint64_t value);
+
+/*
+ * The instruction at `pc`, read with the guest's own rights: one that is
+ * compressed has its upper half 0. False when it cannot be fetched.
+ */
+bool riscv_fetch_insn(uint64_t pc, uint32_t *insn);
+
+/* --- fpu.c --- */
+
+/* The units that `insn` may need, as a mask; all of them for 0. */
+uint8_t riscv_units_needed(uint64_t insn);
+/* On the current CPU: what its registers hold for `v` becomes live; what is
+ * live and has changed goes to memory. */
+void riscv_bind_units(struct riscv_vcpu *v, uint32_t cpu);
+void riscv_unbind_units(struct riscv_vcpu *v);
+/* Forgets what registers hold, and clears the state. */
+void riscv_reset_units(struct riscv_vcpu *v);
+enum verdict riscv_lazy_state(struct vcpu *vcpu, struct vm_exit *exit);
+/* A floating-point register of the guest, wherever it is. */
+uint64_t riscv_read_fpr(const struct riscv_vcpu *v, unsigned reg);
+void riscv_write_fpr(struct riscv_vcpu *v, unsigned reg, uint64_t value);
+
+/* --- csr.c --- */
+
+enum verdict riscv_sysreg(struct vcpu *vcpu, struct vm_exit *exit);
+
+/* --- inject.c --- */
+
+/* Makes the guest take exception `number` at its current pc. */
+void riscv_inject_exception(struct riscv_vcpu *v, uint64_t number,
+                            uint64_t value);
+void riscv_inject_fault(struct vcpu *vcpu, const struct vm_exit *exit);
+err_t riscv_inject_interrupt(struct vcpu *vcpu, interrupt_vector vector,
+                             enum trigger trigger);
+err_t riscv_set_interrupt_line(struct vcpu *vcpu, interrupt_vector vector,
+                               bool high);
+/* Brings what is pending into the CPU; on the vCPU's CPU, bound. */
+void riscv_sync_interrupts(struct riscv_vcpu *v);
+bool riscv_has_wakeup(struct vcpu *vcpu);
+
+/* --- sbi*.c --- */
+
+enum verdict riscv_firmware_call(struct vcpu *vcpu, struct vm_exit *exit);
+void riscv_set_cpu_up_result(struct vcpu *vcpu, err_t result);
+/* Finishes an HSM suspend that keeps the hart's state. */
+void riscv_suspend(struct riscv_vcpu *v);
+/* Carries out fences that other harts asked for. */
+void riscv_do_fences(struct riscv_vcpu *v);
+void riscv_cancel_timer(struct riscv_vcpu *v);
+uint64_t riscv_wakeup_deadline(struct vcpu *vcpu);
 
 #endif

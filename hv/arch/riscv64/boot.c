@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a guest boots with: the stage-2 format it needs, where its kernel goes,
+ * and the CPU nodes of its device tree. Devicetree bindings riscv/cpus.yaml
+ * and riscv,cpu-intc; Linux, Documentation/arch/riscv/boot-image-header.rst.
+ */
+#include <libfdt.h>
+
+#include "addrspace/format.h"
+#include "api/time.h"
+#include "arch/riscv64/boot.h"
+#include "device/device.h"
+#include "lib/format.h"
+#include "lib/string.h"
+
+/* The narrowest first: every level costs a memory access per TLB miss. */
+static const struct s2_format *const formats[] = {&s2_sv39x4, &s2_sv48x4,
+                                                  &s2_sv57x4};
+
+const struct s2_format *riscv_stage2_format(uint64_t top)
+{
+    uint64_t modes = riscv_hw_stage2_modes();
+
+    for (unsigned i = 0; i < ARRAY_SIZE(formats); i++) {
+        if ((modes & BIT(formats[i]->mode)) != 0 &&
+            (top == 0 || (top - 1) >> formats[i]->gpa_bits == 0))
+            return formats[i];
+    }
+    return NULL;
+}
+
+/* Fields of the Linux image header, little endian. */
+#define HEADER_TEXT_OFFSET 8
+#define HEADER_MAGIC2      56
+#define HEADER_MAGIC2_TEXT "RSC\x05"
+#define HEADER_MAGIC2_SIZE 4
+
+/* What stands for the firmware on a real machine: kernels that do not say
+ * where they go are linked to begin behind it. */
+#define FIRMWARE_SIZE (UINT64_C(2) << 20)
+
+gpa_t riscv_place_kernel(const void *header, gpa_t base)
+{
+    const uint8_t *bytes = header;
+    uint64_t offset = 0;
+
+    if (memcmp(bytes + HEADER_MAGIC2, HEADER_MAGIC2_TEXT, HEADER_MAGIC2_SIZE) !=
+        0)
+        return gpa_add(base, FIRMWARE_SIZE);
+    for (unsigned i = 0; i < sizeof(offset); i++)
+        offset |= (uint64_t)bytes[HEADER_TEXT_OFFSET + i] << (8 * i);
+    return gpa_add(base, offset);
+}
+
+/* The ISA string's parts, in the order of the naming conventions. */
+static const struct {
+    const char *name;
+    uint32_t feature; /* 0: always there */
+} extensions[] = {
+    {"rv64ima", 0},
+    {"fd", RISCV_FEATURE_FD},
+    {"c", 0},
+    {"v", RISCV_FEATURE_V},
+    {"_zicntr_zicsr_zifencei", 0},
+    {"_sstc", RISCV_FEATURE_SSTC},
+    {"_svpbmt", RISCV_FEATURE_SVPBMT},
+};
+
+#define ISA_SIZE 64
+
+static void write_isa(char isa[ISA_SIZE], uint32_t features)
+{
+    size_t used = 0;
+
+    for (unsigned i = 0; i < ARRAY_SIZE(extensions); i++) {
+        if (extensions[i].feature == 0 ||
+            (features & extensions[i].feature) != 0)
+            used += format_text(isa + used, ISA_SIZE - used, "%s",
+                                extensions[i].name);
+    }
+}
+
+/* A processor that has SvNNx4 has SvNN. */
+static const char *mmu_type(uint64_t modes)
+{
+    if (modes & BIT(HGATP_SV57X4))
+        return "riscv,sv57";
+    return modes & BIT(HGATP_SV48X4) ? "riscv,sv48" : "riscv,sv39";
+}
+
+/* Properties until the first that fails. */
+static int put_string(void *fdt, const char *name, const char *text, int error)
+{
+    return error != 0 ? error
+                      : fdt_property(fdt, name, text, (int)strlen(text) + 1);
+}
+
+static int put_u32(void *fdt, const char *name, uint32_t value, int error)
+{
+    return error != 0 ? error : fdt_property_u32(fdt, name, value);
+}
+
+static int describe_intc(uint32_t id, void *fdt)
+{
+    int error = fdt_begin_node(fdt, "interrupt-controller");
+
+    error = put_string(fdt, "compatible", "riscv,cpu-intc", error);
+    error = put_u32(fdt, "#interrupt-cells", 1, error);
+    error = put_u32(fdt, "phandle", DEVICE_PHANDLE_CPU(id), error);
+    if (error == 0)
+        error = fdt_property(fdt, "interrupt-controller", NULL, 0);
+    return error != 0 ? error : fdt_end_node(fdt);
+}
+
+int riscv_describe_cpu(const struct vcpu *vcpu, void *fdt)
+{
+    char isa[ISA_SIZE];
+    int error;
+
+    write_isa(isa, to_riscv_const(vcpu)->features);
+    error = put_string(fdt, "device_type", "cpu", 0);
+    error = put_string(fdt, "compatible", "riscv", error);
+    error = put_string(fdt, "status", "okay", error);
+    error = put_u32(fdt, "reg", (uint32_t)vcpu->config.hw_id, error);
+    error = put_string(fdt, "riscv,isa", isa, error);
+    error =
+        put_string(fdt, "mmu-type", mmu_type(riscv_hw_stage2_modes()), error);
+    return error != 0 ? error : describe_intc(vcpu->config.id, fdt);
+}
+
+int riscv_describe_cpus(const struct vcpu *bsp, void *fdt)
+{
+    return fdt_property_u32(fdt, "timebase-frequency",
+                            (uint32_t)time_frequency());
+}

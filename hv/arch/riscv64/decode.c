@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From exit registers to struct vm_exit. Privileged Architecture 1.12, section
+ * "Trap Cause Codes" and chapter "Hypervisor Extension". No effect but on the
+ * struct vm_exit; where the hardware does not say which instruction it was,
+ * guest memory is read for it.
+ *
+ * A misaligned access to a device gets an access fault, not an
+ * address-misaligned exception: the latter asks the guest's software to make
+ * the access in pieces, which a device register does not mean.
+ */
+#include "arch/riscv64/insn.h"
+#include "arch/riscv64/riscv.h"
+#include "arch/riscv64/sbi.h"
+
+/* SYSTEM instructions; the fields that they share with all are in insn.h. */
+#define OPCODE_SYSTEM 0x73
+#define INSN_WFI      0x10500073
+#define INSN_CSR      BIT_MASK(31, 20)
+#define CSR_OP        BIT_MASK(1, 0) /* of funct3 */
+#define CSR_OP_WRITE  1              /* CSRRW; 2 sets, 3 clears bits */
+#define CSR_OP_IMM    BIT(2)         /* of funct3: rs1 is the operand itself */
+
+/* Host interrupts that a guest's CPU is left for. */
+#define HOST_IRQS (BIT(IRQ_S_SOFT) | BIT(IRQ_S_TIMER) | BIT(IRQ_S_EXT))
+
+static void decode_unknown(const struct riscv_vcpu *v, struct vm_exit *exit)
+{
+    exit->kind = EXIT_UNKNOWN;
+    exit->insn_len = 0;
+    exit->unknown.reason = v->regs.scause;
+}
+
+static void decode_interrupt(const struct riscv_vcpu *v, struct vm_exit *exit)
+{
+    uint64_t irq = v->regs.scause & ~CAUSE_INTERRUPT;
+
+    if (irq >= 64 || (HOST_IRQS & BIT(irq)) == 0) {
+        decode_unknown(v, exit);
+        return;
+    }
+    exit->kind = EXIT_EXTERNAL_INTERRUPT;
+    exit->insn_len = 0;
+    exit->interrupt.vector = (uint8_t)irq;
+}
+
+static void set_exception(struct vm_exit *exit, uint32_t number, uint64_t value)
+{
+    exit->kind = EXIT_EXCEPTION;
+    exit->insn_len = 0;
+    exit->exception.number = number;
+    exit->exception.value = value;
+}
+
+/* An exception of the guest's own, which this processor does not delegate. */
+static void decode_exception(const struct riscv_vcpu *v, struct vm_exit *exit)
+{
+    bool described = (RISCV_FAULT_CAUSES & BIT(v->regs.scause)) != 0;
+
+    set_exception(exit, (uint32_t)v->regs.scause,
+                  described ? v->regs.stval : 0);
+}
+
+static void decode_illegal(const struct riscv_vcpu *v, struct vm_exit *exit)
+{
+    uint8_t missing = v->units & (uint8_t)~v->live;
+
+    if ((riscv_units_needed(v->regs.stval) & missing) == 0) {
+        decode_exception(v, exit);
+        return;
+    }
+    exit->kind = EXIT_LAZY_STATE;
+    exit->insn_len = 0;
+}
+
+static void set_page_fault(const struct riscv_vcpu *v, struct vm_exit *exit,
+                           enum access access)
+{
+    const struct riscv_regs *regs = &v->regs;
+
+    exit->kind = EXIT_NESTED_PAGE_FAULT;
+    exit->insn_len = 0;
+    exit->fault.gva = gva(regs->stval);
+    exit->fault.insn = (uint32_t)regs->htinst;
+    if (unlikely(riscv_htinst_is_implicit(regs->htinst))) {
+        /* htval is a page-table entry's address; stval is another one's. */
+        exit->fault.gpa = gpa(regs->htval << 2);
+        exit->fault.access = riscv_htinst_is_implicit_write(regs->htinst)
+                                 ? ACCESS_WRITE
+                                 : ACCESS_READ;
+        return;
+    }
+    exit->fault.gpa = gpa(regs->htval << 2 | (regs->stval & 3));
+    exit->fault.access = access;
+}
+
+static void decode_insn_page_fault(const struct riscv_vcpu *v,
+                                   struct vm_exit *exit)
+{
+    set_page_fault(v, exit, ACCESS_EXECUTE);
+}
+
+static void decode_load_page_fault(const struct riscv_vcpu *v,
+                                   struct vm_exit *exit)
+{
+    set_page_fault(v, exit, ACCESS_READ);
+}
+
+static void decode_store_page_fault(const struct riscv_vcpu *v,
+                                    struct vm_exit *exit)
+{
+    set_page_fault(v, exit, ACCESS_WRITE);
+}
+
+static void decode_csr(const struct riscv_vcpu *v, struct vm_exit *exit,
+                       uint32_t insn)
+{
+    uint64_t funct3 = FIELD_GET(INSN_FUNCT3, insn);
+    uint64_t rs1 = FIELD_GET(INSN_RS1, insn);
+    bool writes = (funct3 & CSR_OP) == CSR_OP_WRITE || rs1 != 0;
+
+    exit->kind = writes ? EXIT_SYSREG_WRITE : EXIT_SYSREG_READ;
+    exit->insn_len = 4;
+    exit->sysreg.addr = (uint32_t)FIELD_GET(INSN_CSR, insn);
+    exit->sysreg.reg = (uint8_t)FIELD_GET(INSN_RD, insn);
+    exit->sysreg.value = (funct3 & CSR_OP_IMM) != 0 ? rs1 : v->regs.gpr[rs1];
+}
+
+/*
+ * What VS-mode could do if it were HS-mode, or VU-mode if it were VS-mode. A
+ * guest that has no H extension knows none of it but WFI and counters: it
+ * gets an illegal instruction, as the manual has the hypervisor do.
+ */
+static void decode_virtual_insn(const struct riscv_vcpu *v,
+                                struct vm_exit *exit)
+{
+    uint32_t insn = (uint32_t)v->regs.stval;
+
+    if (insn == 0 && !riscv_fetch_insn(v->regs.pc, &insn)) {
+        exit->kind = EXIT_NOTHING;
+        exit->insn_len = 0;
+    } else if (insn == INSN_WFI && riscv_hw_read_spp()) {
+        exit->kind = EXIT_IDLE;
+        exit->insn_len = 4;
+    } else if ((insn & INSN_OPCODE) == OPCODE_SYSTEM &&
+               (FIELD_GET(INSN_FUNCT3, insn) & CSR_OP) != 0) {
+        decode_csr(v, exit, insn);
+    } else {
+        set_exception(exit, CAUSE_ILLEGAL_INSN, insn);
+    }
+}
+
+typedef void (*decoder)(const struct riscv_vcpu *v, struct vm_exit *exit);
+
+static const decoder decoders[CAUSE_COUNT] = {
+    [CAUSE_INSN_MISALIGNED] = decode_exception,
+    [CAUSE_INSN_ACCESS] = decode_exception,
+    [CAUSE_ILLEGAL_INSN] = decode_illegal,
+    [CAUSE_BREAKPOINT] = decode_exception,
+    [CAUSE_LOAD_MISALIGNED] = decode_exception,
+    [CAUSE_LOAD_ACCESS] = decode_exception,
+    [CAUSE_STORE_MISALIGNED] = decode_exception,
+    [CAUSE_STORE_ACCESS] = decode_exception,
+    [CAUSE_ECALL_U] = decode_exception,
+    [CAUSE_ECALL_HS] = decode_unknown,
+    [CAUSE_ECALL_VS] = sbi_decode,
+    [CAUSE_ECALL_M] = decode_unknown,
+    [CAUSE_INSN_PAGE_FAULT] = decode_exception,
+    [CAUSE_LOAD_PAGE_FAULT] = decode_exception,
+    [14] = decode_unknown,
+    [CAUSE_STORE_PAGE_FAULT] = decode_exception,
+    [16] = decode_unknown,
+    [17] = decode_unknown,
+    [18] = decode_unknown,
+    [19] = decode_unknown,
+    [CAUSE_INSN_GUEST_PAGE_FAULT] = decode_insn_page_fault,
+    [CAUSE_LOAD_GUEST_PAGE_FAULT] = decode_load_page_fault,
+    [CAUSE_VIRTUAL_INSN] = decode_virtual_insn,
+    [CAUSE_STORE_GUEST_PAGE_FAULT] = decode_store_page_fault,
+};
+
+void riscv_decode(const struct vcpu *vcpu, struct vm_exit *exit)
+{
+    const struct riscv_vcpu *v = to_riscv_const(vcpu);
+    uint64_t cause = v->regs.scause;
+
+    /* The hot path of every guest comes first, and without a call. */
+    if (likely(cause == CAUSE_ECALL_VS))
+        sbi_decode(v, exit);
+    else if (likely(cause < CAUSE_COUNT))
+        decoders[cause](v, exit);
+    else if ((cause & CAUSE_INTERRUPT) != 0)
+        decode_interrupt(v, exit);
+    else
+        decode_unknown(v, exit);
+}
+
+bool riscv_fetch_insn(uint64_t pc, uint32_t *insn)
+{
+    uint16_t parcel;
+
+    if (riscv_hw_fetch_guest(pc, &parcel, sizeof(parcel)) != sizeof(parcel))
+        return false;
+    *insn = parcel;
+    if ((parcel & 3) != 3)
+        return true;
+    if (riscv_hw_fetch_guest(pc + 2, &parcel, sizeof(parcel)) != sizeof(parcel))
+        return false;
+    *insn |= (uint32_t)parcel << 16;
+    return true;
+}
+
+static inline void set_mmio(struct vm_exit *exit,
+                            const struct riscv_access *access, uint64_t data)
+{
+    gpa_t address = exit->fault.gpa;
+
+    exit->kind = access->store ? EXIT_MMIO_WRITE : EXIT_MMIO_READ;
+    exit->insn_len = access->length;
+    exit->mmio.gpa = address;
+    exit->mmio.data = data;
+    exit->mmio.width = access->width;
+    exit->mmio.reg = access->reg;
+    exit->mmio.reg_width = sizeof(uint64_t);
+    exit->mmio.sign_extend = access->sign_extend;
+    exit->mmio.reg_is_fp = access->is_fp;
+}
+
+/*
+ * A fetch goes through this CPU's translations. If those have become stale
+ * meanwhile, the frame may no longer be the guest's: then what was read is
+ * not looked at.
+ */
+static err_t fetch_access(const struct riscv_vcpu *v,
+                          struct riscv_access *access)
+{
+    uint32_t insn;
+
+    if (!riscv_fetch_insn(v->regs.pc, &insn) ||
+        (atomic_load(&v->base.requests) & VCPU_REQUEST_FLUSH) != 0)
+        return ERR_BUSY;
+    return riscv_decode_insn(insn, access) ? OK : ERR_UNSUPPORTED;
+}
+
+/* The general case. A guest may have changed the instruction since it ran. */
+static NOINLINE err_t decode_any_mmio(const struct riscv_vcpu *v,
+                                      struct vm_exit *exit)
+{
+    struct riscv_access access;
+    uint64_t data = 0;
+
+    if (v->regs.htinst == 0) {
+        err_t error = fetch_access(v, &access);
+        if (error != OK)
+            return error;
+    } else if (!riscv_decode_htinst(v->regs.htinst, &access)) {
+        return ERR_UNSUPPORTED;
+    }
+    if (exit->fault.access != (access.store ? ACCESS_WRITE : ACCESS_READ) ||
+        !is_aligned(exit->fault.gpa.raw, access.width))
+        return ERR_UNSUPPORTED;
+    if (access.store)
+        data = access.is_fp ? riscv_read_fpr(v, access.reg)
+                            : v->regs.gpr[access.reg];
+    set_mmio(exit, &access, zero_extend(data, 8u * access.width));
+    return OK;
+}
+
+/* Nearly all: an integer access that the hardware describes. */
+static inline bool decode_usual_mmio(const struct riscv_vcpu *v,
+                                     struct vm_exit *exit, bool store)
+{
+    struct riscv_access access;
+
+    if (!riscv_decode_integer_htinst(v->regs.htinst, store, &access) ||
+        !is_aligned(exit->fault.gpa.raw, access.width))
+        return false;
+    set_mmio(exit, &access,
+             store ? zero_extend(v->regs.gpr[access.reg], 8u * access.width)
+                   : 0);
+    return true;
+}
+
+err_t riscv_decode_mmio(struct vcpu *vcpu, struct vm_exit *exit)
+{
+    const struct riscv_vcpu *v = to_riscv(vcpu);
+    enum access wanted = exit->fault.access;
+
+    if (likely(wanted == ACCESS_READ && decode_usual_mmio(v, exit, false)))
+        return OK;
+    if (likely(wanted == ACCESS_WRITE && decode_usual_mmio(v, exit, true)))
+        return OK;
+    return decode_any_mmio(v, exit);
+}
+
+void riscv_finish_read(struct vcpu *vcpu, const struct vm_exit *exit,
+                       uint64_t value)
+{
+    struct riscv_vcpu *v = to_riscv(vcpu);
+    const struct mmio_access *mmio = &exit->mmio;
+    unsigned bits = 8u * mmio->width;
+
+    if (unlikely(mmio->reg_is_fp)) {
+        /* A narrow value is NaN-boxed: all ones above it. */
+        uint64_t box = bits == 64 ? 0 : ~UINT64_C(0) << bits;
+        riscv_write_fpr(v, mmio->reg, value | box);
+        return;
+    }
+    riscv_write_gpr(v, mmio->reg,
+                    mmio->sign_extend ? (uint64_t)sign_extend(value, bits)
+                                      : zero_extend(value, bits));
+}
