@@ -102,6 +102,7 @@ struct vcpu {
     uint8_t cpu; /* the CPU it is bound to, or was last */
     uint8_t id;
     uint32_t stalls;   /* exits in a row without progress */
+    uint8_t exit_kind; /* of its last exit, as it was handled; for traces */
     uint64_t stall_at; /* where */
     struct exit_stats stats;
 
@@ -200,6 +201,8 @@ struct vcpu_ops {
      * again. */
     bool (*handle_eoi)(struct vcpu *vcpu, interrupt_vector *vector);
     interrupt_vector timer_vector;
+    /* What an interrupt controller's line drives; 0: there is no such line. */
+    interrupt_vector external_vector;
     /* On the vCPU's CPU, bound: whether an interrupt would end its wait. */
     bool (*has_wakeup)(struct vcpu *vcpu);
     /* The time (ns) at which its own timer ends a wait; UINT64_MAX: never. */

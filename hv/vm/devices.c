@@ -15,6 +15,12 @@ static void on_system_down(void *vm_object, bool reboot)
                     "the guest asked for it through a device");
 }
 
+static void on_system_failed(void *vm_object, uint32_t code)
+{
+    vm_request_stop(vm_object, VM_STOP_FAULT, "the guest reports failure %u",
+                    code);
+}
+
 static err_t add_device(struct vm *vm, struct device_context *context,
                         char *what)
 {
@@ -72,7 +78,9 @@ err_t vm_make_devices(struct vm *vm, char *what)
         .images = vm->config.images,
         .images_size = vm->config.images_size,
         .system_down = on_system_down,
+        .system_failed = on_system_failed,
         .vm_object = vm,
+        .external_vector = vm->arch->external_vector,
     };
 
     if (devices < 0)

@@ -86,16 +86,26 @@ static enum verdict after_device(struct vm *vm, struct vcpu *vcpu,
     return likely(vm->stop == VM_STOP_NONE) ? VERDICT_RESUME : VERDICT_STOP_VM;
 }
 
-/* The pc moves only after the device has answered: the guest that gets an
- * exception instead finds it at the access. */
+/*
+ * The pc moves only after the device has answered: a guest that gets an
+ * exception instead finds it at the access. A device that is busy has done a
+ * part of its work; the guest makes the access again, and host and other
+ * vCPUs get their turn in between.
+ */
+static enum verdict device_refused(err_t error)
+{
+    return error == ERR_BUSY ? VERDICT_RESUME : VERDICT_INJECT;
+}
+
 static enum verdict on_mmio_read(struct vm *vm, struct vcpu *vcpu,
                                  struct vm_exit *exit)
 {
     uint64_t value;
+    err_t error = bus_read(&vm->devices.buses[BUS_MMIO], exit->mmio.gpa.raw,
+                           exit->mmio.width, &value);
 
-    if (bus_read(&vm->devices.buses[BUS_MMIO], exit->mmio.gpa.raw,
-                 exit->mmio.width, &value) != OK)
-        return VERDICT_INJECT;
+    if (unlikely(error != OK))
+        return device_refused(error);
     vcpu->ops->finish_read(vcpu, exit, value);
     return after_device(vm, vcpu, exit);
 }
@@ -103,9 +113,11 @@ static enum verdict on_mmio_read(struct vm *vm, struct vcpu *vcpu,
 static enum verdict on_mmio_write(struct vm *vm, struct vcpu *vcpu,
                                   struct vm_exit *exit)
 {
-    if (bus_write(&vm->devices.buses[BUS_MMIO], exit->mmio.gpa.raw,
-                  exit->mmio.width, exit->mmio.data) != OK)
-        return VERDICT_INJECT;
+    err_t error = bus_write(&vm->devices.buses[BUS_MMIO], exit->mmio.gpa.raw,
+                            exit->mmio.width, exit->mmio.data);
+
+    if (unlikely(error != OK))
+        return device_refused(error);
     return after_device(vm, vcpu, exit);
 }
 
@@ -296,6 +308,7 @@ enum verdict vm_handle_exit(struct vm *vm, struct vcpu *vcpu)
         vcpu->ops->inject_fault(vcpu, &exit);
         verdict = VERDICT_RESUME;
     }
+    vcpu->exit_kind = (uint8_t)exit.kind;
     exit_stats_add(&vcpu->stats, exit.kind, time_cycles() - start);
     return verdict;
 }

@@ -106,11 +106,11 @@ err_t vmm_set_interrupt_line_impl(vm_id vm, vcpu_id id, interrupt_vector vector,
 
 err_t vmm_notify_vcpu_timer_expired_impl(vm_id vm, vcpu_id id)
 {
-    struct vcpu *vcpu = find_vcpu(vm, id);
+    const struct vcpu *vcpu = find_vcpu(vm, id);
 
     if (vcpu == NULL)
         return ERR_NOT_FOUND;
-    return vmm_set_interrupt_line_impl(vm, id, vcpu->ops->timer_vector, true);
+    return vmm_inject_interrupt_impl(vm, id, vcpu->ops->timer_vector);
 }
 
 err_t vmm_start_vcpu_impl(vm_id vm, vcpu_id id, gpa_t entry, uint64_t arg)

@@ -315,17 +315,12 @@ static void type_byte(uint8_t byte)
 static void deliver(void)
 {
     struct console_port *port;
-    struct device *device;
 
     spin_lock(&vmm->console.lock);
     port = main_port(vmm->console.focus);
-    device = port != NULL ? port->chardev.device : NULL;
     spin_unlock(&vmm->console.lock);
-    if (device == NULL || device->ops->chardev_ready == NULL)
-        return;
-    spin_lock(&device->lock);
-    device->ops->chardev_ready(device);
-    spin_unlock(&device->lock);
+    if (port != NULL)
+        chardev_notify(&port->chardev);
 }
 
 void console_poll(void)

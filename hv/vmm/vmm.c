@@ -128,6 +128,7 @@ err_t vmm_init(const struct vmm_boot *boot)
     error = make_vmm(boot);
     if (error != OK)
         return error;
+    boot->arch->reset_machine();
     fdt_for_each_subnode(node, boot->config, vms) make_vm(boot, node);
     start_vms();
     return OK;

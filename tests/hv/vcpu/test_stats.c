@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <criterion/criterion.h>
+#include <string.h>
+
+#include "lib/compiler.h"
+#include "vcpu/stats.h"
+
+Test(stats, costs_fall_into_their_bucket)
+{
+    static const struct {
+        uint64_t cycles;
+        unsigned bucket;
+    } rows[] = {
+        {0, 0},    {31, 0},   {63, 0},       {64, 1},          {127, 1},
+        {128, 2},  {255, 2},  {256, 3},      {1 << 20, 15},    {4095, 6},
+        {4096, 7}, {8191, 7}, {1 << 19, 14}, {UINT64_MAX, 15},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+        cr_expect_eq(exit_cost_bucket(rows[i].cycles), rows[i].bucket,
+                     "%llu cycles", (unsigned long long)rows[i].cycles);
+}
+
+static char text[4096];
+
+static void gather(void *context, const char *line)
+{
+    (void)context;
+    strcat(text, line);
+    strcat(text, "\n");
+}
+
+Test(stats, the_table_shows_what_occurred)
+{
+    static struct exit_stats stats;
+
+    for (int i = 0; i < 30; i++)
+        exit_stats_add(&stats, EXIT_MMIO_READ, 100);
+    for (int i = 0; i < 10; i++)
+        exit_stats_add(&stats, EXIT_HALT, 5000);
+    cr_expect_eq(exit_stats_count(&stats, EXIT_MMIO_READ), 30u);
+    cr_expect_eq(exit_stats_count(&stats, EXIT_NOTHING), 0u);
+
+    exit_stats_print(&stats, gather, NULL);
+    cr_expect(strstr(text, "mmio-read                    30  75.0%"
+                           "        100  .1.............."));
+    cr_expect(strstr(text, "halt                         10  25.0%"
+                           "       5000  .......1........"));
+    cr_expect_null(strstr(text, "nothing"));
+}
+
+Test(stats, every_kind_has_a_name_of_its_own)
+{
+    for (unsigned a = 0; a < EXIT_KIND_COUNT; a++) {
+        const char *name = exit_kind_name((enum exit_kind)a);
+        cr_expect_str_neq(name, "?");
+        for (unsigned b = 0; b < a; b++)
+            cr_expect_str_neq(name, exit_kind_name((enum exit_kind)b));
+    }
+    cr_expect_str_eq(exit_kind_name(EXIT_KIND_COUNT), "?");
+}
