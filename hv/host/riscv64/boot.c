@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From the first C function of the boot hart to host_main(), and of the other
+ * harts to host_cpu_main(). Any hart may be the boot hart; CPU numbers follow
+ * the order of starting, whatever the harts' ids.
+ */
+#include "api/memory.h"
+#include "arch/riscv64/hw.h"
+#include "host/riscv64/riscv_host.h"
+#include "host/riscv64/sbi.h"
+#include "lib/bits.h"
+#include "lib/check.h"
+#include "lib/string.h"
+
+/* How long a hart may take from hart_start to its first sign of life. */
+#define START_TIMEOUT_SECONDS 5
+
+/* Filled in once, by the boot CPU. */
+static struct board board;
+
+_Noreturn void riscv_boot(uint64_t hartid, const void *fdt);
+_Noreturn void riscv_boot_other(void);
+
+/* Not cleared at boot: what is used of it is initialised. */
+struct boot_block boot_block
+    __attribute__((section(".bss.noinit"), aligned(4096)));
+struct host_cpu *const boot_cpu = &boot_block.cpu;
+
+struct host_cpu *_Atomic riscv_starting;
+
+/* Extensions that count, by their names in riscv,isa. */
+static const struct {
+    const char *name;
+    uint32_t feature;
+} extensions[] = {
+    {"h", CPU_FEATURE_H},
+    {"sstc", RISCV_FEATURE_SSTC},
+    {"v", RISCV_FEATURE_V},
+    {"d", RISCV_FEATURE_FD}, /* which implies F */
+    {"svpbmt", RISCV_FEATURE_SVPBMT},
+    {"zicbom", RISCV_FEATURE_ZICBOM},
+    {"zicboz", RISCV_FEATURE_ZICBOZ},
+};
+
+/*
+ * Whether riscv,isa has extension `name`: "rv64", single letters without
+ * separators, then longer names, each after a '_'.
+ */
+static bool isa_has(const char *isa, const char *name)
+{
+    size_t length = strlen(name);
+    const char *rest = isa + strnlen(isa, 4);
+
+    if (length == 1) {
+        for (; *rest != '\0' && *rest != '_'; rest++) {
+            if (*rest == name[0])
+                return true;
+        }
+        return false;
+    }
+    while ((rest = strchr(rest, '_')) != NULL) {
+        rest++;
+        if (strncmp(rest, name, length) == 0 &&
+            (rest[length] == '\0' || rest[length] == '_'))
+            return true;
+    }
+    return false;
+}
+
+static uint32_t read_features(const struct board_node *node)
+{
+    uint32_t size, features = 0;
+    const char *isa = board_property(node, PROPERTY_RISCV_ISA, &size);
+    bool is_text = size != 0 && isa[size - 1] == '\0';
+
+    for (unsigned i = 0; i < ARRAY_SIZE(extensions); i++) {
+        const char *name = extensions[i].name;
+        if (board_has_string(node, PROPERTY_RISCV_ISA_EXTENSIONS, name) ||
+            (is_text && isa_has(isa, name)))
+            features |= extensions[i].feature;
+    }
+    return features;
+}
+
+static void add_cpu(struct board *of, const struct board_node *node)
+{
+    struct range reg;
+
+    if (!board_reg(node, 0, &reg))
+        return;
+    if (of->cpu_count == MAX_CPU_NUM) {
+        of->cpus_ignored++;
+        return;
+    }
+    of->cpus[of->cpu_count++] = (struct board_cpu){
+        .hw_id = reg.start,
+        .features = read_features(node),
+        .usable = board_is_enabled(node),
+    };
+}
+
+static struct board_cpu *find_cpu(struct board *of, uint64_t hartid)
+{
+    for (uint32_t i = 0; i < of->cpu_count; i++) {
+        if (of->cpus[i].hw_id == hartid)
+            return &of->cpus[i];
+    }
+    return NULL;
+}
+
+static void add_intc(struct board *of, const struct board_node *node)
+{
+    struct board_cpu *cpu;
+    struct range reg;
+
+    if (!board_reg(node->parent, 0, &reg))
+        return;
+    cpu = find_cpu(of, reg.start);
+    if (cpu != NULL)
+        cpu->intc = board_cell(node, PROPERTY_PHANDLE, 0);
+}
+
+static void add_plic(struct board *of, const struct board_node *node)
+{
+    struct board_irq_chip *chip = &of->irq_chip;
+
+    if (chip->reg.size != 0 || !board_is_enabled(node) ||
+        !board_reg(node, 0, &chip->reg))
+        return;
+    chip->contexts = board_property(node, PROPERTY_INTERRUPTS_EXTENDED,
+                                    &chip->contexts_size);
+    chip->sources = board_cell(node, PROPERTY_RISCV_NDEV, 0);
+}
+
+static bool is_cpus(const struct board_node *node)
+{
+    return node->parent != NULL && node->parent->parent == NULL &&
+           board_is_named(node, "cpus");
+}
+
+void machine_visit_node(struct board *of, const struct board_node *node)
+{
+    const struct board_node *parent = node->parent;
+
+    if (is_cpus(node))
+        of->timebase = board_cell(node, PROPERTY_TIMEBASE_FREQUENCY, 0);
+    else if (is_cpus(parent) &&
+             board_has_string(node, PROPERTY_DEVICE_TYPE, "cpu"))
+        add_cpu(of, node);
+    else if (parent->parent != NULL && is_cpus(parent->parent) &&
+             board_has_string(node, PROPERTY_COMPATIBLE, "riscv,cpu-intc"))
+        add_intc(of, node);
+    else if (board_has_string(node, PROPERTY_COMPATIBLE, "sifive,plic-1.0.0") ||
+             board_has_string(node, PROPERTY_COMPATIBLE, "riscv,plic0"))
+        add_plic(of, node);
+    else if (board_has_string(node, PROPERTY_COMPATIBLE, "sifive,test0"))
+        (void)board_reg(node, 0, &of->finisher);
+}
+
+/* What all CPUs that will be used have; CPUs without H will not. */
+static uint64_t common_features(void)
+{
+    uint32_t features = ~UINT32_C(0);
+
+    for (uint32_t i = 0; i < board.cpu_count; i++) {
+        struct board_cpu *cpu = &board.cpus[i];
+        cpu->usable = cpu->usable && (cpu->features & CPU_FEATURE_H) != 0;
+        if (cpu->usable)
+            features &= cpu->features;
+    }
+    return features & ~(uint64_t)CPU_FEATURE_H;
+}
+
+static void check_cpu(const struct board_cpu *cpu, uint64_t hartid)
+{
+    if (cpu == NULL)
+        host_refuse("the device tree does not describe hart %llu, which boots",
+                    (unsigned long long)hartid);
+    if ((cpu->features & CPU_FEATURE_H) == 0)
+        host_refuse("hart %llu has no hypervisor extension (H); under QEMU, "
+                    "use -cpu rv64,h=true",
+                    (unsigned long long)hartid);
+    if (board.timebase == 0)
+        host_refuse("the device tree has no /cpus/timebase-frequency");
+    if (hw_probe_cycle() < 0)
+        host_refuse("the firmware does not let the hypervisor read the cycle "
+                    "counter: it must set mcounteren.CY");
+}
+
+void riscv_boot(uint64_t hartid, const void *fdt)
+{
+    const struct board_cpu *cpu;
+    uint64_t features;
+
+    host_add_cpu(host_cpu_init(&boot_block, hartid));
+    machine_init_cpu();
+    board_reserve(&board, (uint64_t)(uintptr_t)image_start,
+                  (uint64_t)(image_end - image_start));
+    board_read(&board, fdt);
+    console_init(&board);
+    machine_init(&board);
+    features = common_features();
+    cpu = find_cpu(&board, hartid);
+    check_cpu(cpu, hartid);
+    riscv_hw_probe(features);
+    frames_init(&board);
+    if (host_recording_size(&board) != 0)
+        shim_enable_recording();
+    paging_init(&board);
+    plic_init(&board, cpu);
+    host_main(&board);
+}
+
+void riscv_boot_other(void)
+{
+    machine_init_cpu();
+    host_cpu_main();
+}
+
+/*
+ * Whether `cpu` has shown itself in time. It sends an IPI: on a machine that
+ * gives its CPUs turns, a CPU that spins would only hold up the others.
+ */
+static bool wait_until_online(const struct host_cpu *cpu)
+{
+    uint64_t deadline =
+        machine_ticks() + START_TIMEOUT_SECONDS * board.timebase;
+
+    while (!atomic_load(&cpu->online)) {
+        if (machine_ticks() >= deadline)
+            return false;
+        machine_set_alarm(deadline);
+        machine_wait();
+        (void)machine_take_irq();
+    }
+    machine_set_alarm(UINT64_MAX);
+    return true;
+}
+
+/*
+ * A hart that is "already available" waits in entry.S. One that comes too late
+ * finds that it does not count, and parks.
+ */
+static void start_cpu(const struct board_cpu *cpu, uint8_t *memory)
+{
+    struct host_cpu *started = host_cpu_init(memory, cpu->hw_id);
+    struct sbi_result result;
+
+    paging_remove((uint64_t)(uintptr_t)memory, HOST_GUARD_PAGES * PAGE_SIZE);
+    atomic_store(&riscv_starting, started);
+    result = sbi_call(SBI_HSM, SBI_HSM_HART_START, cpu->hw_id,
+                      (uint64_t)(uintptr_t)riscv_start_other,
+                      (uint64_t)(uintptr_t)started);
+    if ((result.error == SBI_SUCCESS ||
+         result.error == SBI_ERR_ALREADY_AVAILABLE) &&
+        wait_until_online(started))
+        host_add_cpu(started);
+    else
+        host_print("twinax: hart %llu does not start (SBI error %lld): going "
+                   "on without it\n",
+                   (unsigned long long)cpu->hw_id, (long long)result.error);
+    atomic_store(&riscv_starting, NULL);
+}
+
+void machine_start_cpus(void)
+{
+    for (uint32_t i = 0; i < board.cpu_count; i++) {
+        const struct board_cpu *cpu = &board.cpus[i];
+        hpa_t memory;
+
+        if (!cpu->usable || cpu->hw_id == boot_cpu->hw_id)
+            continue;
+        memory = memory_alloc_contiguous_impl(HOST_CPU_BLOCK / PAGE_SIZE, 0);
+        if (hpa_is_none(memory))
+            host_refuse("there is no memory for hart %llu",
+                        (unsigned long long)cpu->hw_id);
+        start_cpu(cpu, memory_phys_to_virt(memory));
+    }
+}

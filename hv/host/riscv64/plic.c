@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The machine's platform-level interrupt controller (RISC-V PLIC
+ * Specification 1.0): the host uses one source of it, the console's, and
+ * routes it to the boot CPU.
+ */
+#include "api/arch.h"
+#include "arch/riscv64/csr.h"
+#include "host/riscv64/riscv_host.h"
+#include "lib/bits.h"
+
+#include <libfdt.h>
+
+#define PLIC_PRIORITY(source) (UINT64_C(4) * (source))
+#define PLIC_ENABLE(context)  (0x2000 + UINT64_C(0x80) * (context))
+#define PLIC_CONTEXT(context) (0x200000 + UINT64_C(0x1000) * (context))
+#define PLIC_THRESHOLD        0
+#define PLIC_CLAIM            4
+
+static struct {
+    uint64_t base; /* 0: there is none */
+    uint32_t console_source;
+    uint32_t context;
+} plic;
+
+static volatile uint32_t *plic_register(uint64_t offset)
+{
+    return (volatile uint32_t *)(uintptr_t)(plic.base + offset);
+}
+
+/*
+ * The context by which `cpu` takes supervisor interrupts: the place of the
+ * pair <its local controller, its external interrupt> in interrupts-extended.
+ */
+static bool find_context(const struct board_irq_chip *chip,
+                         const struct board_cpu *cpu, uint32_t *context)
+{
+    const fdt32_t *pairs = chip->contexts;
+
+    for (uint32_t i = 0; (i + 1) * 2 * sizeof(*pairs) <= chip->contexts_size;
+         i++) {
+        if (fdt32_to_cpu(pairs[2 * i]) == cpu->intc &&
+            fdt32_to_cpu(pairs[2 * i + 1]) == IRQ_S_EXT) {
+            *context = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+void plic_init(const struct board *board, const struct board_cpu *cpu)
+{
+    const struct board_irq_chip *chip = &board->irq_chip;
+    uint32_t source = board->console != NULL ? board->console->irq : 0;
+
+    if (chip->reg.size == 0 || source == 0 || source > chip->sources ||
+        !find_context(chip, cpu, &plic.context))
+        return;
+    plic.base = chip->reg.start;
+    plic.console_source = source;
+    for (uint32_t word = 0; word <= chip->sources / 32; word++)
+        *plic_register(PLIC_ENABLE(plic.context) + 4 * word) = 0;
+    *plic_register(PLIC_ENABLE(plic.context) + 4 * (source / 32)) =
+        UINT32_C(1) << source % 32;
+    *plic_register(PLIC_PRIORITY(source)) = 1;
+    *plic_register(PLIC_CONTEXT(plic.context) + PLIC_THRESHOLD) = 0;
+}
+
+uint32_t plic_take_irq(void)
+{
+    volatile uint32_t *claim =
+        plic_register(PLIC_CONTEXT(plic.context) + PLIC_CLAIM);
+    uint32_t irq = HOST_IRQ_OTHER;
+    uint32_t source;
+
+    if (plic.base == 0)
+        return HOST_IRQ_NONE;
+    source = *claim;
+    if (source == 0)
+        return HOST_IRQ_NONE;
+    if (source == plic.console_source && console_handle_irq())
+        irq = HOST_IRQ_CONSOLE;
+    *claim = source;
+    return irq;
+}
