@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What `twinax bench` measures. Each part adds its numbers to the report; a
+ * part that is not linked in leaves its numbers out.
+ */
+#ifndef SIM_BENCH_H
+#define SIM_BENCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define BENCH_NUMBERS 32
+
+struct bench_number {
+    const char *key; /* in JSON; says its unit */
+    double value;
+    const char *summary;
+};
+
+struct bench_report {
+    unsigned count;
+    struct bench_number numbers[BENCH_NUMBERS];
+};
+
+struct bench_options {
+    double seconds;    /* how long each part measures, about */
+    const char *trace; /* a trace to replay; NULL: none was given */
+};
+
+void bench_add(struct bench_report *report, const char *key, double value,
+               const char *summary);
+
+/* Seconds of the process's CPU time: the machine may be busy. */
+double bench_seconds(void);
+
+/* Each returns false after saying on standard error what is wrong. */
+bool bench_inject(const struct bench_options *options,
+                  struct bench_report *report);
+bool bench_decode(const struct bench_options *options,
+                  struct bench_report *report);
+bool bench_replay(const struct bench_options *options,
+                  struct bench_report *report) __attribute__((weak));
+
+#endif

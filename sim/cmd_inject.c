@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The command `twinax inject`: runs scenarios and reports. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim/commands.h"
+#include "sim/json.h"
+#include "sim/scenario.h"
+#include "sim/scenario_internal.h"
+
+static const char usage[] =
+    "usage: twinax inject [OPTION]... FILE...\n\n"
+    "Runs each scenario (docs/scenario.md) on a machine of its own.\n\n"
+    "  --seed N        the order in which the CPUs take turns (default 0)\n"
+    "  --cpus N        fake CPUs, where the scenario does not say (default 1)\n"
+    "  --profile NAME  the processor, where the scenario does not say\n"
+    "  --verbose       print each operation and what came of it\n"
+    "  --json          print one JSON object instead of text\n"
+    "  --help          print this\n\n"
+    "Exit status: 0 all as expected, 1 an expectation failed, 2 a file or an\n"
+    "option cannot be used.\n";
+
+struct inject {
+    struct scenario_options scenario;
+    bool json;
+    unsigned files, failed, unusable;
+};
+
+static int print_usage(FILE *to, int status)
+{
+    fputs(usage, to);
+    for (const struct riscv_profile *p = riscv_profiles; p->name != NULL; p++)
+        fprintf(to, "%s  %-6s %s\n", p == riscv_profiles ? "\nProfiles:\n" : "",
+                p->name, p->summary);
+    return status;
+}
+
+/* All of a file, for free(); NULL with errno set. */
+static char *read_file(const char *path, size_t *size)
+{
+    FILE *file = fopen(path, "rb");
+    char *text = NULL;
+    size_t room = 0;
+
+    *size = 0;
+    if (file == NULL)
+        return NULL;
+    do {
+        char *more = realloc(text, room += 65536);
+
+        if (more == NULL)
+            break;
+        text = more;
+        *size += fread(text + *size, 1, room - *size, file);
+    } while (*size == room);
+    if (ferror(file)) {
+        free(text);
+        text = NULL;
+    }
+    fclose(file);
+    return text;
+}
+
+static void print_text(const char *path, bool ok,
+                       const struct scenario_report *report)
+{
+    uint32_t kept = report->failure_count < SCENARIO_FAILURES
+                        ? report->failure_count
+                        : SCENARIO_FAILURES;
+
+    for (uint32_t i = 0; i < kept; i++) {
+        const struct scenario_failure *failure = &report->failures[i];
+
+        if (failure->line != 0)
+            printf("%s:%u: %s\n", path, failure->line, failure->message);
+        else
+            printf("%s: %s\n", path, failure->message);
+    }
+    if (kept != report->failure_count)
+        printf("%s: and %u more\n", path, report->failure_count - kept);
+    printf("%s: %s, %llu operations, %llu exits\n", path, ok ? "ok" : "FAILED",
+           (unsigned long long)report->operations,
+           (unsigned long long)report->exits);
+}
+
+static void print_json(const char *path, bool ok, bool first,
+                       const struct scenario_report *report)
+{
+    printf("%s\n  {\"file\": ", first ? "" : ",");
+    json_string(stdout, path);
+    printf(", \"ok\": %s, \"operations\": %llu, \"exits\": %llu, "
+           "\"violations\": %llu, \"leaked_frames\": %llu, \"failures\": [",
+           ok ? "true" : "false", (unsigned long long)report->operations,
+           (unsigned long long)report->exits,
+           (unsigned long long)report->violations,
+           (unsigned long long)report->leaked_frames);
+    for (uint32_t i = 0; i < report->failure_count && i < SCENARIO_FAILURES;
+         i++) {
+        printf("%s{\"line\": %u, \"message\": ", i == 0 ? "" : ", ",
+               report->failures[i].line);
+        json_string(stdout, report->failures[i].message);
+        printf("}");
+    }
+    printf("]}");
+}
+
+static bool is_unusable(const struct scenario_report *report)
+{
+    for (uint32_t i = 0; i < report->failure_count && i < SCENARIO_FAILURES;
+         i++) {
+        if (report->failures[i].in_text)
+            return true;
+    }
+    return false;
+}
+
+static void run_file(struct inject *inject, const char *path)
+{
+    struct scenario_report report;
+    size_t size;
+    char *text = read_file(path, &size);
+    bool ok;
+
+    if (text == NULL) {
+        fprintf(stderr, "twinax inject: %s: %s\n", path, strerror(errno));
+        inject->unusable++;
+        return;
+    }
+    ok = scenario_run(text, size, &inject->scenario, &report);
+    free(text);
+    if (inject->json)
+        print_json(path, ok, inject->files == 0, &report);
+    else
+        print_text(path, ok, &report);
+    inject->files++;
+    inject->failed += !ok;
+    inject->unusable += is_unusable(&report);
+}
+
+/* An option's value, a number or a name. False: it cannot be used. */
+static bool set_option(struct inject *inject, const char *option,
+                       const char *value)
+{
+    uint64_t number = 0;
+
+    if (strcmp(option, "--profile") == 0) {
+        inject->scenario.profile = riscv_profile_find(value);
+        return inject->scenario.profile != NULL;
+    }
+    if (!parse_number(value, &number))
+        return false;
+    if (strcmp(option, "--seed") == 0)
+        inject->scenario.seed = number;
+    else
+        inject->scenario.cpus = (uint32_t)number;
+    return strcmp(option, "--cpus") != 0 ||
+           (number >= 1 && number <= MAX_CPU_NUM);
+}
+
+static bool takes_value(const char *option)
+{
+    return strcmp(option, "--seed") == 0 || strcmp(option, "--cpus") == 0 ||
+           strcmp(option, "--profile") == 0;
+}
+
+/* Reads options; returns the first file's index, or -1: what is wrong has been
+ * said, or -2: help was asked for. */
+static int read_options(struct inject *inject, int argc, char **argv)
+{
+    int i = 1;
+
+    for (; i < argc && argv[i][0] == '-'; i++) {
+        const char *option = argv[i];
+
+        if (strcmp(option, "--help") == 0)
+            return -2;
+        if (strcmp(option, "--json") == 0) {
+            inject->json = true;
+        } else if (strcmp(option, "--verbose") == 0) {
+            inject->scenario.verbose = true;
+        } else if (!takes_value(option)) {
+            fprintf(stderr, "twinax inject: no option is called '%s'\n",
+                    option);
+            return -1;
+        } else if (i + 1 == argc || !set_option(inject, option, argv[i + 1])) {
+            fprintf(stderr, "twinax inject: %s needs a value that it knows\n",
+                    option);
+            return -1;
+        } else {
+            i++;
+        }
+    }
+    return i;
+}
+
+int cmd_inject(int argc, char **argv)
+{
+    struct inject inject = {0};
+    int first = read_options(&inject, argc, argv);
+
+    if (first == -2)
+        return print_usage(stdout, 0);
+    if (first < 0 || first == argc)
+        return print_usage(stderr, EXIT_USAGE);
+    if (inject.json)
+        printf("{\"files\": [");
+    for (int i = first; i < argc; i++)
+        run_file(&inject, argv[i]);
+    if (inject.json)
+        printf("\n], \"failed\": %u, \"unusable\": %u}\n", inject.failed,
+               inject.unusable);
+    else if (inject.files > 1)
+        printf("%u scenarios, %u failed\n", inject.files, inject.failed);
+    if (inject.unusable != 0)
+        return EXIT_USAGE;
+    return inject.failed != 0 ? EXIT_WRONG : 0;
+}

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What guests do: the operations that fake processors execute, and the trap
+ * sources that they take them from.
+ *
+ * An operation is one instruction of the guest, described by what it does
+ * rather than by its encoding; fake hardware decides, by the controls that the
+ * hypervisor programmed, whether it exits at all and with what syndrome. An
+ * OP_RAW_EXIT is the exception: it exits as it says, however absurd.
+ *
+ * The operation is executed at the guest's current pc, and is the instruction
+ * there when the hypervisor fetches it. The guest's memory at the pc is not
+ * looked at; OP_FETCH is the operation that does.
+ */
+#ifndef SIM_FAKE_HW_OP_H
+#define SIM_FAKE_HW_OP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* X(kind, name in scenarios) */
+/* clang-format off */
+#define GUEST_OPS(X)                                                           \
+    X(OP_LOAD,      "load")      /* reg = width bytes at address */            \
+    X(OP_STORE,     "store")     /* width bytes at address = reg */            \
+    X(OP_LR,        "lr")        /* load-reserved */                           \
+    X(OP_SC,        "sc")        /* store-conditional; it succeeds */          \
+    X(OP_AMO,       "amo")       /* atomic swap */                             \
+    X(OP_FETCH,     "fetch")     /* an instruction fetch at address */         \
+    X(OP_CSR_READ,  "csrr")      /* reg = CSR number */                        \
+    X(OP_CSR_WRITE, "csrw")      /* CSR number = value; reg = the old one */   \
+    X(OP_CSR_SET,   "csrs")                                                    \
+    X(OP_CSR_CLEAR, "csrc")                                                    \
+    X(OP_ECALL,     "ecall")     /* with args in a0 to a7 */                   \
+    X(OP_WFI,       "wfi")                                                     \
+    X(OP_EBREAK,    "ebreak")                                                  \
+    X(OP_SRET,      "sret")                                                    \
+    X(OP_SFENCE,    "sfence")    /* sfence.vma of everything */                \
+    X(OP_FENCE_I,   "fence.i")                                                 \
+    X(OP_FP,        "fp")        /* f[reg] = value, as fmv.d.x would */        \
+    X(OP_VECTOR,    "vector")    /* v[reg]'s bytes = value's low one */        \
+    X(OP_FP_READ,   "fpread")    /* value of f[reg] */                         \
+    X(OP_VECTOR_READ, "vread")   /* first 8 bytes of v[reg] */                 \
+    X(OP_INSN,      "insn")      /* an instruction nobody knows: number */     \
+    X(OP_HYPERVISOR, "hypervisor") /* hfence.gvma: not for guests */           \
+    X(OP_SET_REG,   "set")       /* reg = value, no instruction */             \
+    X(OP_SET_PC,    "pc")        /* pc = address, no instruction */            \
+    X(OP_USER_MODE, "user")      /* the guest is in its user mode now */       \
+    X(OP_SUPERVISOR_MODE, "supervisor")                                        \
+    X(OP_DELAY,     "delay")     /* computes for value ns */                   \
+    X(OP_RAW_EXIT,  "exit")      /* args: scause, stval, htval, htinst */
+/* clang-format on */
+
+enum guest_op_kind {
+#define X(kind, name) kind,
+    GUEST_OPS(X)
+#undef X
+        OP_KIND_COUNT
+};
+
+enum guest_op_flags {
+    OP_SIGNED = 1 << 0,     /* a load extends with the sign */
+    OP_FP_REG = 1 << 1,     /* `reg` is a floating-point register */
+    OP_COMPRESSED = 1 << 2, /* 16-bit encoding, where there is one */
+    OP_HAS_VALUE = 1 << 3,  /* `value` goes to `reg` first, by an li */
+    OP_NO_FETCH = 1 << 4,   /* the hypervisor cannot fetch the instruction */
+};
+
+struct guest_op {
+    uint8_t kind;
+    uint8_t width; /* bytes: 1, 2, 4 or 8 */
+    uint8_t reg;
+    uint8_t flags;
+    uint32_t number;
+    uint64_t address; /* guest-virtual */
+    uint64_t value;
+    uint64_t args[8];
+};
+
+/* The register that OP_LOAD and its like use when nobody chose one: a5, which
+ * compressed instructions reach too. */
+#define OP_DEFAULT_REG 15
+
+/* What became of an operation, as the guest sees it. */
+enum guest_outcome {
+    OUTCOME_PENDING,    /* not done yet */
+    OUTCOME_RETIRED,    /* done, and the pc is behind it */
+    OUTCOME_EXCEPTION,  /* the guest is at its trap vector */
+    OUTCOME_REDIRECTED, /* the pc is somewhere else: a reset vCPU, say */
+    OUTCOME_RESUMED,    /* a raw exit, and the pc has not moved */
+};
+
+const char *guest_op_name(enum guest_op_kind kind);
+const char *guest_outcome_name(enum guest_outcome outcome);
+
+struct guest_result {
+    enum guest_outcome outcome;
+    uint32_t exits;      /* how often it left the guest */
+    uint64_t value;      /* of `reg` (ecall: a0) */
+    uint64_t value1;     /* ecall: a1 */
+    uint64_t cause;      /* OUTCOME_EXCEPTION: the guest's cause register */
+    uint64_t tval;       /* and what goes with it */
+    uint64_t interrupts; /* causes of interrupts it took before, as bits */
+};
+
+/*
+ * Where a virtual CPU's operations come from: a script, fuzz bytes. Fake
+ * hardware asks `next` for one when the one before is done, and keeps the
+ * pointer until it calls `done`. NULL: there is none left, at present.
+ */
+struct trap_source {
+    const struct guest_op *(*next)(struct trap_source *source);
+    void (*done)(struct trap_source *source, const struct guest_result *result);
+
+    /* Fake hardware's: the operation in flight. */
+    const struct guest_op *op;
+    uint64_t op_pc;
+    bool op_exited;   /* the hypervisor has it, or has had it */
+    bool op_injected; /* and has made the guest take an exception for it */
+    struct guest_result result;
+    bool starved; /* `next` had none when it was asked last */
+};
+
+#endif

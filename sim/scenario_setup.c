@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Scenario statements that describe the machine, before it is powered on. */
+#include <stdio.h>
+#include <string.h>
+
+#include "sim/scenario_internal.h"
+#include "sim/sim.h"
+
+/* Whether the machine can still be described. */
+static bool is_setup(struct scenario *s, const struct words *words)
+{
+    if (s->machine == NULL)
+        return true;
+    scenario_bad(s, "'%s' comes too late: the machine is running",
+                 words->at[0]);
+    return false;
+}
+
+/* A key=value whose value is a number; false: another key. */
+static bool number_key(struct scenario *s, const char *word, const char *key,
+                       uint64_t *value)
+{
+    const char *text = value_of(word, key);
+
+    if (text == NULL)
+        return false;
+    (void)need_number(s, text, value);
+    return true;
+}
+
+static bool profile_key(struct scenario *s, const char *word)
+{
+    const char *name = value_of(word, "profile");
+
+    if (name == NULL)
+        return false;
+    s->config.profile = riscv_profile_find(name);
+    if (s->config.profile == NULL)
+        scenario_bad(s, "no profile is called '%.40s'", name);
+    return true;
+}
+
+void scenario_machine(struct scenario *s, const struct words *words)
+{
+    uint64_t cpus = s->config.cpus;
+
+    if (!is_setup(s, words))
+        return;
+    for (unsigned i = 1; i < words->count && !s->broken; i++) {
+        const char *word = words->at[i];
+
+        if (!number_key(s, word, "cpus", &cpus) &&
+            !number_key(s, word, "seed", &s->config.seed) &&
+            !number_key(s, word, "ram", &s->config.ram) &&
+            !profile_key(s, word))
+            scenario_bad(s, "machine: what is '%.40s'?", word);
+    }
+    if (cpus > MAX_CPU_NUM || s->config.ram % PAGE_SIZE != 0 ||
+        s->config.ram > RAM_MAX_SIZE)
+        scenario_bad(s, "machine: at most %d CPUs, and %lluG of whole pages",
+                     MAX_CPU_NUM, (unsigned long long)(RAM_MAX_SIZE >> 30));
+    s->config.cpus = (uint32_t)cpus;
+}
+
+static struct spec_vm *last_vm(struct scenario *s, const struct words *words)
+{
+    if (!is_setup(s, words))
+        return NULL;
+    if (s->spec.vm_count == 0) {
+        scenario_bad(s, "'%s' belongs to a vm, and there is none yet",
+                     words->at[0]);
+        return NULL;
+    }
+    return &s->spec.vms[s->spec.vm_count - 1];
+}
+
+void scenario_vm(struct scenario *s, const struct words *words)
+{
+    uint64_t id, vcpus = 1;
+    bool usual = false;
+    struct spec_vm vm = {0};
+
+    if (!is_setup(s, words))
+        return;
+    if (words->count < 2 || s->spec.vm_count == SPEC_MAX_VMS) {
+        scenario_bad(s, "usage: vm ID [vcpus=N] ..., at most %d times",
+                     SPEC_MAX_VMS);
+        return;
+    }
+    if (!need_number(s, words->at[1], &id))
+        return;
+    for (unsigned i = 2; i < words->count && !s->broken; i++) {
+        const char *word = words->at[i];
+
+        if (strcmp(word, "usual") == 0)
+            usual = true;
+        else if (strcmp(word, "no-autostart") == 0)
+            vm.no_autostart = true;
+        else if (strcmp(word, "stop-on-reboot") == 0)
+            vm.stop_on_reboot = true;
+        else if (!number_key(s, word, "vcpus", &vcpus))
+            scenario_bad(s, "vm: what is '%.40s'?", word);
+    }
+    if (id >= VMM_MAX_VMS || vcpus == 0 || vcpus > MAX_VCPU_NUM)
+        scenario_bad(s, "vm: ids are below %d, vCPUs 1 to %d", VMM_MAX_VMS,
+                     MAX_VCPU_NUM);
+    if (s->broken)
+        return;
+    if (usual) {
+        bool no_autostart = vm.no_autostart, stop = vm.stop_on_reboot;
+
+        spec_usual_vm(&vm, 0, 0);
+        vm.no_autostart = no_autostart;
+        vm.stop_on_reboot = stop;
+    }
+    vm.id = (uint32_t)id;
+    vm.vcpus = (uint32_t)vcpus;
+    s->spec.vms[s->spec.vm_count++] = vm;
+}
+
+void scenario_memory(struct scenario *s, const struct words *words)
+{
+    struct spec_vm *vm = last_vm(s, words);
+    struct spec_memory memory = {0};
+
+    if (vm == NULL)
+        return;
+    if (words->count < 3 || vm->memory_count == SPEC_MAX_MEMORY) {
+        scenario_bad(s,
+                     "usage: memory BASE SIZE [read-only] [no-execute] "
+                     "[populate], at most %d times",
+                     SPEC_MAX_MEMORY);
+        return;
+    }
+    if (!need_number(s, words->at[1], &memory.base) ||
+        !need_number(s, words->at[2], &memory.size))
+        return;
+    for (unsigned i = 3; i < words->count; i++) {
+        if (strcmp(words->at[i], "read-only") == 0)
+            memory.read_only = true;
+        else if (strcmp(words->at[i], "no-execute") == 0)
+            memory.no_execute = true;
+        else if (strcmp(words->at[i], "populate") == 0)
+            memory.populate = true;
+        else
+            scenario_bad(s, "memory: what is '%.40s'?", words->at[i]);
+    }
+    vm->memory[vm->memory_count++] = memory;
+}
+
+/* A property of the device's model: NAME, NAME=NUMBER, NAME=TEXT. Numbers are
+ * of 64 bits where their name is `size`. */
+static bool add_property(struct spec_device *device, const char *word)
+{
+    const char *equals = strchr(word, '=');
+    size_t length = equals != NULL ? (size_t)(equals - word) : strlen(word);
+    struct spec_property *property;
+
+    if (device->property_count == SPEC_MAX_PROPERTIES || length == 0 ||
+        length >= SPEC_TEXT)
+        return false;
+    property = &device->properties[device->property_count++];
+    *property = (struct spec_property){.type = SPEC_FLAG};
+    memcpy(property->name, word, length);
+    if (equals == NULL)
+        return true;
+    if (!parse_number(equals + 1, &property->value)) {
+        property->type = SPEC_STRING;
+        snprintf(property->text, SPEC_TEXT, "%s", equals + 1);
+        return strlen(equals + 1) < SPEC_TEXT;
+    }
+    property->type = strcmp(property->name, "size") == 0 ? SPEC_U64 : SPEC_U32;
+    return true;
+}
+
+/* A device's name is short, or a model's own. */
+static bool add_device(struct spec_vm *vm, const char *name, uint64_t base)
+{
+    struct spec_device *device;
+
+    if (spec_add_device(vm, name, base, 0))
+        return true;
+    if (vm->device_count == SPEC_MAX_DEVICES || strlen(name) >= SPEC_TEXT)
+        return false;
+    device = &vm->devices[vm->device_count++];
+    *device = (struct spec_device){.base = base, .size = PAGE_SIZE};
+    snprintf(device->compatible, SPEC_TEXT, "%s", name);
+    return true;
+}
+
+void scenario_device(struct scenario *s, const struct words *words)
+{
+    struct spec_vm *vm = last_vm(s, words);
+    struct spec_device *device;
+    uint64_t base;
+
+    if (vm == NULL)
+        return;
+    if (words->count < 3) {
+        scenario_bad(s, "usage: device NAME BASE [irq=N] [range=SIZE] "
+                        "[PROPERTY[=VALUE]]...");
+        return;
+    }
+    if (!need_number(s, words->at[2], &base))
+        return;
+    if (!add_device(vm, words->at[1], base)) {
+        scenario_bad(s, "device: no room for more than %d, or a bad name",
+                     SPEC_MAX_DEVICES);
+        return;
+    }
+    device = &vm->devices[vm->device_count - 1];
+    for (unsigned i = 3; i < words->count && !s->broken; i++) {
+        uint64_t irq;
+
+        if (number_key(s, words->at[i], "irq", &irq))
+            device->irq = (uint32_t)irq;
+        else if (!number_key(s, words->at[i], "range", &device->size) &&
+                 !add_property(device, words->at[i]))
+            scenario_bad(s, "device: '%.40s' is too much", words->at[i]);
+    }
+}
+
+void scenario_affinity(struct scenario *s, const struct words *words)
+{
+    struct spec_vm *vm = last_vm(s, words);
+    uint64_t vcpu, mask;
+
+    if (vm == NULL)
+        return;
+    if (words->count != 3) {
+        scenario_bad(s, "usage: affinity VCPU MASK");
+        return;
+    }
+    if (!need_number(s, words->at[1], &vcpu) ||
+        !need_number(s, words->at[2], &mask))
+        return;
+    if (vcpu >= vm->vcpus)
+        scenario_bad(s, "affinity: the vm has no vCPU %llu",
+                     (unsigned long long)vcpu);
+    else
+        vm->affinity[vcpu] = mask;
+}

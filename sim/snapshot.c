@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Snapshots of a simulated machine: fake RAM, in which all of the hypervisor's
+ * state lies but for the pointer to it and what it knows of the CPUs; the fake
+ * CPUs, the clock, the console. TLBs come back empty, as they may at any time.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "arch/riscv64/riscv.h"
+#include "sim/fake_hw/riscv64/cpu.h"
+#include "sim/machine_internal.h"
+#include "sim/sim.h"
+#include "vmm/internal.h"
+
+struct snapshot {
+    struct vmm *vmm;
+    struct clock *clock;
+    struct console_mark console;
+    uint64_t kicked;
+    struct machine machine;
+    struct guest *guests[VMM_MAX_VMS];
+    uint32_t guest_count[VMM_MAX_VMS];
+    struct riscv_cpu riscv_cpus[MAX_CPU_NUM];
+    struct fake_riscv fake[]; /* of the machine's CPUs */
+};
+
+void snapshot_drop(struct machine *machine)
+{
+    struct snapshot *snapshot = machine->snapshot;
+
+    if (snapshot == NULL)
+        return;
+    for (unsigned vm = 0; vm < VMM_MAX_VMS; vm++)
+        free(snapshot->guests[vm]);
+    free(snapshot->clock);
+    free(snapshot);
+    machine->snapshot = NULL;
+    ram_snapshot_drop();
+}
+
+/* The guests of a VM; false: out of memory. */
+static bool save_guests(struct snapshot *snapshot,
+                        const struct machine *machine, vm_id id)
+{
+    const struct vm *vm = vmm_find_vm(id);
+    size_t size;
+
+    if (vm == NULL || machine->guests[id] == NULL)
+        return true;
+    size = vm->config.cpu_num * sizeof(struct guest);
+    snapshot->guests[id] = malloc(size);
+    if (snapshot->guests[id] == NULL)
+        return false;
+    memcpy(snapshot->guests[id], machine->guests[id], size);
+    snapshot->guest_count[id] = vm->config.cpu_num;
+    return true;
+}
+
+static void restore_guests(const struct snapshot *snapshot,
+                           struct machine *machine, vm_id id)
+{
+    for (uint32_t i = 0; i < snapshot->guest_count[id]; i++) {
+        struct guest *guest = &machine->guests[id][i];
+        struct trap_source *source = guest->source;
+
+        *guest = snapshot->guests[id][i];
+        guest->source = source;
+    }
+}
+
+/*
+ * Frames of guests' RAM, which only the API and fake hardware write. The
+ * walk asks the hypervisor, page by page.
+ */
+static void track_guest_memory(const struct vm *vm)
+{
+    for (uint32_t i = 0; i < vm->config.memory_count; i++) {
+        const struct vm_memory *memory = &vm->config.memory[i];
+
+        for (uint64_t at = 0; at < memory->size; at += PAGE_SIZE) {
+            hpa_t to;
+
+            if (aspace_translate((struct aspace *)(uintptr_t)&vm->aspace,
+                                 gpa_add(memory->base, at), &to, NULL,
+                                 NULL) == OK &&
+                ram_is_allocated(to, PAGE_SIZE))
+                ram_track(to, PAGE_SIZE);
+        }
+    }
+}
+
+static void track_memory(const struct machine *machine)
+{
+    ram_track(machine->bundle, machine->bundle_frames * PAGE_SIZE);
+    for (vm_id id = 0; id < VMM_MAX_VMS; id++) {
+        if (vmm_find_vm(id) != NULL)
+            track_guest_memory(vmm_find_vm(id));
+    }
+}
+
+static bool save(struct snapshot *snapshot, const struct machine *machine)
+{
+    snapshot->vmm = vmm;
+    snapshot->console = console_mark();
+    snapshot->kicked = cpus_state.kicked;
+    snapshot->machine = *machine;
+    memcpy(snapshot->riscv_cpus, riscv_cpus, sizeof(riscv_cpus));
+    memcpy(snapshot->fake, fake_riscv_cpus,
+           machine->cpus * sizeof(fake_riscv_cpus[0]));
+    for (vm_id id = 0; id < VMM_MAX_VMS; id++) {
+        if (!save_guests(snapshot, machine, id))
+            return false;
+    }
+    snapshot->clock = clock_save();
+    return snapshot->clock != NULL;
+}
+
+err_t machine_snapshot(struct machine *machine)
+{
+    struct snapshot *snapshot;
+
+    snapshot_drop(machine);
+    snapshot = calloc(1, sizeof(*snapshot) +
+                             machine->cpus * sizeof(fake_riscv_cpus[0]));
+    if (snapshot == NULL)
+        return ERR_NO_MEMORY;
+    machine->snapshot = snapshot;
+    if (!save(snapshot, machine) || ram_snapshot_take() != OK) {
+        snapshot_drop(machine);
+        return ERR_NO_MEMORY;
+    }
+    snapshot->machine.snapshot = snapshot;
+    track_memory(machine);
+    return OK;
+}
+
+/* The vector registers are large, and most processors have none. */
+static void restore_cpu(struct fake_riscv *cpu, const struct fake_riscv *then)
+{
+    uint64_t generation = cpu->tlb.generation + 1;
+
+    memcpy(cpu, then, offsetof(struct fake_riscv, vector));
+    if ((cpu->profile->features & RISCV_FEATURE_V) != 0)
+        cpu->vector = then->vector;
+    cpu->tlb.generation = generation;
+    cpu->regs = then->regs;
+    cpu->source = NULL;
+    cpu->user = then->user;
+    cpu->exited = then->exited;
+}
+
+void machine_reset(struct machine *machine)
+{
+    const struct snapshot *snapshot = machine->snapshot;
+
+    ram_snapshot_restore();
+    vmm = snapshot->vmm;
+    memcpy(riscv_cpus, snapshot->riscv_cpus,
+           machine->cpus * sizeof(riscv_cpus[0]));
+    clock_restore(snapshot->clock);
+    console_rewind(snapshot->console);
+    cpus_reset(machine->cpus);
+    cpus_state.kicked = snapshot->kicked;
+    memcpy(machine, &snapshot->machine, offsetof(struct machine, guests));
+    for (vm_id id = 0; id < VMM_MAX_VMS; id++)
+        restore_guests(snapshot, machine, id);
+    for (uint32_t cpu = 0; cpu < machine->cpus; cpu++) {
+        restore_cpu(&fake_riscv_cpus[cpu], &snapshot->fake[cpu]);
+        if (machine->cpu[cpu].guest != NULL)
+            fake_riscv_set_source(cpu, machine->cpu[cpu].guest->source);
+    }
+    shim_fail_never();
+    violations_reset();
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See trace_arch.h. */
+#include "sim/trace_arch.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "arch/riscv64/riscv.h"
+#include "arch/riscv64/trace.h"
+#include "sim/fake_hw/riscv64/cpu.h"
+#include "sim/shim.h"
+#include "sim/trace_insn.h"
+
+static void reset_riscv(uint32_t cpus)
+{
+    fake_riscv_reset(NULL, cpus);
+}
+
+static bool riscv_instruction(const struct vcpu *vcpu, char *text, size_t size)
+{
+    const struct riscv_regs *regs = &to_riscv_const(vcpu)->regs;
+
+    return trace_riscv_insn(regs, text, size);
+}
+
+static const struct trace_arch_row rows[] = {
+    {&riscv_trace_arch, &riscv_vcpu_ops, reset_riscv, riscv_instruction},
+};
+
+const struct trace_arch_row *trace_arch_find(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        if (strcmp(rows[i].trace->name, name) == 0)
+            return &rows[i];
+    }
+    return NULL;
+}
+
+static const struct trace_field *find_field(const struct trace_arch *arch,
+                                            const char *name)
+{
+    for (unsigned i = 0; i < arch->field_count; i++) {
+        if (strcmp(arch->fields[i].name, name) == 0)
+            return &arch->fields[i];
+    }
+    return NULL;
+}
+
+err_t trace_layout_make(struct trace_layout *layout,
+                        const struct trace_start *start, char *what)
+{
+    layout->arch = trace_arch_find(start->arch);
+    layout->count = (unsigned)start->numbers.fields;
+    if (layout->arch == NULL) {
+        snprintf(what, TRACE_ERROR_SIZE,
+                 "the trace is of architecture \"%s\", "
+                 "which this twinax does not know",
+                 start->arch);
+        return ERR_NOT_FOUND;
+    }
+    for (unsigned i = 0; i < layout->count; i++) {
+        const struct trace_field *field =
+            find_field(layout->arch->trace, start->fields[i]);
+
+        if (field == NULL) {
+            snprintf(what, TRACE_ERROR_SIZE,
+                     "the trace has a register \"%s\", "
+                     "which this twinax does not know",
+                     start->fields[i]);
+            return ERR_NOT_FOUND;
+        }
+        layout->offsets[i] = field->offset;
+    }
+    return OK;
+}
+
+struct vcpu *trace_scratch_new(const struct trace_layout *layout)
+{
+    size_t size = (layout->arch->ops->size + 63) / 64 * 64;
+    struct vcpu *scratch = aligned_alloc(64, size);
+
+    if (scratch == NULL)
+        return NULL;
+    memset(scratch, 0, size);
+    scratch->ops = layout->arch->ops;
+    return scratch;
+}
+
+void trace_scratch_free(struct vcpu *scratch)
+{
+    free(scratch);
+}
+
+/* What a decoder wants to know beyond the registers: nothing is there. */
+static bool feed_nothing(void *context, const struct shim_call *call,
+                         uint64_t *result)
+{
+    *result = 0;
+    return true;
+}
+
+static bool feed_no_bytes(void *context, const struct shim_call *call,
+                          void *buffer, size_t size, size_t *filled)
+{
+    *filled = 0;
+    return true;
+}
+
+static const struct shim_hooks nothing = {.feed = feed_nothing,
+                                          .feed_bytes = feed_no_bytes};
+
+void trace_scratch_decode(const struct trace_layout *layout,
+                          struct vcpu *scratch, const struct trace_event *event,
+                          struct vm_exit *exit)
+{
+    const struct shim_hooks *hooks = shim_get_hooks();
+
+    for (unsigned i = 0; i < layout->count; i++)
+        *trace_layout_field(layout, scratch, i) =
+            (event->mask & BIT(i)) != 0 ? event->fields[i] : 0;
+    shim_set_hooks(&nothing);
+    scratch->ops->decode(scratch, exit);
+    shim_set_hooks(hooks);
+}

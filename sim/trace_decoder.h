@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The decoder's own structure, for its two files: the start record's and the
+ * events'. Everybody else includes trace_decode.h. */
+#ifndef SIM_TRACE_DECODER_H
+#define SIM_TRACE_DECODER_H
+
+#include <inttypes.h>
+
+#include "sim/trace_decode.h"
+
+#define DECODER_WINDOW (256 * 1024)
+
+struct trace_decoder {
+    struct trace_situation at;
+    const uint8_t *next, *end; /* what is left of the window */
+    unsigned flags, coded;     /* of the open group */
+    bool has_row;              /* a row was taken and not yet handed out */
+    unsigned row;
+    uint64_t row_value;
+    uint64_t events;
+    uint64_t consumed; /* bytes of the stream before the window */
+    uint64_t all_fields;
+    struct trace_source source;
+    struct trace_start start;
+    char *names; /* what the start record's strings are in */
+    uint8_t *bytes;
+    size_t bytes_room;
+    char error[TRACE_ERROR_SIZE];
+    struct codec codec;
+    uint8_t window[DECODER_WINDOW + CODEC_GROUP_MAX];
+};
+
+/* Fills the window as far as the source can. */
+void trace_decoder_refill(struct trace_decoder *decoder);
+/* Takes bytes as they stand; false, having failed, when there are too few. */
+bool trace_decoder_take_raw(struct trace_decoder *decoder, void *to,
+                            size_t size);
+
+#endif
