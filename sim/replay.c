@@ -48,12 +48,14 @@ static void enter_exit(struct replay *replay, struct vcpu *vcpu)
     const struct trace_event *event = &replay->event;
     uint64_t *known = &replay->known[place_of(event->vcpu)];
 
-    memcpy(replay->before, replay->poison, sizeof(replay->before));
-    for (uint64_t set = event->mask; set != 0; set &= set - 1)
-        replay->before[bit_lowest(set)] = event->fields[bit_lowest(set)];
-    for (uint64_t set = *known | event->mask; set != 0; set &= set - 1)
-        *field_of(replay, vcpu, bit_lowest(set)) =
-            replay->before[bit_lowest(set)];
+    for (uint64_t set = *known & ~event->mask; set != 0; set &= set - 1)
+        *field_of(replay, vcpu, bit_lowest(set)) = poison_of(bit_lowest(set));
+    for (uint64_t set = event->mask; set != 0; set &= set - 1) {
+        unsigned field = bit_lowest(set);
+
+        replay->before[replay->layout.words[field]] = event->fields[field];
+        *field_of(replay, vcpu, field) = event->fields[field];
+    }
     *known = event->mask;
 }
 
@@ -117,23 +119,42 @@ static void check_output(struct replay *replay, unsigned field, uint64_t before,
                   field_name(replay, field));
 }
 
+/* A word of the registers that is not what it was before the step. */
+static void check_word(struct replay *replay, unsigned word, uint64_t now)
+{
+    unsigned field = replay->layout.field_of_word[word];
+
+    if (field == TRACE_NO_FIELD || now == replay->before[word])
+        return;
+    replay->known[place_of(replay->event.vcpu)] |= BIT(field);
+    check_output(replay, field, replay->before[word], now);
+}
+
 static void check_outputs(struct replay *replay, struct vcpu *vcpu)
 {
     const struct trace_event *event = &replay->event;
-    const uint32_t *offsets = replay->layout.offsets;
-    uint64_t moved = 0;
+    const struct trace_layout *layout = &replay->layout;
+    const uint64_t *now = trace_layout_words(layout, vcpu);
+    const uint64_t *before = replay->before;
 
-    for (unsigned field = 0; field < replay->layout.count; field++) {
-        const void *now = (const char *)vcpu + offsets[field];
+    for (unsigned word = 0; word < layout->word_count; word += 4) {
+        const uint64_t *a = now + word, *b = before + word;
 
-        moved |= (uint64_t)(*(const uint64_t *)now != replay->before[field])
-                 << field;
+        if (likely(((a[0] ^ b[0]) | (a[1] ^ b[1]) | (a[2] ^ b[2]) |
+                    (a[3] ^ b[3])) == 0))
+            continue;
+        for (unsigned i = 0; i < 4; i++)
+            check_word(replay, word + i, a[i]);
     }
-    for (uint64_t set = moved | event->changed; set != 0; set &= set - 1)
-        check_output(replay, bit_lowest(set),
-                     replay->before[bit_lowest(set)],
-                     *field_of(replay, vcpu, bit_lowest(set)));
-    replay->known[place_of(event->vcpu)] |= moved;
+    for (uint64_t set = event->changed; set != 0; set &= set - 1) {
+        unsigned word = layout->words[bit_lowest(set)];
+
+        if (now[word] == before[word])
+            check_output(replay, bit_lowest(set), before[word], now[word]);
+    }
+    for (uint64_t set = event->mask; set != 0; set &= set - 1)
+        replay->before[layout->words[bit_lowest(set)]] =
+            poison_of(bit_lowest(set));
 }
 
 static uint64_t hash_fields(const struct replay *replay, struct vcpu *vcpu)
@@ -390,8 +411,8 @@ static bool build_machine(struct replay *replay)
         return false;
     }
     replay_map_rows(replay);
-    for (unsigned field = 0; field < TRACE_MAX_FIELDS; field++)
-        replay->poison[field] = poison_of(field);
+    for (unsigned field = 0; field < replay->layout.count; field++)
+        replay->before[replay->layout.words[field]] = poison_of(field);
     memset(replay->known, 0xff, sizeof(replay->known));
     for (unsigned i = 0; i < REPLAY_VCPUS; i++)
         replay->known[i] &= BIT_MASK(replay->layout.count - 1, 0);

@@ -39,10 +39,9 @@ struct replay {
     uint64_t timer_token, timer_now;
     uint64_t run_result; /* of the RUN function that is being called */
 
-    /* What the vCPU's fields held when the step began: what the exit brought,
-     * and the poison. */
-    uint64_t before[TRACE_MAX_FIELDS];
-    uint64_t poison[TRACE_MAX_FIELDS];
+    /* The words of the vCPU's registers when the step began: what the exit
+     * brought, and poison. Between steps all of it is poison. */
+    uint64_t before[TRACE_MAX_WORDS];
 
     /* By vCPU, as in the recorder: the registers when it last ran, hashed,
      * and which of its fields hold something else than the poison. */

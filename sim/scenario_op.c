@@ -142,10 +142,11 @@ static bool read_nothing(struct op_reader *reader)
     return read_modifiers(reader);
 }
 
-/* exit CAUSE [stval=N] [htval=N] [htinst=N] */
+/* exit CAUSE [stval=N] [htval=N] [htinst=N] [insn=N] */
 static bool read_raw_exit(struct op_reader *reader)
 {
-    static const char *const keys[] = {NULL, "stval", "htval", "htinst"};
+    static const char *const keys[] = {NULL, "stval", "htval", "htinst",
+                                       "insn"};
     const char *word = take(reader);
 
     if (word == NULL || !parse_cause(word, &reader->op->args[0])) {
@@ -165,6 +166,7 @@ static bool read_raw_exit(struct op_reader *reader)
                          &reader->op->args[i]))
             return false;
     }
+    reader->op->number = (uint32_t)reader->op->args[ARRAY_SIZE(keys) - 1];
     return true;
 }
 

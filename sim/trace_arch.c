@@ -8,6 +8,8 @@
 
 #include "arch/riscv64/riscv.h"
 #include "arch/riscv64/trace.h"
+#include "lib/bits.h"
+#include "lib/check.h"
 #include "sim/fake_hw/riscv64/cpu.h"
 #include "sim/shim.h"
 #include "sim/trace_insn.h"
@@ -47,30 +49,48 @@ static const struct trace_field *find_field(const struct trace_arch *arch,
     return NULL;
 }
 
+/* The words that all fields of the architecture lie in. */
+static void place_words(struct trace_layout *layout)
+{
+    const struct trace_arch *arch = layout->arch->trace;
+    uint32_t first = UINT32_MAX, last = 0;
+
+    for (unsigned i = 0; i < arch->field_count; i++) {
+        uint32_t offset = arch->fields[i].offset;
+
+        first = offset < first ? offset : first;
+        last = offset > last ? offset : last;
+    }
+    layout->offset = first;
+    layout->word_count = (unsigned)align_up((last - first) / 8 + 1, 4);
+    CHECK(layout->word_count <= TRACE_MAX_WORDS &&
+          first + layout->word_count * 8 <= layout->arch->ops->size);
+    memset(layout->field_of_word, TRACE_NO_FIELD,
+           sizeof(layout->field_of_word));
+}
+
 err_t trace_layout_make(struct trace_layout *layout,
                         const struct trace_start *start, char *what)
 {
     layout->arch = trace_arch_find(start->arch);
     layout->count = (unsigned)start->numbers.fields;
     if (layout->arch == NULL) {
-        snprintf(what, TRACE_ERROR_SIZE,
-                 "the trace is of architecture \"%s\", "
-                 "which this twinax does not know",
-                 start->arch);
+        snprintf(what, TRACE_ERROR_SIZE, "the trace is of architecture \"%s\", "
+                 "which this twinax does not know", start->arch);
         return ERR_NOT_FOUND;
     }
+    place_words(layout);
     for (unsigned i = 0; i < layout->count; i++) {
         const struct trace_field *field =
             find_field(layout->arch->trace, start->fields[i]);
 
         if (field == NULL) {
-            snprintf(what, TRACE_ERROR_SIZE,
-                     "the trace has a register \"%s\", "
-                     "which this twinax does not know",
-                     start->fields[i]);
+            snprintf(what, TRACE_ERROR_SIZE, "the trace has a register \"%s\", "
+                     "which this twinax does not know", start->fields[i]);
             return ERR_NOT_FOUND;
         }
-        layout->offsets[i] = field->offset;
+        layout->words[i] = (uint8_t)((field->offset - layout->offset) / 8);
+        layout->field_of_word[layout->words[i]] = (uint8_t)i;
     }
     return OK;
 }

@@ -22,11 +22,21 @@ struct trace_arch_row {
 /* NULL when this process does not know `name`. */
 const struct trace_arch_row *trace_arch_find(const char *name);
 
-/* Where a trace's fields are in this process's vCPU structure. */
+/* The fields of an architecture lie close to each other. */
+#define TRACE_MAX_WORDS 128
+#define TRACE_NO_FIELD  0xff
+
+/*
+ * Where a trace's fields are in this process's vCPU structure: in `word_count`
+ * words, a multiple of 4, of which some may not be fields.
+ */
 struct trace_layout {
     const struct trace_arch_row *arch;
     unsigned count;
-    uint32_t offsets[TRACE_MAX_FIELDS];
+    uint32_t offset; /* of the first word */
+    unsigned word_count;
+    uint8_t words[TRACE_MAX_FIELDS];        /* by field */
+    uint8_t field_of_word[TRACE_MAX_WORDS]; /* or TRACE_NO_FIELD */
 };
 
 /* ERR_NOT_FOUND when the architecture, or one of the trace's fields, does not
@@ -34,10 +44,16 @@ struct trace_layout {
 err_t trace_layout_make(struct trace_layout *layout,
                         const struct trace_start *start, char *what) MUST_CHECK;
 
+static inline uint64_t *trace_layout_words(const struct trace_layout *layout,
+                                           struct vcpu *vcpu)
+{
+    return (uint64_t *)(void *)((char *)vcpu + layout->offset);
+}
+
 static inline uint64_t *trace_layout_field(const struct trace_layout *layout,
                                            struct vcpu *vcpu, unsigned field)
 {
-    return (uint64_t *)(void *)((char *)vcpu + layout->offsets[field]);
+    return trace_layout_words(layout, vcpu) + layout->words[field];
 }
 
 /* A vCPU of no VM, on which the decoders of exits work. NULL: no memory. */

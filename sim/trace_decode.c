@@ -12,7 +12,7 @@
 #include "sim/trace_decoder.h"
 
 static void decode_value(struct trace_decoder *decoder, uint64_t strong,
-                         uint64_t weak, uint64_t *value);
+                         struct codec_weak weak, uint64_t *value);
 
 #define TRACE_CODER struct trace_decoder
 #define trace_code  decode_value
@@ -73,6 +73,8 @@ static uint64_t take_number(struct trace_decoder *decoder)
     const uint8_t *at = decoder->next;
     uint64_t number = *at & 0x7f;
 
+    if (unlikely(decoder->error[0] != '\0'))
+        return 0;
     for (unsigned shift = 7; (*at++ & 0x80) != 0; shift += 7) {
         if (shift == 63 && *at > 1) {
             trace_decoder_fail(decoder, "a number has more than 64 bits");
@@ -88,20 +90,36 @@ static uint64_t take_number(struct trace_decoder *decoder)
     return number;
 }
 
-static void decode_value(struct trace_decoder *decoder, uint64_t strong,
-                         uint64_t weak, uint64_t *value)
+/* The value is not what the strong key's slot says, or there is none. */
+static __attribute__((noinline)) uint64_t
+decode_miss(struct trace_decoder *decoder, const struct codec_guess *guess,
+            struct codec_weak weak, bool missed)
+{
+    uint64_t value = guess->value;
+
+    if (missed)
+        value += codec_unzigzag(take_number(decoder));
+    codec_learn_miss(&decoder->codec, guess, weak, value);
+    return value;
+}
+
+static inline void decode_value(struct trace_decoder *decoder, uint64_t strong,
+                                struct codec_weak weak, uint64_t *value)
 {
     struct codec_guess guess = codec_guess(&decoder->codec, strong, weak);
-    uint64_t decoded = guess.value;
+    unsigned missed;
 
     if (decoder->coded == CODEC_GROUP)
         open_group(decoder);
-    if ((decoder->flags & 1) != 0 && decoder->error[0] == '\0')
-        decoded += codec_unzigzag(take_number(decoder));
+    missed = decoder->flags & 1;
     decoder->flags >>= 1;
     decoder->coded++;
-    codec_learn(&decoder->codec, &guess, weak, decoded);
-    *value = decoded;
+    if (likely(missed == 0 && guess.is_strong)) {
+        codec_learn_hit(&guess);
+        *value = guess.value;
+    } else {
+        *value = decode_miss(decoder, &guess, weak, missed != 0);
+    }
 }
 
 static void close_group(struct trace_decoder *decoder)

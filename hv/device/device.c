@@ -9,13 +9,15 @@
  * model: the linker defines these two symbols for a section whose name is a C
  * identifier.
  */
-extern const struct device_model *const __start_device_models[];
-extern const struct device_model *const __stop_device_models[];
+extern const struct device_model *const
+    models_start[] __asm__("__start_device_models");
+extern const struct device_model *const
+    models_end[] __asm__("__stop_device_models");
 
 const struct device_model *device_model_find(const char *compatible)
 {
-    for (const struct device_model *const *model = __start_device_models;
-         model != __stop_device_models; model++) {
+    for (const struct device_model *const *model = models_start;
+         model != models_end; model++) {
         if (strcmp((*model)->compatible, compatible) == 0)
             return *model;
     }

@@ -84,16 +84,29 @@ static inline uint64_t codec_last(struct codec *codec, uint64_t strong)
     return codec_owns(slot, tag) ? slot->value : 0;
 }
 
+/*
+ * A weak key, in two parts: it is put together only where it is needed. `name`
+ * says which value it is; `with` what little else counts.
+ */
+struct codec_weak {
+    uint64_t name, with;
+};
+
+static inline uint64_t codec_key(struct codec_weak weak)
+{
+    return codec_mix(weak.name * CODEC_MIX_A, weak.with);
+}
+
 /* A prediction, and where it came from. */
 struct codec_guess {
     uint64_t value;
     struct codec_slot *strong;
-    uint32_t tag;       /* of the strong key */
-    bool is_strong;     /* the strong key's slot has made it */
+    uint32_t tag;   /* of the strong key */
+    bool is_strong; /* the strong key's slot has made it */
 };
 
-static inline struct codec_guess codec_guess(struct codec *codec,
-                                             uint64_t strong, uint64_t weak)
+static inline struct codec_guess
+codec_guess(struct codec *codec, uint64_t strong, struct codec_weak weak)
 {
     struct codec_guess guess;
 
@@ -104,7 +117,8 @@ static inline struct codec_guess codec_guess(struct codec *codec,
         guess.value = guess.strong->value + guess.strong->stride;
     } else {
         uint32_t tag;
-        const struct codec_slot *slot = codec_slot(codec, weak, &tag);
+        const struct codec_slot *slot =
+            codec_slot(codec, codec_key(weak), &tag);
 
         guess.value = codec_owns(slot, tag) ? slot->value + slot->stride : 0;
     }
@@ -142,11 +156,11 @@ static inline uint64_t codec_distance(uint64_t guess, uint64_t value)
  */
 static inline void codec_learn_miss(struct codec *codec,
                                     const struct codec_guess *guess,
-                                    uint64_t weak, uint64_t value)
+                                    struct codec_weak weak, uint64_t value)
 {
     struct codec_slot *slot = guess->strong;
     uint32_t weak_tag;
-    struct codec_slot *other = codec_slot(codec, weak, &weak_tag);
+    struct codec_slot *other = codec_slot(codec, codec_key(weak), &weak_tag);
 
     if (codec_owns(slot, guess->tag) && codec_owns(other, weak_tag)) {
         uint64_t s = codec_distance(slot->value + slot->stride, value);
@@ -162,17 +176,11 @@ static inline void codec_learn_miss(struct codec *codec,
         codec_slot_learn(slot, guess->tag, value);
 }
 
-/* What both sides do with every value. */
-static inline void codec_learn(struct codec *codec,
-                               const struct codec_guess *guess, uint64_t weak,
-                               uint64_t value)
+/* The strong key's guess was right. */
+static inline void codec_learn_hit(const struct codec_guess *guess)
 {
-    if (likely(guess->is_strong && guess->value == value)) {
-        guess->strong->step = guess->strong->stride;
-        guess->strong->value = value;
-    } else {
-        codec_learn_miss(codec, guess, weak, value);
-    }
+    guess->strong->step = guess->strong->stride;
+    guess->strong->value = guess->value;
 }
 
 /* Values whose difference is small become small numbers, whatever its sign. */

@@ -20,7 +20,7 @@ struct trace_encoder {
 };
 
 static void encode_value(struct trace_encoder *encoder, uint64_t strong,
-                         uint64_t weak, const uint64_t *value);
+                         struct codec_weak weak, const uint64_t *value);
 
 #define TRACE_CODER struct trace_encoder
 #define trace_code  encode_value
@@ -60,18 +60,22 @@ static void put_number(struct trace_encoder *encoder, uint64_t number)
 }
 
 static void encode_value(struct trace_encoder *encoder, uint64_t strong,
-                         uint64_t weak, const uint64_t *value)
+                         struct codec_weak weak, const uint64_t *value)
 {
     struct codec_guess guess = codec_guess(&encoder->codec, strong, weak);
+    bool hit = *value == guess.value;
 
     if (encoder->coded == CODEC_GROUP)
         open_group(encoder);
-    if (*value != guess.value) {
+    if (!hit) {
         encoder->buffer[encoder->flags] |= (uint8_t)(1u << encoder->coded);
         put_number(encoder, codec_zigzag(*value - guess.value));
     }
     encoder->coded++;
-    codec_learn(&encoder->codec, &guess, weak, *value);
+    if (likely(hit && guess.is_strong))
+        codec_learn_hit(&guess);
+    else
+        codec_learn_miss(&encoder->codec, &guess, weak, *value);
 }
 
 size_t trace_encoder_size(void)

@@ -6,7 +6,7 @@
  *
  *   TRACE_CODER   the type of what codes, complete, with the members
  *                 `struct trace_situation at` and `struct codec codec`
- *   trace_code()  void (TRACE_CODER *, uint64_t strong, uint64_t weak,
+ *   trace_code()  void (TRACE_CODER *, uint64_t strong, struct codec_weak weak,
  *                 uint64_t *value): puts *value into the stream, or takes it
  *                 out.
  *
@@ -49,9 +49,22 @@ enum trace_seam_value {
  * only the former becomes part of the situation. */
 #define TRACE_SMALL_RESULT 64
 
+static inline struct codec_weak trace_weak(uint64_t value_name, uint64_t with)
+{
+    return (struct codec_weak){value_name, with};
+}
+
 static inline uint64_t trace_key(uint64_t value_name, uint64_t with)
 {
-    return codec_mix(value_name * CODEC_MIX_A, with);
+    return codec_key(trace_weak(value_name, with));
+}
+
+/* A value with one key. */
+static inline void trace_code_plain(TRACE_CODER *coder, uint64_t value_name,
+                                    uint64_t with, uint64_t *value)
+{
+    trace_code(coder, trace_key(value_name, with), trace_weak(value_name, with),
+               value);
 }
 
 static inline unsigned trace_place(uint64_t vcpu)
@@ -64,7 +77,7 @@ static inline void trace_code_here(TRACE_CODER *coder, uint64_t value_name,
                                    uint64_t with, uint64_t *value)
 {
     trace_code(coder, codec_mix(coder->at.key, value_name),
-               trace_key(value_name, with), value);
+               trace_weak(value_name, with), value);
 }
 
 /* The values of the fields in `mask`. */
@@ -88,14 +101,14 @@ static inline void trace_code_exit(TRACE_CODER *coder,
     uint64_t *last, key;
 
     last = at->places[trace_place(event->vcpu)].pc;
-    key = trace_key(VALUE_FIELD + TRACE_FIELD_PC, event->vcpu);
-    key = codec_mix(key, last[0]);
-    trace_code(coder, codec_mix(key, last[1]), key, pc);
+    key = codec_mix(trace_key(VALUE_FIELD + TRACE_FIELD_PC, last[0]), last[1]);
+    trace_code(coder, codec_mix(key, event->vcpu),
+               trace_weak(VALUE_FIELD + TRACE_FIELD_PC, last[0]), pc);
     last[1] = last[0];
     last[0] = *pc;
 
     key = codec_mix(trace_key(VALUE_FIELD, event->vcpu), *pc);
-    trace_code(coder, key, trace_key(VALUE_FIELD + TRACE_FIELD_CAUSE, 0),
+    trace_code(coder, key, trace_weak(VALUE_FIELD + TRACE_FIELD_CAUSE, 0),
                cause);
     at->key = codec_mix(key, *cause);
 
@@ -109,9 +122,7 @@ static inline void trace_code_exit(TRACE_CODER *coder,
 static inline void trace_code_number(TRACE_CODER *coder, uint64_t which,
                                      uint64_t *value)
 {
-    uint64_t key = trace_key(VALUE_NUMBER, which);
-
-    trace_code(coder, key, key, value);
+    trace_code_plain(coder, VALUE_NUMBER, which, value);
 }
 
 /* A recorder may know more kinds of exits than a reader. */
@@ -142,12 +153,11 @@ static inline void trace_code_time(TRACE_CODER *coder, uint64_t first,
                                    struct trace_event *event)
 {
     struct trace_situation *at = &coder->at;
-    uint64_t key = trace_key(VALUE_TIME, 0);
 
     if ((first & TRACE_EVENT_LATER) != 0) {
         uint64_t by = event->time - at->time;
 
-        trace_code(coder, key, key, &by);
+        trace_code_plain(coder, VALUE_TIME, 0, &by);
         at->time += by;
     }
     event->time = at->time;
@@ -159,9 +169,10 @@ static inline void trace_code_head(TRACE_CODER *coder,
     struct trace_situation *at = &coder->at;
     uint64_t first = event->kind | event->cpu << TRACE_EVENT_CPU_SHIFT |
                      (event->time != at->time ? TRACE_EVENT_LATER : 0);
-    uint64_t key = trace_key(VALUE_EVENT, at->events[0]);
 
-    trace_code(coder, codec_mix(key, at->events[1]), key, &first);
+    trace_code(coder,
+               codec_mix(trace_key(VALUE_EVENT, at->events[0]), at->events[1]),
+               trace_weak(VALUE_EVENT, at->events[0]), &first);
     event->kind = first & TRACE_EVENT_KIND;
     event->cpu = first >> TRACE_EVENT_CPU_SHIFT;
     at->events[1] = at->events[0];

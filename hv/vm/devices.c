@@ -31,7 +31,9 @@ static err_t add_device(struct vm *vm, struct device_context *context,
     err_t error;
 
     context->irq_chip = vm->irq_chip;
-    context->console = vm->host->open_console(vm, name);
+    context->console = vm->stdout_device == NULL
+                           ? vm->console
+                           : vm->host->open_console(vm, name);
     if (context->console == NULL)
         return ERR_NO_MEMORY;
     error = device_from_node(context, &device, &problem);

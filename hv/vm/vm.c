@@ -128,6 +128,7 @@ static err_t make_vcpus(struct vm *vm)
             .peers = vm->vcpus,
             .peer_count = vm->config.cpu_num,
             .memory = &vm->aspace,
+            .console = vm->console,
         };
         err_t error = vcpu_new(vm->arch, &config, &vm->arena, &vm->vcpus[i]);
 
@@ -156,6 +157,9 @@ static err_t make_parts(struct vm *vm, char *what)
 {
     err_t error = make_aspace(vm, what);
 
+    vm->console = vm->host->open_console(vm, NULL);
+    if (error == OK && vm->console == NULL)
+        error = ERR_NO_MEMORY;
     if (error == OK)
         error = make_vcpus(vm);
     if (error == OK)

@@ -112,7 +112,9 @@ err_t vm_config_parse(struct vm_config *config, const void *fdt, int node,
 
 /* What a VM needs from whoever runs it. */
 struct vm_host {
-    /* A stream for the VM's device called `device`; NULL: out of memory. */
+    /* The VM's console, for its firmware and its first device with a stream,
+     * or, where `device` is not NULL, a stream for that device. NULL: out of
+     * memory. */
     struct chardev *(*open_console)(struct vm *vm, const char *device);
     /* The VM is going: forgets its streams. */
     void (*close_console)(struct vm *vm);
@@ -127,6 +129,7 @@ struct vm {
     struct arena arena;
     struct vcpu *vcpus[MAX_VCPU_NUM];
     struct irq_chip *irq_chip;
+    struct chardev *console;
 
     gpa_t entry, boot_arg;
     gpa_t initrd_start, initrd_end;

@@ -114,7 +114,7 @@ static struct console_port *main_port(const struct vm *vm)
 {
     for (struct console_port *port = vmm->console.ports; port != NULL;
          port = port->next) {
-        if (port->vm == vm && port->chardev.device != NULL && port->is_main)
+        if (port->vm == vm && port->is_main)
             return port;
     }
     return NULL;
@@ -129,7 +129,7 @@ static struct chardev *open_console(struct vm *vm, const char *device)
     port->chardev.write = port_write;
     port->chardev.read = port_read;
     port->vm = vm;
-    port->is_main = vm->stdout_device == NULL;
+    port->is_main = device == NULL;
     (void)format_text(port->label, sizeof(port->label),
                       port->is_main ? "%s" : "%s %s", vm->config.name, device);
     spin_lock(&vmm->console.lock);

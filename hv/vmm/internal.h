@@ -41,7 +41,7 @@ struct console_port {
     struct chardev chardev;
     struct vm *vm;
     struct console_port *next;
-    bool is_main; /* input goes to the VM's first device with a stream */
+    bool is_main; /* the VM's console: input goes here */
     unsigned line_used;
     char line[CONSOLE_LINE]; /* output of a VM that is not in focus */
     char label[VM_NAME_SIZE + 32];

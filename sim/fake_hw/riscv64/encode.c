@@ -162,7 +162,8 @@ static uint32_t encode(const struct guest_op *op)
                RD(ADDRESS_REG);
     case OP_VECTOR: return INSN_VMV_V_X | RD(op->reg) | RS1(ADDRESS_REG);
     case OP_VECTOR_READ: return INSN_VMV_X_S | RS2(op->reg) | RD(ADDRESS_REG);
-    case OP_INSN: return op->number;
+    case OP_INSN:
+    case OP_RAW_EXIT: return op->number;
     default: return 0;
     }
 }

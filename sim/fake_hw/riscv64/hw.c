@@ -339,6 +339,12 @@ static size_t copy_instruction(const struct guest_op *op, uint64_t offset,
     return size;
 }
 
+/* A raw exit has an instruction only if somebody says which. */
+static bool has_instruction(const struct guest_op *op)
+{
+    return op->kind != OP_RAW_EXIT || op->number != 0;
+}
+
 /* The operation in flight is the instruction at its pc; elsewhere, memory
  * counts. */
 size_t riscv_hw_fetch_guest_impl(uint64_t address, void *insn, size_t size)
@@ -349,7 +355,7 @@ size_t riscv_hw_fetch_guest_impl(uint64_t address, void *insn, size_t size)
     const void *memory;
 
     if (source != NULL && source->op != NULL && source->op_exited &&
-        source->op->kind != OP_RAW_EXIT && size <= 2 &&
+        has_instruction(source->op) && size <= 2 &&
         address - source->op_pc <= 4 - size)
         return copy_instruction(source->op, address - source->op_pc, insn,
                                 size);

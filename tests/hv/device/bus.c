@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "board.h"
+#include "lib/format.h"
 
 /* A device that tells what reached it. */
 struct probe {
@@ -229,7 +230,8 @@ Test(bus, refusals_change_nothing)
         cr_expect_eq(device_set_add(&set, &other.device, &conflict),
                      rows[i].error, "%s", rows[i].name);
         cr_expect_eq(conflict, expected, "%s", rows[i].name);
-        cr_expect_eq(memcmp(&before, &set, sizeof(set)), 0, "%s", rows[i].name);
+        cr_expect_eq(memcmp((const void *)&before, &set, sizeof(set)), 0, "%s",
+                     rows[i].name);
         cr_expect_eq(device_set_add(&set, &other.device, NULL), rows[i].error);
     }
 }
@@ -278,7 +280,7 @@ Test(bus, refuses_shared_interrupts_and_names)
     struct device *conflict;
 
     probe_make_one(&first, 0x1000, 8);
-    strcpy(first.device.name, "first");
+    (void)format_text(first.device.name, DEVICE_NAME_SIZE, "first");
     first.device.irq_chip = &chips[0];
     first.device.irq = 5;
     add(&set, &first);
@@ -286,7 +288,7 @@ Test(bus, refuses_shared_interrupts_and_names)
         struct device *device = &probes[i].device;
 
         probe_make_one(&probes[i], 0x2000 + i * 8, 8);
-        strcpy(device->name, rows[i].name);
+        (void)format_text(device->name, DEVICE_NAME_SIZE, "%s", rows[i].name);
         device->irq_chip = rows[i].chip;
         device->irq = rows[i].irq;
         cr_expect_eq(device_set_add(&set, device, &conflict), rows[i].error);
@@ -320,7 +322,7 @@ Test(bus, full_table)
     probe_make(&probes[BUS_MAX_RANGES], two, 2);
     cr_expect_eq(device_set_add(&set, &probes[BUS_MAX_RANGES].device, NULL),
                  ERR_NO_MEMORY);
-    cr_expect_eq(memcmp(&before, &set, sizeof(set)), 0);
+    cr_expect_eq(memcmp((const void *)&before, &set, sizeof(set)), 0);
     probe_make_one(&probes[BUS_MAX_RANGES - 1], 0, 8);
     add(&set, &probes[BUS_MAX_RANGES - 1]);
     probe_make(&probes[BUS_MAX_RANGES], two, 1);
@@ -470,7 +472,7 @@ Test(bus, costs_the_same_with_more_devices)
         add(&set, &plic);
         add(&set, &uart);
         for (unsigned i = 0; i < counts[c]; i++) {
-            addresses[3 + i] = 0x10001000 + i * 0x1000;
+            addresses[3 + i] = 0x10001000 + i * UINT64_C(0x1000);
             probe_make_one(&virtio[i], addresses[3 + i], 0x1000);
             add(&set, &virtio[i]);
         }
@@ -498,7 +500,7 @@ Test(bus, random_accesses_find_the_right_device)
 
         memset(&set, 0, sizeof(set));
         for (unsigned n = 0; n < COUNT; n++) {
-            uint64_t base = random_below(&seed, PAGES * 0x1000);
+            uint64_t base = random_below(&seed, PAGES * UINT64_C(0x1000));
             uint64_t size = 1 + random_below(&seed, 0x4000);
             bool free = true;
 
@@ -510,7 +512,8 @@ Test(bus, random_accesses_find_the_right_device)
             cr_assert_eq(device_set_add(&set, &probes[n].device, NULL),
                          free ? OK : ERR_ALREADY_EXISTS);
             for (unsigned k = 0; k < ACCESSES; k++) {
-                uint64_t at = random_below(&seed, (PAGES + 10) * 0x1000);
+                uint64_t at =
+                    random_below(&seed, (PAGES + 10) * UINT64_C(0x1000));
                 const struct bus_slot *slot = bus_find(bus, at);
                 struct device *found = slot != NULL ? slot->device : NULL;
                 struct device *expected = NULL;
@@ -534,7 +537,7 @@ Test(bus, resets_everything_controllers_last)
     unsigned clock = 0;
 
     for (unsigned i = 0; i < ARRAY_SIZE(probes); i++) {
-        probe_make_one(&probes[i], 0x1000 * (i + 1), 8);
+        probe_make_one(&probes[i], UINT64_C(0x1000) * (i + 1), 8);
         probes[i].clock = &clock;
         if (i == 0 || i == 3)
             probes[i].device.model = &chip_model;
@@ -555,7 +558,7 @@ Test(bus, phandles_are_distinct)
     static struct probe probes[3];
 
     for (unsigned i = 0; i < ARRAY_SIZE(probes); i++) {
-        probe_make_one(&probes[i], 0x1000 * (i + 1), 8);
+        probe_make_one(&probes[i], UINT64_C(0x1000) * (i + 1), 8);
         if (i == 1)
             probes[i].device.model = &chip_model;
         add(&set, &probes[i]);

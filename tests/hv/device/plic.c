@@ -519,7 +519,8 @@ Test(plic, holes)
                          (unsigned long long)holes[i]);
         }
     }
-    cr_expect_eq(memcmp(&before, &plic->state, sizeof(before)), 0);
+    cr_expect_eq(memcmp((const void *)&before, &plic->state, sizeof(before)),
+                 0);
     cr_expect_eq(outputs.high, 1);
     end(&bench);
 }

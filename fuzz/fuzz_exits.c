@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Raw exits: any cause with any syndrome, also such as no hardware gives, in
+ * any register state. The input is a sequence of operations, each of them a
+ * byte that says which and numbers (harness.c); what is left out is 0.
+ */
+#include "arch/riscv64/csr.h"
+#include "arch/riscv64/regs.h"
+#include "fuzz/harness.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* What a byte below KINDS does; others are a raw exit of this cause. */
+enum { KIND_CALL = 0xc0, KIND_SET, KIND_CSR, KIND_TOUCH, KIND_INTERRUPT };
+
+static void describe(struct machine_spec *spec)
+{
+    spec->vm_count = 2;
+    spec_usual_vm(&spec->vms[0], 1, 2);
+    spec_usual_vm(&spec->vms[1], 2, 1);
+}
+
+/* A call with its number and arguments. */
+static void decode_call(struct fuzz_input *input, struct guest_op *op)
+{
+    static const uint64_t extensions[] = {
+        0x10,     0x54494d45, 0x735049, 0x52464e43, 0x48534d, 0x53525354,
+        0x504d55, 0x4442434e, 0x485643, 0,          1,        8,
+    };
+    unsigned how = (unsigned)fuzz_take(input, 1);
+
+    op->kind = OP_ECALL;
+    op->args[7] =
+        how < 0xf0
+            ? extensions[how % (sizeof(extensions) / sizeof(extensions[0]))]
+            : fuzz_number(input);
+    op->args[6] = fuzz_number(input);
+    for (unsigned i = 0; i < 5; i++)
+        op->args[i] = fuzz_number(input);
+}
+
+static void decode_raw(struct fuzz_input *input, unsigned kind,
+                       struct guest_op *op)
+{
+    op->kind = OP_RAW_EXIT;
+    op->args[0] = kind < 0x80 ? kind : CAUSE_INTERRUPT | (kind - 0x80);
+    op->args[1] = fuzz_number(input);
+    op->args[2] = fuzz_number(input);
+    op->args[3] = fuzz_number(input);
+    op->number = (uint32_t)fuzz_number(input);
+}
+
+/* CSRs that change what exits mean: satp, sie, sstatus, stvec, ... */
+static void decode_csr(struct fuzz_input *input, struct guest_op *op)
+{
+    op->kind = (uint8_t)(OP_CSR_READ + fuzz_pick(input, 4));
+    op->number = (uint32_t)fuzz_take(input, 2) % 4096;
+    op->flags = OP_HAS_VALUE;
+    op->value = fuzz_number(input);
+}
+
+static void decode_touch(struct fuzz_input *input, struct guest_op *op)
+{
+    static const uint8_t widths[] = {1, 2, 4, 8};
+
+    op->kind = (uint8_t)(OP_LOAD + fuzz_pick(input, OP_FETCH - OP_LOAD + 1));
+    op->width = widths[fuzz_pick(input, 4)];
+    op->reg = (uint8_t)fuzz_pick(input, REG_COUNT);
+    op->flags = (uint8_t)(fuzz_take(input, 1) & 0x17);
+    if (op->kind >= OP_LR && op->kind <= OP_AMO && op->width < 4)
+        op->width = 4;
+    op->address = SPEC_MEMORY + fuzz_number(input);
+}
+
+static bool decode(struct fuzz_input *input, struct guest_op *op)
+{
+    unsigned kind = (unsigned)fuzz_take(input, 1);
+
+    switch (kind) {
+    case KIND_CALL: decode_call(input, op); break;
+    case KIND_CSR: decode_csr(input, op); break;
+    case KIND_TOUCH: decode_touch(input, op); break;
+    case KIND_INTERRUPT:
+        op->kind = (uint8_t)(OP_SET_PC + fuzz_pick(input, 4));
+        op->address = fuzz_number(input);
+        op->value = fuzz_take(input, 3);
+        break;
+    case KIND_SET:
+        op->kind = OP_SET_REG;
+        op->reg = (uint8_t)fuzz_pick(input, REG_COUNT);
+        op->value = fuzz_number(input);
+        break;
+    default: decode_raw(input, kind, op);
+    }
+    return true;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    return fuzz_run(data, size, describe, decode);
+}

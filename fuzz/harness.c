@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the fuzz targets share: see harness.h. */
+#include "fuzz/harness.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "sim/sim.h"
+
+#define FUZZ_STEPS 1024
+#define FUZZ_RAM   (UINT64_C(32) << 20)
+
+/* How often the slow checks are made: the walk of all tables, and the machine
+ * taken apart to see whether something has leaked. */
+#define RUNS_PER_WALK   256
+#define RUNS_PER_REMAKE 16384
+
+struct fuzz_source {
+    struct trap_source source;
+    struct fuzz_input input;
+    fuzz_decode decode;
+    unsigned left;
+    struct guest_op op;
+};
+
+static struct machine *machine;
+static uint64_t runs;
+
+uint64_t fuzz_take(struct fuzz_input *input, unsigned bytes)
+{
+    uint64_t value = 0;
+
+    for (unsigned i = 0; i < bytes && input->at < input->end; i++)
+        value |= (uint64_t)*input->at++ << (8 * i);
+    return value;
+}
+
+uint64_t fuzz_number(struct fuzz_input *input)
+{
+    unsigned how = (unsigned)fuzz_take(input, 1);
+
+    if (how < 0xa0)
+        return how;
+    if (how < 0xe0)
+        return (UINT64_C(1) << (how - 0xa0)) - 1 + fuzz_take(input, 1) % 3;
+    if (how < 0xe8)
+        return 0 - fuzz_take(input, 1);
+    return fuzz_take(input, (how & 7) + 1);
+}
+
+static const struct guest_op *next_op(struct trap_source *source)
+{
+    struct fuzz_source *fuzz = container_of(source, struct fuzz_source, source);
+
+    if (fuzz->left == 0 || fuzz_is_empty(&fuzz->input))
+        return NULL;
+    fuzz->left--;
+    fuzz->op = (struct guest_op){.reg = OP_DEFAULT_REG};
+    return fuzz->decode(&fuzz->input, &fuzz->op) ? &fuzz->op : NULL;
+}
+
+static void need(bool ok, const char *what)
+{
+    if (ok)
+        return;
+    fprintf(stderr, "fuzz: %s\n", what);
+    abort();
+}
+
+static void make_machine(void (*describe)(struct machine_spec *spec))
+{
+    static struct machine_spec spec;
+    struct machine_config config = {.cpus = 1, .ram = FUZZ_RAM};
+    struct bundle bundle;
+
+    spec = (struct machine_spec){0};
+    describe(&spec);
+    need(spec_build(&spec, &bundle) == OK, "the configuration is too large");
+    config.bundle = &bundle;
+    need(machine_create(&config, &machine) == OK, "the machine cannot be made");
+    bundle_free(&bundle);
+    need(vmm_find_vm(1) != NULL, console_output(NULL));
+    (void)machine_run(machine, 16);
+    need(machine_snapshot(machine) == OK, "no memory for the snapshot");
+    violations_set_fatal(true);
+}
+
+static void remake_machine(void (*describe)(struct machine_spec *spec))
+{
+    if (machine != NULL)
+        need(machine_destroy(machine) == 0, "frames have leaked");
+    make_machine(describe);
+}
+
+int fuzz_run(const uint8_t *data, size_t size,
+             void (*describe)(struct machine_spec *spec), fuzz_decode decode)
+{
+    struct fuzz_source fuzz = {
+        .source = {.next = next_op},
+        .input = {data, data + size},
+        .decode = decode,
+        .left = FUZZ_OPERATIONS,
+    };
+    const char *mixed;
+
+    if (runs % RUNS_PER_REMAKE == 0)
+        remake_machine(describe);
+    machine_set_source(machine, 1, 0, &fuzz.source);
+    (void)machine_run(machine, FUZZ_STEPS);
+    if (runs % RUNS_PER_WALK == 0) {
+        mixed = machine_check_isolation(machine);
+        need(mixed == NULL, mixed);
+    }
+    machine_set_source(machine, 1, 0, NULL);
+    runs++;
+    /* The leak check needs a machine that has been used. */
+    if (runs % RUNS_PER_REMAKE != 0)
+        machine_reset(machine);
+    return 0;
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the fuzz targets share: bytes taken from the input one by one, and a
+ * simulated machine that is made once and put back for each input.
+ *
+ * A finding is a CHECK that fails, a sanitizer's report, a violation of the
+ * fake hardware's rules, machines that are no longer apart, or a frame that
+ * has leaked.
+ */
+#ifndef FUZZ_HARNESS_H
+#define FUZZ_HARNESS_H
+
+#include "sim/machine.h"
+#include "sim/spec.h"
+
+/* The input; what is behind its end reads as 0. */
+struct fuzz_input {
+    const uint8_t *at, *end;
+};
+
+static inline bool fuzz_is_empty(const struct fuzz_input *input)
+{
+    return input->at == input->end;
+}
+
+/* The next `bytes` (8 at most) as a little-endian number. */
+uint64_t fuzz_take(struct fuzz_input *input, unsigned bytes);
+
+/* One of `count`, by one byte. */
+static inline unsigned fuzz_pick(struct fuzz_input *input, unsigned count)
+{
+    return (unsigned)fuzz_take(input, 1) % count;
+}
+
+/* A number that is small, near a power of two, or anything: one to nine bytes
+ * of the input. */
+uint64_t fuzz_number(struct fuzz_input *input);
+
+/* Fills in an operation; returns false at the input's end. */
+typedef bool (*fuzz_decode)(struct fuzz_input *input, struct guest_op *op);
+
+/*
+ * Has vCPU 0 of VM 1 do what `decode` makes of the input, at most
+ * FUZZ_OPERATIONS operations, on the machine that `describe` made. Returns 0,
+ * as a fuzz target does.
+ */
+#define FUZZ_OPERATIONS 128
+int fuzz_run(const uint8_t *data, size_t size,
+             void (*describe)(struct machine_spec *spec), fuzz_decode decode);
+
+#endif
