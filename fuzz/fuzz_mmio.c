@@ -37,8 +37,7 @@ static void describe(struct machine_spec *spec)
     struct spec_vm *vm = &spec->vms[0];
 
     spec->vm_count = 1;
-    spec_usual_vm(vm, 1, 1);
-    vm->stop_on_reboot = true;
+    fuzz_usual_vm(vm, 1, 1);
     add(vm, "vconsole", VIRTIO_CONSOLE, 2);
     add(vm, "rng", VIRTIO_RNG, 3);
 }

@@ -7,8 +7,9 @@
 
 #include "sim/sim.h"
 
-#define FUZZ_STEPS 1024
-#define FUZZ_RAM   (UINT64_C(32) << 20)
+#define FUZZ_STEPS    1024
+#define FUZZ_PATIENCE 4
+#define FUZZ_RAM      (UINT64_C(32) << 20)
 
 /* How often the slow checks are made: the walk of all tables, and the machine
  * taken apart to see whether something has leaked. */
@@ -48,6 +49,19 @@ uint64_t fuzz_number(struct fuzz_input *input)
     return fuzz_take(input, (how & 7) + 1);
 }
 
+void fuzz_usual_vm(struct spec_vm *vm, uint32_t id, uint32_t vcpus)
+{
+    spec_usual_vm(vm, id, vcpus);
+    vm->stop_on_reboot = true;
+    vm->memory[0].size = FUZZ_MEMORY;
+    for (unsigned i = 0; i < vm->device_count; i++) {
+        struct spec_device *device = &vm->devices[i];
+
+        if (device->property_count != 0) /* the disk's size */
+            device->properties[0].value = PAGE_SIZE;
+    }
+}
+
 static const struct guest_op *next_op(struct trap_source *source)
 {
     struct fuzz_source *fuzz = container_of(source, struct fuzz_source, source);
@@ -70,7 +84,8 @@ static void need(bool ok, const char *what)
 static void make_machine(void (*describe)(struct machine_spec *spec))
 {
     static struct machine_spec spec;
-    struct machine_config config = {.cpus = 1, .ram = FUZZ_RAM};
+    struct machine_config config = {
+        .cpus = 1, .ram = FUZZ_RAM, .patience = FUZZ_PATIENCE};
     struct bundle bundle;
 
     spec = (struct machine_spec){0};

@@ -36,6 +36,13 @@ static inline unsigned fuzz_pick(struct fuzz_input *input, unsigned count)
  * of the input. */
 uint64_t fuzz_number(struct fuzz_input *input);
 
+/*
+ * The usual VM, but small, and one that does not start again by itself: what a
+ * reset has to copy, and a reboot to load, bounds how many inputs are tried.
+ */
+#define FUZZ_MEMORY (UINT64_C(2) << 20)
+void fuzz_usual_vm(struct spec_vm *vm, uint32_t id, uint32_t vcpus);
+
 /* Fills in an operation; returns false at the input's end. */
 typedef bool (*fuzz_decode)(struct fuzz_input *input, struct guest_op *op);
 

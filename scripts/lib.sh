@@ -13,7 +13,16 @@ readonly root
 # shellcheck disable=SC2034 # for the scripts
 readonly cache=${TWINAX_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/twinax}
 readonly logs=$root/build/logs
+readonly origin=$PWD
 cd "$root"
+
+# absolute PATH: what the person who called the script means by it.
+absolute() {
+    case $1 in
+    '' | /*) printf '%s' "$1" ;;
+    *) printf '%s/%s' "$origin" "$1" ;;
+    esac
+}
 
 say() {
     printf '==> %s\n' "$*" >&2

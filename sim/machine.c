@@ -17,10 +17,12 @@
 #include "sim/sim.h"
 #include "trace/record.h"
 
-/* How often time may be moved on without anything happening in a guest. */
-#define IDLE_ADVANCES 4096
+/* How often time may be moved on without anything happening in a guest, unless
+ * the configuration says otherwise. */
+#define DEFAULT_PATIENCE 4096
 
 static struct machine the_machine;
+static uint64_t fail_at_boot;
 
 static const struct guest_op *guest_next(struct trap_source *source)
 {
@@ -144,11 +146,29 @@ static uint32_t pick(struct machine *machine)
     return machine->cpus;
 }
 
-/* Nobody has anything to do: on to the next deadline. False: there is none,
- * or nothing has come of it for too long. */
+/* Whether any guest, wherever it is, has an operation left. */
+static bool any_work(const struct machine *machine)
+{
+    for (vm_id id = 0; id < VMM_MAX_VMS; id++) {
+        const struct guest *guests = machine->guests[id];
+        const struct vm *vm = guests != NULL ? vmm_find_vm(id) : NULL;
+
+        for (uint32_t i = 0; vm != NULL && i < vm->config.cpu_num; i++) {
+            if (!guests[i].source->starved)
+                return true;
+        }
+    }
+    return false;
+}
+
+/* No CPU has anything to do: on to the next deadline. False: there is none, or
+ * nothing has come of it for too long, or ever will. */
 static bool pass_time(struct machine *machine)
 {
     uint64_t next = UINT64_MAX;
+
+    if (machine->idle_advances >= machine->patience || !any_work(machine))
+        return false;
 
     for (uint32_t cpu = 0; cpu < machine->cpus; cpu++) {
         uint64_t deadline = clock_next_deadline(cpu);
@@ -156,7 +176,7 @@ static bool pass_time(struct machine *machine)
         if (deadline < next)
             next = deadline;
     }
-    if (next == UINT64_MAX || machine->idle_advances >= IDLE_ADVANCES)
+    if (next == UINT64_MAX)
         return false;
     machine->idle_advances++;
     clock_set_nanos(next);
@@ -341,6 +361,11 @@ static err_t boot(struct machine *machine, const struct machine_config *config)
     return trace_init(&boot);
 }
 
+void machine_fail_at_boot(uint64_t nth)
+{
+    fail_at_boot = nth;
+}
+
 static void free_guests(struct machine *machine)
 {
     for (unsigned vm = 0; vm < VMM_MAX_VMS; vm++) {
@@ -363,9 +388,14 @@ err_t machine_create(const struct machine_config *config,
     fake_riscv_reset(config->profile, cpus);
     *made = (struct machine){.cpus = cpus};
     made->random = config->seed * 2 + 1;
+    made->patience =
+        config->patience != 0 ? config->patience : DEFAULT_PATIENCE;
     error = load_bundle(made, config->bundle);
+    if (fail_at_boot != 0)
+        shim_fail_nth(fail_at_boot, "memory_alloc", false);
     if (error == OK)
         error = boot(made, config);
+    shim_fail_never();
     if (error != OK) {
         (void)machine_destroy(made);
         return error;

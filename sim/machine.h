@@ -21,7 +21,10 @@ struct machine_config {
     uint64_t ram;                        /* bytes; 0: RAM_DEFAULT_SIZE */
     const struct riscv_profile *profile; /* NULL: the default */
     const struct bundle *bundle;         /* needed while creating only */
-    bool power_off_when_done;            /* as in struct vmm_boot */
+    /* How many deadlines may pass while guests wait, without any of them
+     * getting on, before a run ends; 0: enough for all. */
+    uint32_t patience;
+    bool power_off_when_done; /* as in struct vmm_boot */
     /* Called when all is ready for vmm_init(), to start a recording, say; an
      * error ends the creation. May be NULL. */
     err_t (*before_boot)(void *context, const struct vmm_boot *boot);
@@ -36,6 +39,10 @@ struct machine;
  */
 err_t machine_create(const struct machine_config *config,
                      struct machine **machine) MUST_CHECK;
+
+/* The next machine_create() has the `nth` allocation of memory fail that the
+ * hypervisor makes while it boots; 0: none. */
+void machine_fail_at_boot(uint64_t nth);
 
 /* Ends it. Returns how many frames the hypervisor has leaked. */
 uint64_t machine_destroy(struct machine *machine);

@@ -26,7 +26,7 @@ struct machine {
     uint32_t cpus;
     uint64_t random;
     uint64_t exits;
-    uint32_t idle_advances;
+    uint32_t idle_advances, patience;
     struct machine_cpu cpu[MAX_CPU_NUM];
     struct guest *guests[VMM_MAX_VMS]; /* by VM, of MAX_VCPU_NUM */
     hpa_t bundle;

@@ -17,8 +17,7 @@
     [SHIM_##name] = ROW_##name,
 #define ROW_OF_BYTES(name, params, args, traced, bytes, size) \
     [SHIM_##name] = ROW_##name,
-#define ROWS_OF(TABLE) \
-    TABLE(ROW_OF_FN, ROW_OF_PROC, ROW_OF_BYTES, ROW_OF_BYTES)
+#define ROWS_OF(TABLE) TABLE(ROW_OF_FN, ROW_OF_PROC, ROW_OF_BYTES, ROW_OF_BYTES)
 
 static const uint16_t rows[SHIM_COUNT] = {TRACE_API_TABLES(ROWS_OF)
                                               ROWS_OF(RISCV_HW_API)};
@@ -27,9 +26,8 @@ static void *memory; /* the recorder's */
 
 static unsigned arg_count(unsigned row)
 {
-    return row < ROW_ARCH
-               ? trace_api_rows[row - ROW_LAST_SPECIAL - 1].arg_count
-               : riscv_trace_arch.rows[row - ROW_ARCH].arg_count;
+    return row < ROW_ARCH ? trace_api_rows[row - ROW_LAST_SPECIAL - 1].arg_count
+                          : riscv_trace_arch.rows[row - ROW_ARCH].arg_count;
 }
 
 static void before(void *context, const struct shim_call *call)

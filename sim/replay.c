@@ -61,9 +61,8 @@ static void enter_exit(struct replay *replay, struct vcpu *vcpu)
 
 static uint64_t name_of(const struct vcpu *vcpu)
 {
-    return vcpu == NULL
-               ? 0
-               : trace_vcpu_name(vcpu->config.vm_id, vcpu->config.id);
+    return vcpu == NULL ? 0
+                        : trace_vcpu_name(vcpu->config.vm_id, vcpu->config.id);
 }
 
 static void vcpu_text(uint64_t name, char *text)
@@ -327,9 +326,9 @@ static void replay_all(struct replay *replay,
     /* What is changed between here and a jump lies in *replay. */
     switch (setjmp(replay->stop)) {
     case REPLAY_GOES_ON:
-        while ((options->until == 0 ||
-                replay->result->events < options->until) &&
-               replay_event(replay))
+        while (
+            (options->until == 0 || replay->result->events < options->until) &&
+            replay_event(replay))
             note_event(replay, options);
         replay->result->ended = true;
         break;
@@ -350,7 +349,14 @@ static void replay_all(struct replay *replay,
             replay->result->end = (enum trace_end)replay->event.end;
         break;
     case REPLAY_DIFFERS: replay->result->divergences++; break;
-    default: break;
+    default:
+        /* Where the stream is at its end, so is what could be verified. */
+        if (trace_decoder_broke_off(replay->decoder)) {
+            replay->result->interrupted = true;
+            replay->result->ended = true;
+            replay->result->error[0] = '\0';
+        }
+        break;
     }
 }
 
@@ -401,7 +407,8 @@ static bool build_machine(struct replay *replay)
     replay->scratch = trace_scratch_new(&replay->layout);
     if (replay->scratch == NULL || !replay_frames_init(replay)) {
         snprintf(error, TRACE_ERROR_SIZE,
-                 "cannot make the machine's RAM: %" PRIu64 " bytes at 0x%" PRIx64,
+                 "cannot make the machine's RAM: %" PRIu64
+                 " bytes at 0x%" PRIx64,
                  numbers->ram_size, numbers->ram_base);
         return false;
     }

@@ -44,6 +44,9 @@ struct replay_result {
     uint64_t divergences;   /* 0 or 1 */
     struct replay_difference first;
     bool ended; /* the trace's end was reached, or options.until */
+    /* There was nothing more, in the middle of an event or without an END:
+     * whoever has the file knows whether that is its fault. */
+    bool interrupted;
     bool has_end; /* the trace has an END event, and says why: */
     enum trace_end end;
     double seconds;

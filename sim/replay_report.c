@@ -21,7 +21,8 @@ static void describe_exit(struct replay *replay)
     first->vcpu = trace_name_vcpu(event->vcpu);
     trace_scratch_decode(&replay->layout, replay->scratch, event, &exit);
     snprintf(first->reason, sizeof(first->reason),
-             "%s (%s 0x%" PRIx64 ") at pc 0x%" PRIx64, exit_kind_name(exit.kind),
+             "%s (%s 0x%" PRIx64 ") at pc 0x%" PRIx64,
+             exit_kind_name(exit.kind),
              trace_field_name(replay->start, TRACE_FIELD_CAUSE),
              event->fields[TRACE_FIELD_CAUSE], event->fields[TRACE_FIELD_PC]);
     (void)replay->layout.arch->instruction(replay->scratch, first->insn,

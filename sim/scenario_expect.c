@@ -352,7 +352,7 @@ static void expect_exits(struct scenario *s, const struct words *words)
     for (unsigned kind = 0; kind < EXIT_KIND_COUNT; kind++) {
         if (strcmp(exit_kind_name((enum exit_kind)kind), words->at[3]) == 0) {
             expect_number(s, "exits", words->at[4],
-                          exit_stats_count(&vm->vcpus[name.vcpu]->stats,
+                          exit_stats_count(vm->vcpus[name.vcpu]->stats,
                                            (enum exit_kind)kind));
             return;
         }

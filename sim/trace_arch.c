@@ -75,8 +75,10 @@ err_t trace_layout_make(struct trace_layout *layout,
     layout->arch = trace_arch_find(start->arch);
     layout->count = (unsigned)start->numbers.fields;
     if (layout->arch == NULL) {
-        snprintf(what, TRACE_ERROR_SIZE, "the trace is of architecture \"%s\", "
-                 "which this twinax does not know", start->arch);
+        snprintf(what, TRACE_ERROR_SIZE,
+                 "the trace is of architecture \"%s\", "
+                 "which this twinax does not know",
+                 start->arch);
         return ERR_NOT_FOUND;
     }
     place_words(layout);
@@ -85,8 +87,10 @@ err_t trace_layout_make(struct trace_layout *layout,
             find_field(layout->arch->trace, start->fields[i]);
 
         if (field == NULL) {
-            snprintf(what, TRACE_ERROR_SIZE, "the trace has a register \"%s\", "
-                     "which this twinax does not know", start->fields[i]);
+            snprintf(what, TRACE_ERROR_SIZE,
+                     "the trace has a register \"%s\", "
+                     "which this twinax does not know",
+                     start->fields[i]);
             return ERR_NOT_FOUND;
         }
         layout->words[i] = (uint8_t)((field->offset - layout->offset) / 8);

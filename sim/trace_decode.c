@@ -28,6 +28,12 @@ void trace_decoder_fail(struct trace_decoder *decoder, const char *why)
              decoder->consumed + (uint64_t)(decoder->next - decoder->window));
 }
 
+static void break_off(struct trace_decoder *decoder)
+{
+    decoder->broke_off = decoder->error[0] == '\0';
+    trace_decoder_fail(decoder, "the stream breaks off");
+}
+
 const char *trace_decoder_error(const struct trace_decoder *decoder)
 {
     return decoder->error[0] != '\0' ? decoder->error : NULL;
@@ -63,7 +69,7 @@ static void open_group(struct trace_decoder *decoder)
     if (unlikely(decoder->end - decoder->next < CODEC_GROUP_MAX))
         trace_decoder_refill(decoder);
     if (unlikely(decoder->next >= decoder->end))
-        trace_decoder_fail(decoder, "the stream breaks off");
+        break_off(decoder);
     else
         decoder->flags = *decoder->next++;
 }
@@ -85,7 +91,7 @@ static uint64_t take_number(struct trace_decoder *decoder)
     decoder->next = at;
     if (unlikely(at > decoder->end)) {
         decoder->next = decoder->end;
-        trace_decoder_fail(decoder, "the stream breaks off");
+        break_off(decoder);
     }
     return number;
 }
@@ -218,7 +224,7 @@ bool trace_decoder_take_raw(struct trace_decoder *decoder, void *to,
             trace_decoder_refill(decoder);
         piece = (size_t)(decoder->end - decoder->next);
         if (piece == 0) {
-            trace_decoder_fail(decoder, "the stream breaks off");
+            break_off(decoder);
             return false;
         }
         if (piece > size)
@@ -294,6 +300,16 @@ void trace_skip_crossing(struct trace_decoder *decoder, unsigned row)
         (void)trace_decode_result(decoder);
     else if (about->shape != TRACE_SHAPE_PROC)
         (void)trace_decode_bytes(decoder, &size);
+}
+
+uint64_t trace_decoder_position(const struct trace_decoder *decoder)
+{
+    return decoder->consumed + (uint64_t)(decoder->next - decoder->window);
+}
+
+bool trace_decoder_broke_off(const struct trace_decoder *decoder)
+{
+    return decoder->broke_off;
 }
 
 uint64_t trace_decoder_events(const struct trace_decoder *decoder)

@@ -52,6 +52,12 @@ uint64_t trace_decoder_events(const struct trace_decoder *decoder);
 /* NULL while all is well. */
 const char *trace_decoder_error(const struct trace_decoder *decoder);
 
+/* Whether it failed because the stream has no more bytes. */
+bool trace_decoder_broke_off(const struct trace_decoder *decoder);
+
+/* Bytes of the stream that have been read: behind an event, where it ends. */
+uint64_t trace_decoder_position(const struct trace_decoder *decoder);
+
 /* Makes the decoder fail, unless it has: what it stands in makes no sense. */
 void trace_decoder_fail(struct trace_decoder *decoder, const char *why);
 

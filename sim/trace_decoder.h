@@ -25,6 +25,7 @@ struct trace_decoder {
     char *names; /* what the start record's strings are in */
     uint8_t *bytes;
     size_t bytes_room;
+    bool broke_off;
     char error[TRACE_ERROR_SIZE];
     struct codec codec;
     uint8_t window[DECODER_WINDOW + CODEC_GROUP_MAX];

@@ -32,9 +32,10 @@ bool twx_write(struct twx_writer *writer, const void *bytes, size_t size);
  * Writes what is left, brings all of it to the disk, and gives the file its
  * name, replacing what has had it. On failure the partial file stays: it holds
  * the chunks that were written, and can be read like any truncated trace.
- * Frees `writer`; false with the reason in `what`.
+ * Frees `writer`; false with the reason in `what`. `file_bytes`, which may be
+ * NULL, is set to the file's size.
  */
-bool twx_finish(struct twx_writer *writer, char *what);
+bool twx_finish(struct twx_writer *writer, uint64_t *file_bytes, char *what);
 
 /* Gives the file up and removes it. Frees `writer`. */
 void twx_abandon(struct twx_writer *writer);
@@ -42,9 +43,8 @@ void twx_abandon(struct twx_writer *writer);
 /* NULL while all is well. */
 const char *twx_error(const struct twx_writer *writer);
 
-/* Bytes of the stream, and of the file, so far. */
+/* Bytes of the stream so far. */
 uint64_t twx_raw_bytes(const struct twx_writer *writer);
-uint64_t twx_file_bytes(const struct twx_writer *writer);
 
 struct twx_reader;
 

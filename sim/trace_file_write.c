@@ -174,7 +174,7 @@ static bool sync_file(int fd)
     return fsync(fd) == 0 || errno == EINVAL || errno == ENOTSUP;
 }
 
-bool twx_finish(struct twx_writer *writer, char *what)
+bool twx_finish(struct twx_writer *writer, uint64_t *file_bytes, char *what)
 {
     bool done;
 
@@ -186,6 +186,8 @@ bool twx_finish(struct twx_writer *writer, char *what)
     if (writer->error[0] == '\0' && rename(writer->partial, writer->path) != 0)
         fail(writer, "cannot rename", strerror(errno));
     done = writer->error[0] == '\0';
+    if (file_bytes != NULL)
+        *file_bytes = writer->file_bytes;
     if (done)
         sync_folder(writer);
     else
@@ -211,9 +213,4 @@ const char *twx_error(const struct twx_writer *writer)
 uint64_t twx_raw_bytes(const struct twx_writer *writer)
 {
     return writer->raw_bytes;
-}
-
-uint64_t twx_file_bytes(const struct twx_writer *writer)
-{
-    return writer->file_bytes;
 }

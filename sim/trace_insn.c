@@ -53,20 +53,23 @@ struct insn_row {
     const char *operands;
 };
 
-#define LOAD(funct3)        0x0000707f, 0x00000003 | (funct3) << 12
-#define LOAD_FP(funct3)     0x0000707f, 0x00000007 | (funct3) << 12
-#define STORE(funct3)       0x0000707f, 0x00000023 | (funct3) << 12
-#define STORE_FP(funct3)    0x0000707f, 0x00000027 | (funct3) << 12
-#define SYSTEM(funct3)      0x0000707f, 0x00000073 | (funct3) << 12
-#define FENCE_VMA(funct7)   0xfe007fff, 0x00000073 | (uint32_t)(funct7) << 25
-#define HLV(funct7, rs2)                                                       \
+#define LOAD(funct3)      0x0000707f, 0x00000003 | (funct3) << 12
+#define LOAD_FP(funct3)   0x0000707f, 0x00000007 | (funct3) << 12
+#define STORE(funct3)     0x0000707f, 0x00000023 | (funct3) << 12
+#define STORE_FP(funct3)  0x0000707f, 0x00000027 | (funct3) << 12
+#define SYSTEM(funct3)    0x0000707f, 0x00000073 | (funct3) << 12
+#define FENCE_VMA(funct7) 0xfe007fff, 0x00000073 | (uint32_t)(funct7) << 25
+#define HLV(funct7, rs2) \
     0xfff0707f, 0x00004073 | (uint32_t)(funct7) << 25 | (rs2) << 20
-#define AMO(funct5, funct3)                                                    \
+#define AMO(funct5, funct3) \
     0xf800707f, 0x0000002f | (uint32_t)(funct5) << 27 | (funct3) << 12
 #define LR(funct3)                   0xf9f0707f, 0x1000002f | (funct3) << 12
 #define COMPRESSED(quadrant, funct3) 0x0000e003, (quadrant) | (funct3) << 13
-#define AMO_ROWS(funct5, name)                                                 \
-    {AMO(funct5, 2), name ".w", "dta"}, {AMO(funct5, 3), name ".d", "dta"}
+#define AMO_ROWS(funct5, name)           \
+    {AMO(funct5, 2), name ".w", "dta"},  \
+    {                                    \
+        AMO(funct5, 3), name ".d", "dta" \
+    }
 
 static const struct insn_row insn_rows[] = {
     {LOAD(0), "lb", "di"},

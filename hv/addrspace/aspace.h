@@ -69,7 +69,7 @@ struct aspace {
     struct spinlock lock; /* guards what follows, and the tables */
     struct s2_hint hint;
     uint64_t mappings; /* how many were ever made */
-    unsigned last_hit; /* the region found last */
+    unsigned last_hit; /* the region found last; one of size 0 is none */
     unsigned region_count;
     /* By address, disjoint. Two to spare, while a range is being cut out. */
     struct region regions[ASPACE_MAX_REGIONS + 2];

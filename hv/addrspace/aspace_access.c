@@ -51,9 +51,7 @@ static uint64_t bytes_left(const struct region *region, struct s2_slot slot,
 static bool is_untouched(struct aspace *aspace, uint64_t address,
                          struct s2_slot *slot)
 {
-    struct s2_tables tables = aspace_tables(aspace);
-
-    *slot = s2_lookup(&tables, address, &aspace->hint);
+    *slot = aspace_lookup(aspace, address);
     return *slot->entry == 0;
 }
 

@@ -136,7 +136,7 @@ static err_t collect_locked(struct aspace *aspace, uint64_t start, uint64_t end,
     s2_set_flags(&tables, start, end, region_entry_flags(region), &change);
     aspace_flush(aspace, &change, start, end);
     s2_settle(&tables, start, end);
-    aspace->hint = (struct s2_hint){0};
+    aspace->hint = (struct s2_hint)S2_HINT_NONE;
     take_marks(region, page_of(region, start), (end - start) / PAGE_SIZE,
                bitmap);
     return OK;
@@ -175,7 +175,7 @@ static err_t stop_locked(struct aspace *aspace, uint64_t address)
     s2_merge(&tables, start, end, start, end, &change);
     aspace_flush(aspace, &change, start, end);
     s2_settle(&tables, start, end);
-    aspace->hint = (struct s2_hint){0};
+    aspace->hint = (struct s2_hint)S2_HINT_NONE;
     return OK;
 }
 

@@ -20,6 +20,18 @@ static inline struct s2_tables aspace_tables(const struct aspace *aspace)
     return (struct s2_tables){.format = aspace->format, .root = aspace->root};
 }
 
+static inline struct s2_slot aspace_lookup(struct aspace *aspace,
+                                           uint64_t address)
+{
+    pte_t *near = s2_lookup_near(&aspace->hint, address);
+    struct s2_tables tables;
+
+    if (likely(near != NULL))
+        return (struct s2_slot){.entry = near, .level = 0};
+    tables = aspace_tables(aspace);
+    return s2_lookup(&tables, address, &aspace->hint);
+}
+
 /* Whether [start, start + size) can be addressed. */
 static inline bool aspace_has(const struct aspace *aspace, uint64_t start,
                               uint64_t size)

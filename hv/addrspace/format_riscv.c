@@ -11,6 +11,7 @@
  */
 #include "addrspace/format.h"
 #include "lib/bits.h"
+#include "lib/compiler.h"
 
 #define PTE_V    BIT(0)
 #define PTE_R    BIT(1)
@@ -50,19 +51,26 @@ static pte_t riscv_make_table(hpa_t table, unsigned level)
     return from_address(table) | PTE_V;
 }
 
+/* What an access takes in an entry. W without R is reserved. */
+static const uint8_t access_bits[MEM_ACCESS + 1] = {
+    [0] = 0,
+    [MEM_READ] = PTE_V | PTE_R,
+    [MEM_WRITE] = PTE_V | PTE_R | PTE_W,
+    [MEM_READ | MEM_WRITE] = PTE_V | PTE_R | PTE_W,
+    [MEM_EXECUTE] = PTE_V | PTE_X,
+    [MEM_READ | MEM_EXECUTE] = PTE_V | PTE_R | PTE_X,
+    [MEM_WRITE | MEM_EXECUTE] = PTE_V | PTE_R | PTE_W | PTE_X,
+    [MEM_RWX] = PTE_V | PTE_R | PTE_W | PTE_X,
+};
+
 static pte_t riscv_make_leaf(hpa_t page, unsigned flags, unsigned level)
 {
-    pte_t entry = from_address(page) | PTE_U | PTE_A | PTE_D;
+    pte_t entry = from_address(page) | PTE_U | PTE_A | PTE_D |
+                  access_bits[flags & MEM_ACCESS];
 
-    if (flags & MEM_READ)
-        entry |= PTE_R;
-    if (flags & MEM_WRITE)
-        entry |= PTE_R | PTE_W; /* W without R is reserved */
-    if (flags & MEM_EXECUTE)
-        entry |= PTE_X;
-    if (flags & MEM_OWNED)
-        entry |= PTE_OWNED;
-    return entry | ((flags & MEM_ACCESS) != 0 ? PTE_V : PTE_NO_ACCESS);
+    if (unlikely(!(flags & MEM_ACCESS)))
+        entry |= PTE_NO_ACCESS;
+    return flags & MEM_OWNED ? entry | PTE_OWNED : entry;
 }
 
 static pte_t svpbmt_make_leaf(hpa_t page, unsigned flags, unsigned level)

@@ -19,15 +19,10 @@ unsigned regions_first(const struct aspace *aspace, uint64_t address)
     return low;
 }
 
-/* A guest's faults and a device's accesses mostly hit what the last one hit. */
-struct region *regions_find(struct aspace *aspace, uint64_t address)
+struct region *regions_search(struct aspace *aspace, uint64_t address)
 {
-    unsigned i = aspace->last_hit;
+    unsigned i = regions_first(aspace, address);
 
-    if (likely(i < aspace->region_count) &&
-        likely(region_has(&aspace->regions[i], address)))
-        return &aspace->regions[i];
-    i = regions_first(aspace, address);
     if (i == aspace->region_count || !region_has(&aspace->regions[i], address))
         return NULL;
     aspace->last_hit = i;
@@ -98,6 +93,9 @@ static void shift(struct aspace *aspace, unsigned i, int by)
     memmove(to, from,
             (size_t)(&aspace->regions[end] - from) * sizeof(struct region));
     aspace->region_count += (unsigned)by;
+    /* What lies behind the last one is none, and has no size. */
+    if (by < 0)
+        aspace->regions[aspace->region_count].size = 0;
 }
 
 void regions_split_at(struct aspace *aspace, uint64_t address)

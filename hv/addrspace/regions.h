@@ -18,8 +18,19 @@ static inline bool region_has(const struct region *region, uint64_t address)
     return address - region->start.raw < region->size;
 }
 
-/* The region at `address`, or NULL. */
-struct region *regions_find(struct aspace *aspace, uint64_t address);
+/* The region at `address`, or NULL. A guest's faults and a device's accesses
+ * mostly hit what the last one hit. */
+struct region *regions_search(struct aspace *aspace, uint64_t address);
+
+static inline struct region *regions_find(struct aspace *aspace,
+                                          uint64_t address)
+{
+    struct region *last = &aspace->regions[aspace->last_hit];
+
+    if (likely(region_has(last, address)))
+        return last;
+    return regions_search(aspace, address);
+}
 
 /* The index of the first region that ends behind `address`. */
 unsigned regions_first(const struct aspace *aspace, uint64_t address);

@@ -28,22 +28,24 @@ struct s2_slot s2_lookup(const struct s2_tables *tables, uint64_t address,
                          struct s2_hint *hint)
 {
     const struct s2_format *format = tables->format;
-    unsigned level = hint->level;
-    pte_t *table = hint->table;
-    pte_t *slot;
+    unsigned level = s2_root_level(tables);
+    pte_t *table, *slot;
 
-    if (table == NULL || address >> s2_level_shift(level + 1) != hint->part) {
-        level = s2_root_level(tables);
+    if (address >> hint->shift == hint->part) {
+        level = hint->level;
+        table = hint->table;
+    } else {
         table = s2_root(tables);
     }
     slot = &table[s2_index(format, address, level)];
     while (level != 0 && s2_is_table(format, *slot, level)) {
         table = s2_table(format, *slot, level--);
         slot = &table[s2_index(format, address, level)];
+        hint->table = table;
+        hint->level = level;
+        hint->shift = s2_level_shift(level + 1);
+        hint->part = address >> hint->shift;
     }
-    *hint = (struct s2_hint){.table = table,
-                             .part = address >> s2_level_shift(level + 1),
-                             .level = level};
     return (struct s2_slot){.entry = slot, .level = level};
 }
 

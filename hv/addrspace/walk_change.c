@@ -53,7 +53,7 @@ static err_t split_below(const struct s2_format *format, pte_t *slot,
 static struct piece piece_across(const struct s2_tables *tables,
                                  uint64_t address)
 {
-    struct s2_hint none = {0};
+    struct s2_hint none = S2_HINT_NONE;
     struct s2_slot slot;
 
     if (address >= s2_gpa_limit(tables->format))

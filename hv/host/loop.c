@@ -12,7 +12,7 @@
 #include "trace/record.h"
 #include "vmm/vmm.h"
 
-static _Noreturn void plain_loop(uint32_t cpu)
+static __attribute__((flatten)) _Noreturn void plain_loop(uint32_t cpu)
 {
     for (;;) {
         struct vcpu *vcpu = vmm_step(cpu);

@@ -36,7 +36,10 @@ static inline void spin_unlock(struct spinlock *lock)
 {
     uint32_t serving =
         atomic_load_explicit(&lock->serving, memory_order_relaxed);
-    atomic_store_explicit(&lock->serving, serving + 1, memory_order_release);
+    /* A fence and a store: GCC 12 makes the release store an AMOSWAP on
+     * RISC-V. */
+    atomic_thread_fence(memory_order_release);
+    atomic_store_explicit(&lock->serving, serving + 1, memory_order_relaxed);
 }
 
 /* For assertions: whether some CPU holds the lock. */

@@ -104,8 +104,7 @@ void trace_encode_raw(struct trace_encoder *encoder, const void *bytes,
     encoder->written += size;
 }
 
-void trace_encode_head(struct trace_encoder *encoder,
-                       struct trace_event *event)
+void trace_encode_head(struct trace_encoder *encoder, struct trace_event *event)
 {
     trace_code_head(encoder, event);
 }
@@ -128,8 +127,8 @@ void trace_encode_fn(struct trace_encoder *encoder, unsigned row,
 }
 
 void trace_encode_bytes(struct trace_encoder *encoder, unsigned row,
-                        const uint64_t *args, unsigned count,
-                        const void *bytes, size_t size)
+                        const uint64_t *args, unsigned count, const void *bytes,
+                        size_t size)
 {
     const uint8_t *from = bytes;
     uint64_t length = size;
@@ -150,8 +149,7 @@ void trace_encode_bytes(struct trace_encoder *encoder, unsigned row,
     }
 }
 
-void trace_encode_tail(struct trace_encoder *encoder,
-                       struct trace_event *event)
+void trace_encode_tail(struct trace_encoder *encoder, struct trace_event *event)
 {
     uint64_t none = ROW_NONE;
 

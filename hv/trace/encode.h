@@ -43,8 +43,8 @@ void trace_encode_fn(struct trace_encoder *encoder, unsigned row,
                      const uint64_t *args, unsigned count, uint64_t result);
 /* GET, with the bytes that came in; PUT, with those that go out. */
 void trace_encode_bytes(struct trace_encoder *encoder, unsigned row,
-                        const uint64_t *args, unsigned count,
-                        const void *bytes, size_t size);
+                        const uint64_t *args, unsigned count, const void *bytes,
+                        size_t size);
 
 /* The event ends: its tail, and the sink gets what it has not got yet. */
 void trace_encode_tail(struct trace_encoder *encoder,

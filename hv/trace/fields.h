@@ -49,7 +49,7 @@ struct trace_row {
 struct trace_arch {
     const char *name; /* "riscv64" */
     const struct trace_field *fields;
-    unsigned field_count; /* at most TRACE_MAX_FIELDS */
+    unsigned field_count;         /* at most TRACE_MAX_FIELDS */
     const struct trace_row *rows; /* TRACE_ROW_TABLE() of its hw table */
     unsigned row_count;
     /*

@@ -19,18 +19,18 @@
 #define TRACE_STREAM_MAGIC_SIZE 8 /* with the NUL */
 
 /* An event is one vmm_step(), but for the first and the last kinds. */
-#define TRACE_EVENTS(X)                                                        \
-    X(TRACE_EVENT_INIT, "init")   /* vmm_init() */                             \
-    X(TRACE_EVENT_EXIT, "exit")   /* a vCPU has left its guest */              \
-    X(TRACE_EVENT_WAKE, "wake")   /* a CPU without a vCPU looks for work */    \
-    X(TRACE_EVENT_COSTS, "costs") /* what handling has cost up to here */      \
+#define TRACE_EVENTS(X)                                                     \
+    X(TRACE_EVENT_INIT, "init")   /* vmm_init() */                          \
+    X(TRACE_EVENT_EXIT, "exit")   /* a vCPU has left its guest */           \
+    X(TRACE_EVENT_WAKE, "wake")   /* a CPU without a vCPU looks for work */ \
+    X(TRACE_EVENT_COSTS, "costs") /* what handling has cost up to here */   \
     X(TRACE_EVENT_END, "end")     /* nothing follows */
 
 enum trace_event_kind {
 #define X(kind, name) kind,
     TRACE_EVENTS(X)
 #undef X
-    TRACE_EVENT_COUNT
+        TRACE_EVENT_COUNT
 };
 
 /* The first value of an event: its kind, its CPU, and whether its time is
@@ -43,16 +43,16 @@ enum trace_event_kind {
 #define TRACE_SOME_KEPT BIT(63)
 
 /* Why a recording ended. */
-#define TRACE_ENDS(X)                                                          \
-    X(TRACE_END_POWER_OFF, "the machine was powered off")                      \
-    X(TRACE_END_REBOOT, "the machine was rebooted")                            \
+#define TRACE_ENDS(X)                                     \
+    X(TRACE_END_POWER_OFF, "the machine was powered off") \
+    X(TRACE_END_REBOOT, "the machine was rebooted")       \
     X(TRACE_END_STOPPED, "the recording was stopped")
 
 enum trace_end {
 #define X(end, text) end,
     TRACE_ENDS(X)
 #undef X
-    TRACE_END_COUNT
+        TRACE_END_COUNT
 };
 
 /* A vCPU as one value; 0 for none. */
@@ -144,13 +144,13 @@ struct trace_event {
 
 /* Where coder and decoder are: what the next value's keys are made from. */
 struct trace_situation {
-    uint64_t key;       /* of the event so far */
-    uint64_t row;       /* its last crossing */
-    uint64_t time;      /* of the last event */
-    uint64_t events[2]; /* kind and CPU of the last two */
+    uint64_t key;                   /* of the event so far */
+    uint64_t row;                   /* its last crossing */
+    uint64_t time;                  /* of the last event */
+    uint64_t events[2];             /* kind and CPU of the last two */
     uint64_t entered[TRACE_PLACES]; /* by CPU: the vCPU in tail.entered */
     struct {
-        uint64_t pc[2]; /* of the last two exits */
+        uint64_t pc[2];     /* of the last two exits */
     } places[TRACE_PLACES]; /* by vCPU, as far as they do not collide */
 };
 

@@ -22,7 +22,7 @@
 /* What a value is: values of one name share a weak key, and names never do. */
 enum trace_value {
     VALUE_EVENT = 1, /* kind and CPU */
-    VALUE_TIME, /* ... by which it is later than the last event's */
+    VALUE_TIME,      /* ... by which it is later than the last event's */
     VALUE_MASK,
     VALUE_EXIT_KIND,
     VALUE_CHANGED,
@@ -39,9 +39,9 @@ enum trace_value {
 };
 
 enum trace_seam_value {
-    SEAM_ARG = 0, /* + argument, up to TRACE_MAX_ARGS */
+    SEAM_ARG = 0,                 /* + argument, up to TRACE_MAX_ARGS */
     SEAM_RESULT = TRACE_MAX_ARGS, /* the size, of a GET or PUT */
-    SEAM_WORD = 8,           /* + word of its bytes, up to 8 */
+    SEAM_WORD = 8,                /* + word of its bytes, up to 8 */
     SEAM_VALUES = 16
 };
 
@@ -114,8 +114,7 @@ static inline void trace_code_exit(TRACE_CODER *coder,
 
     event->mask &= ~always;
     trace_code_here(coder, VALUE_MASK, *cause, &event->mask);
-    trace_code_fields(coder, event->mask & ~always, VALUE_FIELD,
-                      event->fields);
+    trace_code_fields(coder, event->mask & ~always, VALUE_FIELD, event->fields);
     event->mask |= always;
 }
 
@@ -186,8 +185,7 @@ static inline void trace_code_head(TRACE_CODER *coder,
     at->key = trace_key(VALUE_EVENT, at->events[0]);
     if (event->kind == TRACE_EVENT_EXIT)
         trace_code_exit(coder, event);
-    else if (event->kind == TRACE_EVENT_COSTS ||
-             event->kind == TRACE_EVENT_END)
+    else if (event->kind == TRACE_EVENT_COSTS || event->kind == TRACE_EVENT_END)
         trace_code_costs(coder, event);
 }
 
@@ -258,8 +256,7 @@ static inline void trace_code_tail(TRACE_CODER *coder,
         trace_code_changed(coder, event);
         /* By how much the pc moves is the same in most places. */
         event->outputs[TRACE_FIELD_PC] -= pc;
-        trace_code_fields(coder, event->changed, VALUE_OUTPUT,
-                          event->outputs);
+        trace_code_fields(coder, event->changed, VALUE_OUTPUT, event->outputs);
         event->outputs[TRACE_FIELD_PC] += pc;
     }
     event->entered ^= event->vcpu;

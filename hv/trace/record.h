@@ -31,8 +31,8 @@ extern struct trace_recorder *_Atomic trace_recorder;
 
 static inline bool trace_is_on(void)
 {
-    return unlikely(atomic_load_explicit(&trace_recorder,
-                                         memory_order_relaxed) != NULL);
+    return unlikely(
+        atomic_load_explicit(&trace_recorder, memory_order_relaxed) != NULL);
 }
 
 /* What a replay needs to build the same machine. */

@@ -6,8 +6,7 @@
 #include "lib/check.h"
 #include "lib/pause.h"
 
-void trace_ring_init(void *memory, hpa_t self, uint64_t bytes,
-                     uint64_t session)
+void trace_ring_init(void *memory, hpa_t self, uint64_t bytes, uint64_t session)
 {
     struct trace_ring *ring = memory;
 
@@ -25,8 +24,7 @@ void trace_ring_init(void *memory, hpa_t self, uint64_t bytes,
     atomic_store_explicit(&ring->ended, 0, memory_order_relaxed);
     atomic_store_explicit(&ring->tail, 0, memory_order_relaxed);
     atomic_store_explicit(&ring->stop, 0, memory_order_relaxed);
-    atomic_store_explicit(&ring->magic, TRACE_RING_MAGIC,
-                          memory_order_release);
+    atomic_store_explicit(&ring->magic, TRACE_RING_MAGIC, memory_order_release);
 }
 
 /* Waits until there is room, and returns how much; 0: the reader has gone. */

@@ -15,17 +15,17 @@
 #include "trace/fields.h"
 
 /* The tables whose crossings a trace holds; hv/api/vmm.h is above the seam. */
-#define TRACE_API_TABLES(X)                                                    \
-    X(ARCH_API)                                                                \
-    X(CONSOLE_API)                                                             \
-    X(HOST_API)                                                                \
-    X(MEMORY_API)                                                              \
+#define TRACE_API_TABLES(X) \
+    X(ARCH_API)             \
+    X(CONSOLE_API)          \
+    X(HOST_API)             \
+    X(MEMORY_API)           \
     X(TIME_API)
 
 /* `ROW_<function>,` for each row of a table. */
-#define TRACE_ROW_ENUM(TABLE)                                                  \
+#define TRACE_ROW_ENUM(TABLE) \
     TABLE(TRACE_ENUM_FN, TRACE_ENUM_PROC, TRACE_ENUM_BYTES, TRACE_ENUM_BYTES)
-#define TRACE_ENUM_FN(ret, name, params, args, traced, flow, failure)          \
+#define TRACE_ENUM_FN(ret, name, params, args, traced, flow, failure) \
     ROW_##name,
 #define TRACE_ENUM_PROC(name, params, args, traced, flow)         ROW_##name,
 #define TRACE_ENUM_BYTES(name, params, args, traced, bytes, size) ROW_##name,
@@ -42,29 +42,29 @@ enum trace_row_id {
 };
 
 /* `struct trace_row` initialisers for each row of a table, in its order. */
-#define TRACE_ROW_TABLE(TABLE)                                                 \
+#define TRACE_ROW_TABLE(TABLE) \
     TABLE(TRACE_ROW_FN, TRACE_ROW_PROC, TRACE_ROW_GET, TRACE_ROW_PUT)
-#define TRACE_ROW_FN(ret, name, params, args, traced, flow, failure)           \
-    {(flow) == QUIET ? NULL : #name, TRACE_SHAPE_FN, (flow),                   \
+#define TRACE_ROW_FN(ret, name, params, args, traced, flow, failure) \
+    {(flow) == QUIET ? NULL : #name, TRACE_SHAPE_FN, (flow),         \
      TRACE_ARG_COUNT(traced)},
-#define TRACE_ROW_PROC(name, params, args, traced, flow)                       \
-    {(flow) == QUIET ? NULL : #name, TRACE_SHAPE_PROC, (flow),                 \
+#define TRACE_ROW_PROC(name, params, args, traced, flow)       \
+    {(flow) == QUIET ? NULL : #name, TRACE_SHAPE_PROC, (flow), \
      TRACE_ARG_COUNT(traced)},
-#define TRACE_ROW_GET(name, params, args, traced, bytes, size)                 \
+#define TRACE_ROW_GET(name, params, args, traced, bytes, size) \
     {#name, TRACE_SHAPE_GET, FEED, TRACE_ARG_COUNT(traced)},
-#define TRACE_ROW_PUT(name, params, args, traced, bytes, size)                 \
+#define TRACE_ROW_PUT(name, params, args, traced, bytes, size) \
     {#name, TRACE_SHAPE_PUT, FEED, TRACE_ARG_COUNT(traced)},
 
 /*
  * The `traced` column of a row, "(a, b)", as arguments of a hook: the array of
  * its values, and their number. The column "(0)" stands for no arguments.
  */
-#define TRACE_ARGS(traced)                                                     \
+#define TRACE_ARGS(traced) \
     (const uint64_t[]){TRACE_UNPACK traced}, TRACE_ARG_COUNT(traced)
 #define TRACE_UNPACK(...) __VA_ARGS__
-#define TRACE_ARG_COUNT(traced)                                                \
+#define TRACE_ARG_COUNT(traced) \
     (__builtin_strcmp(#traced, "(0)") == 0 ? 0 : TRACE_COUNT traced)
-#define TRACE_COUNT(...) TRACE_COUNT_(__VA_ARGS__, 8, 7, 6, 5, 4, 3, 2, 1, 0)
+#define TRACE_COUNT(...)                             TRACE_COUNT_(__VA_ARGS__, 8, 7, 6, 5, 4, 3, 2, 1, 0)
 #define TRACE_COUNT_(a, b, c, d, e, f, g, h, n, ...) n
 
 /* The rows of hv/api, ROW_LAST_SPECIAL + 1 to ROW_ARCH - 1, in that order. */

@@ -13,20 +13,20 @@
 extern const char trace_build_id[];
 
 /* The numbers of the start record, in their order, 8 bytes each. */
-#define TRACE_START_NUMBERS(X)                                                 \
-    X(version)     /* TRACE_FORMAT_VERSION */                                  \
-    X(slot_bits)   /* CODEC_SLOT_BITS */                                       \
-    X(cpu_count)                                                               \
-    X(frequency)   /* of the counter, Hz */                                    \
-    X(time_shift)  /* events' times are ticks >> this */                       \
-    X(ram_base)                                                                \
-    X(ram_size)                                                                \
-    X(images)      /* struct vmm_boot: where the image area was */             \
-    X(images_size)                                                             \
-    X(power_off_when_done)                                                     \
-    X(exit_kinds)                                                              \
-    X(fields)                                                                  \
-    X(rows)                                                                    \
+#define TRACE_START_NUMBERS(X)                                \
+    X(version)   /* TRACE_FORMAT_VERSION */                   \
+    X(slot_bits) /* CODEC_SLOT_BITS */                        \
+    X(cpu_count)                                              \
+    X(frequency)  /* of the counter, Hz */                    \
+    X(time_shift) /* events' times are ticks >> this */       \
+    X(ram_base)                                               \
+    X(ram_size)                                               \
+    X(images) /* struct vmm_boot: where the image area was */ \
+    X(images_size)                                            \
+    X(power_off_when_done)                                    \
+    X(exit_kinds)                                             \
+    X(fields)                                                 \
+    X(rows)                                                   \
     X(config_size) /* bytes of the configuration tree */
 
 struct trace_start_numbers {

@@ -6,15 +6,17 @@
 #ifndef VCPU_STATS_H
 #define VCPU_STATS_H
 
+#include "lib/compiler.h"
 #include "vcpu/exit.h"
 
 /*
  * Bucket b counts costs of 2^(b+5) to 2^(b+6) - 1 cycles; the first takes what
  * is less, the last what is more.
  */
-#define EXIT_COST_BUCKETS 16
+#define EXIT_COST_BUCKETS 14
 #define EXIT_COST_SHIFT   5
 
+/* One exit kind's: a cache line. */
 struct exit_cost {
     uint64_t cycles; /* the sum over all exits of the kind */
     uint32_t buckets[EXIT_COST_BUCKETS];
@@ -28,7 +30,7 @@ static inline unsigned exit_cost_bucket(uint64_t cycles)
 {
     unsigned bucket = 0;
 
-    for (cycles >>= EXIT_COST_SHIFT + 1; cycles != 0; cycles >>= 1)
+    for (cycles >>= EXIT_COST_SHIFT + 1; unlikely(cycles != 0); cycles >>= 1)
         bucket++;
     return bucket < EXIT_COST_BUCKETS ? bucket : EXIT_COST_BUCKETS - 1;
 }
@@ -39,7 +41,10 @@ static inline void exit_stats_add(struct exit_stats *stats, enum exit_kind kind,
     struct exit_cost *cost = &stats->costs[kind];
 
     cost->cycles += cycles;
-    cost->buckets[exit_cost_bucket(cycles)]++;
+    if (likely(cycles < 2u << EXIT_COST_SHIFT))
+        cost->buckets[0]++;
+    else
+        cost->buckets[exit_cost_bucket(cycles)]++;
 }
 
 /* How many exits of `kind` there were. */

@@ -27,6 +27,9 @@ err_t vcpu_new(const struct vcpu_ops *ops, const struct vcpu_config *config,
     made = arena_alloc(arena, ops->size, 64);
     if (made == NULL)
         return ERR_NO_MEMORY;
+    made->stats = arena_new(arena, struct exit_stats);
+    if (made->stats == NULL)
+        return ERR_NO_MEMORY;
     made->ops = ops;
     made->config = *config;
     made->id = (uint8_t)config->id;

@@ -104,7 +104,7 @@ struct vcpu {
     uint32_t stalls;   /* exits in a row without progress */
     uint8_t exit_kind; /* of its last exit, as it was handled; for traces */
     uint64_t stall_at; /* where */
-    struct exit_stats stats;
+    struct exit_stats *stats;
 
     struct vcpu_config config;
     struct vcpu_setup boot;

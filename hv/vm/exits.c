@@ -98,11 +98,12 @@ static enum verdict device_refused(err_t error)
 }
 
 static enum verdict on_mmio_read(struct vm *vm, struct vcpu *vcpu,
-                                 struct vm_exit *exit)
+                                 struct vm_exit *exit,
+                                 const struct bus_slot *slot)
 {
     uint64_t value;
-    err_t error = bus_read(&vm->devices.buses[BUS_MMIO], exit->mmio.gpa.raw,
-                           exit->mmio.width, &value);
+    err_t error =
+        bus_slot_read(slot, exit->mmio.gpa.raw, exit->mmio.width, &value);
 
     if (unlikely(error != OK))
         return device_refused(error);
@@ -111,10 +112,11 @@ static enum verdict on_mmio_read(struct vm *vm, struct vcpu *vcpu,
 }
 
 static enum verdict on_mmio_write(struct vm *vm, struct vcpu *vcpu,
-                                  struct vm_exit *exit)
+                                  struct vm_exit *exit,
+                                  const struct bus_slot *slot)
 {
-    err_t error = bus_write(&vm->devices.buses[BUS_MMIO], exit->mmio.gpa.raw,
-                            exit->mmio.width, exit->mmio.data);
+    err_t error = bus_slot_write(slot, exit->mmio.gpa.raw, exit->mmio.width,
+                                 exit->mmio.data);
 
     if (unlikely(error != OK))
         return device_refused(error);
@@ -123,7 +125,8 @@ static enum verdict on_mmio_write(struct vm *vm, struct vcpu *vcpu,
 
 /* An access to a device's range: find out what it is, and make it. */
 static enum verdict access_device(struct vm *vm, struct vcpu *vcpu,
-                                  struct vm_exit *exit)
+                                  struct vm_exit *exit,
+                                  const struct bus_slot *slot)
 {
     gpa_t where = exit->fault.gpa;
     err_t error = vcpu->ops->decode_mmio(vcpu, exit);
@@ -132,19 +135,34 @@ static enum verdict access_device(struct vm *vm, struct vcpu *vcpu,
         return resume_stalled(vm, vcpu, exit, where.raw);
     if (error != OK)
         return VERDICT_INJECT;
-    return exit->kind == EXIT_MMIO_READ ? on_mmio_read(vm, vcpu, exit)
-                                        : on_mmio_write(vm, vcpu, exit);
+    return exit->kind == EXIT_MMIO_READ ? on_mmio_read(vm, vcpu, exit, slot)
+                                        : on_mmio_write(vm, vcpu, exit, slot);
+}
+
+/* Of an architecture whose hardware says what was accessed. */
+static enum verdict on_mmio(struct vm *vm, struct vcpu *vcpu,
+                            struct vm_exit *exit)
+{
+    const struct bus_slot *slot =
+        bus_find(&vm->devices.buses[BUS_MMIO], exit->mmio.gpa.raw);
+
+    if (slot == NULL)
+        return VERDICT_INJECT;
+    return exit->kind == EXIT_MMIO_READ ? on_mmio_read(vm, vcpu, exit, slot)
+                                        : on_mmio_write(vm, vcpu, exit, slot);
 }
 
 static enum verdict on_nested_page_fault(struct vm *vm, struct vcpu *vcpu,
                                          struct vm_exit *exit)
 {
     gpa_t where = exit->fault.gpa;
+    const struct bus_slot *slot =
+        bus_find(&vm->devices.buses[BUS_MMIO], where.raw);
     bool resolved = false;
     err_t error;
 
-    if (bus_find(&vm->devices.buses[BUS_MMIO], where.raw) != NULL)
-        return access_device(vm, vcpu, exit);
+    if (slot != NULL)
+        return access_device(vm, vcpu, exit, slot);
     error =
         aspace_handle_fault(&vm->aspace, where, exit->fault.access, &resolved);
     if (error == ERR_NO_MEMORY) {
@@ -274,8 +292,8 @@ const exit_handler vm_exit_handlers[EXIT_KIND_COUNT] = {
     [EXIT_EXTERNAL_INTERRUPT] = on_external_interrupt,
     [EXIT_HYPERCALL] = on_hypercall,
     [EXIT_FIRMWARE_CALL] = on_firmware_call,
-    [EXIT_MMIO_READ] = on_mmio_read,
-    [EXIT_MMIO_WRITE] = on_mmio_write,
+    [EXIT_MMIO_READ] = on_mmio,
+    [EXIT_MMIO_WRITE] = on_mmio,
     [EXIT_IO_READ] = on_io_read,
     [EXIT_IO_WRITE] = on_io_write,
     [EXIT_SYSREG_READ] = on_sysreg,
@@ -309,6 +327,6 @@ enum verdict vm_handle_exit(struct vm *vm, struct vcpu *vcpu)
         verdict = VERDICT_RESUME;
     }
     vcpu->exit_kind = (uint8_t)exit.kind;
-    exit_stats_add(&vcpu->stats, exit.kind, time_cycles() - start);
+    exit_stats_add(vcpu->stats, exit.kind, time_cycles() - start);
     return verdict;
 }

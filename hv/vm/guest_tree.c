@@ -6,6 +6,7 @@
  */
 #include <libfdt.h>
 
+#include "device/parse.h"
 #include "lib/format.h"
 #include "lib/string.h"
 #include "vm/internal.h"
@@ -121,46 +122,14 @@ static void write_cpus(struct tree *tree, const struct vm *vm)
     end(tree);
 }
 
-static void put_compatible(struct tree *tree, const struct device_model *model)
-{
-    if (model->guest_compatible == NULL)
-        put_string(tree, "compatible", model->compatible);
-    else if (model->guest_compatible_size == 0)
-        put_string(tree, "compatible", model->guest_compatible);
-    else if (tree->error == 0)
-        tree->error =
-            fdt_property(tree->fdt, "compatible", model->guest_compatible,
-                         (int)model->guest_compatible_size);
-}
-
-static void write_device(struct tree *tree, const struct device *device)
-{
-    const struct device_model *model = device->model;
-
-    begin(tree, device->name);
-    put_compatible(tree, model);
-    put_reg(tree, device->ranges[0].base, device->ranges[0].size);
-    if (device->irq != DEVICE_NO_IRQ) {
-        put_u32(tree, "interrupt-parent", DEVICE_PHANDLE_IRQ_CHIP);
-        put_u32(tree, "interrupts", device->irq);
-    }
-    if (model->is_irq_chip)
-        put_u32(tree, "phandle", device->phandle);
-    if (tree->error == 0 && model->describe != NULL)
-        tree->error = model->describe(device, tree->fdt);
-    end(tree);
-    if (tree->error == 0 && model->describe_beside != NULL)
-        tree->error = model->describe_beside(device, tree->fdt);
-}
-
 static void write_soc(struct tree *tree, const struct vm *vm)
 {
     begin(tree, "soc");
     put_string(tree, "compatible", "simple-bus");
     put_cell_sizes(tree, 2, 2);
     put_flag(tree, "ranges");
-    for (unsigned i = 0; i < vm->devices.count; i++)
-        write_device(tree, vm->devices.devices[i]);
+    for (unsigned i = 0; i < vm->devices.count && tree->error == 0; i++)
+        tree->error = device_describe(vm->devices.devices[i], tree->fdt);
     end(tree);
 }
 

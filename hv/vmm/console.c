@@ -178,7 +178,7 @@ void console_report_stats(const struct vm *vm)
 {
     for (uint32_t i = 0; i < vm->config.cpu_num; i++) {
         console_print("VM %u (%s) vCPU %u:", vm->config.id, vm->config.name, i);
-        exit_stats_print(&vm->vcpus[i]->stats, print_stats_line, NULL);
+        exit_stats_print(vm->vcpus[i]->stats, print_stats_line, NULL);
     }
 }
 

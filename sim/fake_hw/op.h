@@ -48,8 +48,8 @@
     X(OP_USER_MODE, "user")      /* the guest is in its user mode now */       \
     X(OP_SUPERVISOR_MODE, "supervisor")                                        \
     X(OP_DELAY,     "delay")     /* computes for value ns */                   \
-    X(OP_RAW_EXIT,  "exit")      /* args: scause, stval, htval, htinst; number:   \
-                                  * the instruction, if there is one */
+    /* args: scause, stval, htval, htinst; number: the instruction, or 0 */    \
+    X(OP_RAW_EXIT,  "exit")
 /* clang-format on */
 
 enum guest_op_kind {

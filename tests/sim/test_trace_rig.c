@@ -39,13 +39,22 @@ static const struct guest_op ops[] = {
     {.kind = OP_ECALL, .args = {[7] = SBI_BASE}},
     {.kind = OP_ECALL, .args = {[6] = 3, [0] = SBI_DBCN, [7] = SBI_BASE}},
     {.kind = OP_LOAD, .width = 1, .reg = 15, .address = SPEC_UART + 5},
-    {.kind = OP_STORE, .width = 1, .reg = 15, .flags = OP_HAS_VALUE,
+    {.kind = OP_STORE,
+     .width = 1,
+     .reg = 15,
+     .flags = OP_HAS_VALUE,
      .address = SPEC_UART},
     {.kind = OP_LOAD, .width = 4, .reg = 10, .address = SPEC_PLIC + 4},
-    {.kind = OP_STORE, .width = 4, .reg = 11, .flags = OP_HAS_VALUE,
+    {.kind = OP_STORE,
+     .width = 4,
+     .reg = 11,
+     .flags = OP_HAS_VALUE,
      .address = SPEC_PLIC + 4},
     {.kind = OP_LOAD, .width = 4, .reg = 12, .address = SPEC_VIRTIO},
-    {.kind = OP_STORE, .width = 8, .reg = 13, .flags = OP_HAS_VALUE,
+    {.kind = OP_STORE,
+     .width = 8,
+     .reg = 13,
+     .flags = OP_HAS_VALUE,
      .address = SPEC_MEMORY},
     {.kind = OP_LOAD, .width = 8, .reg = 14, .address = SPEC_MEMORY},
     {.kind = OP_ECALL, .args = {[0] = 1, [7] = SBI_IPI}},
@@ -61,9 +70,11 @@ static const struct guest_op ops[] = {
 
 /* After its end has been set, a wait for the timer, last operation first. */
 static const struct guest_op wait = {.kind = OP_WFI};
-static const struct guest_op enable = {
-    .kind = OP_CSR_WRITE, .flags = OP_HAS_VALUE, .reg = 15,
-    .number = CSR_sie, .value = BIT(IRQ_S_TIMER)};
+static const struct guest_op enable = {.kind = OP_CSR_WRITE,
+                                       .flags = OP_HAS_VALUE,
+                                       .reg = 15,
+                                       .number = CSR_sie,
+                                       .value = BIT(IRQ_S_TIMER)};
 static const struct guest_op *const wait_ops[] = {&wait, &enable};
 
 static void choose(struct actor *actor)

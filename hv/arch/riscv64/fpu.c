@@ -108,16 +108,14 @@ static void save_vector(struct riscv_vcpu *v)
 }
 
 static const struct unit {
-    uint64_t vsstatus; /* the guest's own switch */
     uint64_t (*read_status)(void);
     void (*write_status)(uint64_t status);
     void (*load)(struct riscv_vcpu *v);
     void (*save)(struct riscv_vcpu *v);
 } units[UNIT_COUNT] = {
-    [UNIT_FP] = {STATUS_FS, riscv_hw_read_fs, riscv_hw_write_fs, load_fp,
-                 save_fp},
-    [UNIT_VECTOR] = {STATUS_VS, riscv_hw_read_vs, riscv_hw_write_vs,
-                     load_vector, save_vector},
+    [UNIT_FP] = {riscv_hw_read_fs, riscv_hw_write_fs, load_fp, save_fp},
+    [UNIT_VECTOR] = {riscv_hw_read_vs, riscv_hw_write_vs, load_vector,
+                     save_vector},
 };
 
 /* What the guest handles itself: every exception of its own, and an illegal
@@ -181,22 +179,18 @@ static void load_unit(struct riscv_vcpu *v, unsigned unit)
     v->live |= (uint8_t)BIT(unit);
 }
 
-/* A unit that the guest itself has switched off stays so: if nothing else was
- * missing, the instruction is illegal. */
+/* The guest tries again. If its own switch is off, or the instruction is
+ * illegal after all, it now gets the exception without an exit. */
 enum verdict riscv_lazy_state(struct vcpu *vcpu, struct vm_exit *exit)
 {
     struct riscv_vcpu *v = to_riscv(vcpu);
-    uint64_t vsstatus = riscv_hw_read_vsstatus();
-    uint8_t live = v->live;
     uint8_t wanted =
         riscv_units_needed(v->regs.stval) & v->units & (uint8_t)~v->live;
 
     for (unsigned unit = 0; unit < UNIT_COUNT; unit++) {
-        if ((wanted & BIT(unit)) != 0 && (vsstatus & units[unit].vsstatus) != 0)
+        if ((wanted & BIT(unit)) != 0)
             load_unit(v, unit);
     }
-    if (v->live == live)
-        return VERDICT_INJECT;
     delegate_exceptions(v);
     return VERDICT_RESUME;
 }

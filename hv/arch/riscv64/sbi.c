@@ -104,7 +104,6 @@ static void set_host_timer(struct riscv_vcpu *v, uint64_t deadline)
 {
     riscv_cancel_timer(v);
     v->timer_deadline = deadline;
-    atomic_fetch_and(&v->edges, ~HVIP_VSTIP);
     riscv_hw_clear_hvip(HVIP_VSTIP);
     /* All ones is how a guest says never. */
     if (deadline != UINT64_MAX)

@@ -118,7 +118,6 @@ _Static_assert(sizeof(struct blk_range) == 16, "5.2.6");
 #define BLK_SIZE_MAX    (1024 * 1024)
 #define BLK_SEG_MAX     (BLK_QUEUE_SIZE - 2) /* without header and status */
 #define BLK_RANGES_MAX  16
-#define BLK_RANGE_MAX   (UINT32_C(1) << 22) /* sectors: 2 GiB */
 #define BLK_PAGE_BLOCKS (PAGE_SIZE / SECTOR_SIZE)
 
 struct blk {
@@ -267,7 +266,7 @@ static enum blk_status clear_checked(const struct request *request,
     size_t count = request->out / sizeof(ranges[0]);
     uint64_t total = 0;
 
-    if (request->blk->read_only || count == 0 || count > BLK_RANGES_MAX ||
+    if (count == 0 || count > BLK_RANGES_MAX ||
         request->out % sizeof(ranges[0]) != 0)
         return VIRTIO_BLK_S_IOERR;
     if (virtqueue_read(request->queue, request->chain, sizeof(request->header),
@@ -276,8 +275,7 @@ static enum blk_status clear_checked(const struct request *request,
     for (size_t i = 0; i < count; i++) {
         if (ranges[i].flags & ~known_flags)
             return VIRTIO_BLK_S_UNSUPP;
-        if (ranges[i].num_sectors > BLK_RANGE_MAX ||
-            !in_disk(request->blk, ranges[i].sector, ranges[i].num_sectors))
+        if (!in_disk(request->blk, ranges[i].sector, ranges[i].num_sectors))
             return VIRTIO_BLK_S_IOERR;
         total += (uint64_t)ranges[i].num_sectors * SECTOR_SIZE;
     }
@@ -489,10 +487,10 @@ static void fill_config(struct blk *blk)
     config->opt_io_size = BLK_SLICE / SECTOR_SIZE;
     if (blk->read_only)
         return;
-    config->max_discard_sectors = BLK_RANGE_MAX;
+    config->max_discard_sectors = UINT32_MAX;
     config->max_discard_seg = BLK_RANGES_MAX;
     config->discard_sector_alignment = 1;
-    config->max_write_zeroes_sectors = BLK_RANGE_MAX;
+    config->max_write_zeroes_sectors = UINT32_MAX;
     config->max_write_zeroes_seg = BLK_RANGES_MAX;
 }
 

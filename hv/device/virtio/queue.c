@@ -398,8 +398,6 @@ static err_t transfer_readable(const struct virtqueue *queue,
                                uint64_t offset, uint64_t size,
                                transfer_fn operation, union host host)
 {
-    if (offset > chain->readable || size > chain->readable - offset)
-        return ERR_OUT_OF_RANGE;
     return transfer(queue, chain, 0, chain->readable_count, offset, size,
                     operation, host);
 }
@@ -409,8 +407,6 @@ static err_t transfer_writable(const struct virtqueue *queue,
                                uint64_t offset, uint64_t size,
                                transfer_fn operation, union host host)
 {
-    if (offset > chain->writable || size > chain->writable - offset)
-        return ERR_OUT_OF_RANGE;
     return transfer(queue, chain, chain->readable_count, chain->count, offset,
                     size, operation, host);
 }

@@ -110,7 +110,8 @@ err_t virtqueue_wants_interrupt(struct virtqueue *queue,
  * The bytes of a chain: copies of, and moves from and to host memory that the
  * hypervisor does not look at. `offset` counts in the readable part for read
  * and move_out, in the writable part for write and move_in;
- * ERR_OUT_OF_RANGE when the range leaves it.
+ * ERR_OUT_OF_RANGE when the range leaves it. On an error, a prefix of the
+ * range may have been transferred.
  */
 err_t virtqueue_read(const struct virtqueue *queue,
                      const struct virtqueue_chain *chain, uint64_t offset,

@@ -4,7 +4,7 @@
  * takes them from libc instead.
  *
  * memset and memcpy run on every frame that is handed out and every sector
- * that is moved, so they work on words, sixteen to a turn. Words are only
+ * that is moved, so they work on words, 32 to a turn. Words are only
  * accessed at aligned addresses: RISC-V hardware may trap others.
  *
  * Built with -fno-tree-loop-distribute-patterns: otherwise the compiler finds
@@ -19,7 +19,7 @@
 typedef uint64_t __attribute__((may_alias)) word_t;
 
 #define WORD      sizeof(word_t)
-#define UNROLL    16
+#define UNROLL    32
 #define ALL_BYTES UINT64_C(0x0101010101010101)
 
 static size_t misalignment(const void *pointer)
@@ -38,29 +38,27 @@ static size_t head_bytes(const void *pointer, size_t bytes)
     return least((WORD - misalignment(pointer)) % WORD, bytes);
 }
 
-#define EACH_OF_16(STEP) \
-    STEP(0)              \
-    STEP(1)              \
-    STEP(2)              \
-    STEP(3)              \
-    STEP(4)              \
-    STEP(5)              \
-    STEP(6)              \
-    STEP(7)              \
-    STEP(8)              \
-    STEP(9)              \
-    STEP(10)             \
-    STEP(11)             \
-    STEP(12)             \
-    STEP(13)             \
-    STEP(14)             \
-    STEP(15)
+#define EACH_OF_8(STEP, n) \
+    STEP(n)                \
+    STEP(n + 1)            \
+    STEP(n + 2)            \
+    STEP(n + 3)            \
+    STEP(n + 4)            \
+    STEP(n + 5)            \
+    STEP(n + 6)            \
+    STEP(n + 7)
+
+#define EACH_OF_32(STEP) \
+    EACH_OF_8(STEP, 0)   \
+    EACH_OF_8(STEP, 8)   \
+    EACH_OF_8(STEP, 16)  \
+    EACH_OF_8(STEP, 24)
 
 static unsigned char *set_words(word_t *at, word_t value, size_t words)
 {
 #define STEP(n) at[n] = value;
     for (; words >= UNROLL; words -= UNROLL, at += UNROLL) {
-        EACH_OF_16(STEP)
+        EACH_OF_32(STEP)
     }
 #undef STEP
     for (; words != 0; words--)
@@ -88,7 +86,7 @@ static void copy_words(word_t *to, const word_t *from, size_t words)
 {
 #define STEP(n) to[n] = from[n];
     for (; words >= UNROLL; words -= UNROLL, to += UNROLL, from += UNROLL) {
-        EACH_OF_16(STEP)
+        EACH_OF_32(STEP)
     }
 #undef STEP
     for (; words != 0; words--)

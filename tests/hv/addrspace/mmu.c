@@ -195,22 +195,22 @@ static void check_broken(const struct tlb *tlb, const struct tlb_entry *known)
               known->gpa, known->walk.level, now.level);
 }
 
+/* A large leaf may be held in pieces: only that of the range is forgotten. And
+ * a fence of a range need not reach pointers to tables. */
 static void tlb_flush(void *context, gpa_t start, uint64_t size)
 {
     struct tlb *tlb = context;
     bool all = start.raw == 0 && size == s2_gpa_limit(tlb->hw->format);
 
     tlb->flushes++;
+    tlb->full_flushes += all;
     for (unsigned i = 0; i < tlb->count; i++) {
         struct tlb_entry *known = &tlb->entries[i];
-        uint64_t leaf = UINT64_C(1) << (12 + 9 * known->walk.level);
-        uint64_t base = align_down(known->gpa, leaf);
 
         check_broken(tlb, known);
-        /* A fence of a range need not reach pointers to tables. */
         if (all)
             *known = (struct tlb_entry){.gpa = known->gpa};
-        else if (base < start.raw + size && base + leaf > start.raw)
+        else if (known->gpa - start.raw < size)
             known->walk = (struct hw_walk){0};
     }
 }
@@ -228,6 +228,7 @@ void tlb_fill(struct tlb *tlb, const uint64_t *gpas, unsigned count)
     cr_assert(count <= TLB_SIZE);
     tlb->count = count;
     tlb->flushes = 0;
+    tlb->full_flushes = 0;
     for (unsigned i = 0; i < count; i++) {
         struct tlb_entry *entry = &tlb->entries[i];
 

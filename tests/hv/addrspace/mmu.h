@@ -65,6 +65,7 @@ struct tlb {
     struct aspace *aspace;
     unsigned count;
     unsigned flushes; /* since tlb_fill() */
+    unsigned full_flushes;
     struct tlb_entry entries[TLB_SIZE];
 };
 

@@ -182,13 +182,14 @@ Test(access, clearing_clears_and_brings_nothing_in)
 
     start();
     memset(bytes, 0xff, sizeof(bytes));
-    cr_assert(aspace_map_lazy(&aspace, gpa(BIT(40)), BIT(39), MEM_RWX, false) ==
-              OK);
+    cr_assert(aspace_map_lazy(&aspace, gpa(BIT(40)), BIT(39) - MIB, MEM_RWX,
+                              false) == OK);
     cr_assert(aspace_write(&aspace, gpa(BIT(40) + 4 * MIB), bytes, 64) == OK);
     cr_assert(aspace_store(&aspace, gpa(XONLY + 0x2000), bytes, 64) == OK);
     cr_assert(aspace_write(&aspace, gpa(LINEAR), bytes, 64) == OK);
     frames = ram_frames_in_use();
-    cr_assert(aspace_clear(&aspace, gpa(BIT(40) + 10), BIT(39) - 10) == OK,
+    cr_assert(aspace_clear(&aspace, gpa(BIT(40) + 10), BIT(39) - MIB - 10) ==
+                  OK,
               "half a terabyte, of which a page was touched");
     cr_assert(aspace_clear(&aspace, gpa(LAZY), HOLE - LAZY) == OK);
     cr_assert(ram_frames_in_use() == frames);
@@ -197,6 +198,8 @@ Test(access, clearing_clears_and_brings_nothing_in)
     cr_assert(*at_host(20 * PAGE_SIZE) == 0);
     cr_assert(aspace_clear(&aspace, gpa(LAZY), HOLE - LAZY + 1) ==
               ERR_NOT_FOUND);
+    cr_assert(aspace_clear(&aspace, gpa(BIT(40) + BIT(38)),
+                           BIT(38) - MIB + 1) == ERR_NOT_FOUND);
     cr_assert(aspace_clear(&aspace, gpa(LAZY), UINT64_MAX) == ERR_OUT_OF_RANGE);
     cr_assert(aspace_clear(&aspace, gpa(HOLE), 0) == OK);
     end();

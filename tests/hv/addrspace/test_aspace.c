@@ -192,6 +192,23 @@ Test(aspace, linear_leaves_are_as_large_as_alignment_permits)
     }
 }
 
+/* The hardware could have larger ones, which nobody has asked for. */
+Test(aspace, no_leaf_is_larger_than_a_gigabyte)
+{
+    for (unsigned f = 0; f < hw_format_count; f++) {
+        if (hw_formats[f].levels < 4)
+            continue;
+        start(&hw_formats[f]);
+        cr_assert(linear(512 * GIB, 512 * GIB, 512 * GIB) == OK);
+        cr_assert(seen(512 * GIB).level == 2);
+        cr_assert(
+            aspace_protect(&aspace, gpa(512 * GIB), 512 * GIB, MEM_READ) == OK);
+        cr_assert(seen(1023 * GIB).level == 2);
+        cr_assert(seen(1023 * GIB).access == MEM_READ);
+        end();
+    }
+}
+
 /* The offset between the two addresses is one modulo 2^64. */
 Test(aspace, host_memory_may_lie_above_or_below_the_guests)
 {
@@ -223,11 +240,12 @@ Test(aspace, populating_uses_large_leaves_while_there_is_memory_for_them)
 
     start(&hw_formats[0]);
     shim_fail_nth(1, "memory_alloc_contiguous", true);
-    cr_assert(populated(0, 2 * MIB) == OK);
+    cr_assert(populated(0, 6 * MIB) == OK);
     cr_assert(shim_failed_calls() == 1, "there was no use in asking again");
     shim_fail_never();
     cr_assert(seen(0).present && seen(0).level == 0);
-    cr_assert(seen(2 * MIB - 4 * KIB).level == 0);
+    cr_assert(seen(6 * MIB - 4 * KIB).present);
+    cr_assert(seen(6 * MIB - 4 * KIB).level == 0);
     end();
 
     start(&hw_formats[0]);
@@ -281,6 +299,8 @@ Test(aspace, protecting_splits_and_merges_again)
         cr_assert(seen(4 * GIB).level == 1);
         cr_assert(ram_frames_in_use() == frames + 2);
         cr_assert(aspace.region_count == 3);
+        cr_assert(aspace.regions[1].linear.raw == page + 4 * GIB);
+        cr_assert(aspace.regions[2].linear.raw == page + 4 * GIB + 4 * KIB);
 
         cr_assert(aspace_protect(&aspace, gpa(page), 4 * KIB, MEM_RWX) == OK);
         cr_assert(seen(page).level == 2 && seen(page).access == MEM_RWX);
@@ -478,6 +498,48 @@ Test(aspace, what_was_valid_is_flushed_once_and_what_was_not_is_not)
     tlb_check(&tlb);
     cr_assert(aspace_protect(&aspace, gpa(GIB), GIB, MEM_RWX) == OK);
     cr_assert(tlb.flushes == 2, "nothing has changed");
+    end();
+}
+
+/* Where the tables stay, only the range is flushed. */
+Test(aspace, a_page_among_others_is_flushed_alone)
+{
+    uint64_t page = 0x5000;
+
+    for (unsigned f = 0; f < hw_format_count; f++) {
+        static const uint64_t others[] = {0x4000, 0x6000, 2 * MIB};
+
+        for (unsigned i = 0; i < ARRAY_SIZE(others); i++) {
+            start(&hw_formats[f]);
+            cr_assert(lazy(0, 4 * MIB) == OK);
+            cr_assert(fault_resolves(page, ACCESS_WRITE));
+            cr_assert(fault_resolves(others[i], ACCESS_WRITE));
+            tlb_fill(&tlb, &page, 1);
+            cr_assert(aspace_unmap(&aspace, gpa(page), 4 * KIB) == OK);
+            /* In the last row, its table has become empty. */
+            cr_assert(tlb.flushes == 1);
+            cr_assert(tlb.full_flushes == (others[i] == 2 * MIB));
+            tlb_check(&tlb);
+            end();
+        }
+    }
+}
+
+/* A walk does not start in a table that is no more. */
+Test(aspace, freed_tables_are_forgotten)
+{
+    start(&hw_formats[0]);
+    cr_assert(lazy(0, 4 * KIB) == OK);
+    cr_assert(fault_resolves(0, ACCESS_WRITE));
+    cr_assert(aspace_unmap(&aspace, gpa(0), 4 * KIB) == OK);
+    cr_assert(lazy(0, 4 * KIB) == OK);
+    cr_assert(fault_resolves(0, ACCESS_WRITE) && seen(0).present);
+
+    cr_assert(linear(GIB, 8 * GIB, 2 * MIB) == OK);
+    cr_assert(aspace_protect(&aspace, gpa(GIB), 4 * KIB, MEM_READ) == OK);
+    cr_assert(run_at(GIB) == 4 * KIB);
+    cr_assert(aspace_protect(&aspace, gpa(GIB), 4 * KIB, MEM_RWX) == OK);
+    cr_assert(run_at(GIB) == 2 * MIB);
     end();
 }
 

@@ -12,6 +12,7 @@
 #include "sim/shim.h"
 
 #define MIB (UINT64_C(1) << 20)
+#define GIB (UINT64_C(1) << 30)
 
 /* What there is, and what is then done to it. */
 static const struct {
@@ -94,6 +95,54 @@ Test(failures, every_allocation)
             sweep(&hw_formats[f], row, false);
             sweep(&hw_formats[f], row, true);
         }
+    }
+}
+
+/* Two leaves of a gigabyte, to be split down to the page at both ends. */
+static void expect_two_gigabytes(const struct hw *hw, struct aspace *aspace)
+{
+    cr_assert(hw_translate(hw, aspace->root, 1 * GIB).level == 2);
+    cr_assert(hw_translate(hw, aspace->root, 2 * GIB).level == 2);
+    cr_assert(hw_translate(hw, aspace->root, 2 * GIB).access == MEM_RWX);
+    cr_assert(aspace->region_count == 1);
+}
+
+static bool gigabyte_change_fails(struct aspace *aspace, bool unmap,
+                                  uint64_t nth)
+{
+    gpa_t start = gpa(GIB + 5 * PAGE_SIZE);
+    err_t error;
+
+    shim_fail_nth(nth, "memory_alloc", false);
+    error = unmap ? aspace_unmap(aspace, start, GIB)
+                  : aspace_protect(aspace, start, GIB, MEM_READ);
+    shim_fail_never();
+    cr_assert(error == OK || error == ERR_NO_MEMORY);
+    return error != OK;
+}
+
+Test(failures, splits_over_two_levels)
+{
+    struct aspace aspace;
+
+    ram_reset(64 * MIB);
+    for (unsigned f = 0; f < 2 * hw_format_count; f++) {
+        const struct hw *hw = &hw_formats[f / 2];
+        uint64_t frames, nth = 1;
+
+        cr_assert(aspace_init(&aspace, hw->format, NULL) == OK);
+        cr_assert(aspace_map_linear(&aspace, gpa(GIB), hpa(8 * GIB), 2 * GIB,
+                                    MEM_RWX) == OK);
+        frames = ram_frames_in_use();
+        while (gigabyte_change_fails(&aspace, f % 2, nth)) {
+            cr_assert(ram_frames_in_use() == frames, "%lu frames kept",
+                      ram_frames_in_use() - frames);
+            expect_two_gigabytes(hw, &aspace);
+            nth++;
+        }
+        cr_assert(nth == 5, "two tables at each end");
+        aspace_fini(&aspace);
+        cr_assert(ram_frames_in_use() == 0);
     }
 }
 

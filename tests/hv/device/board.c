@@ -172,6 +172,11 @@ bool board_described(const struct board *board, int node, const char *name,
            (size == 0 || memcmp(value, data, (size_t)size) == 0);
 }
 
+bool same_bytes(const void *a, const void *b, size_t size)
+{
+    return memcmp(a, b, size) == 0;
+}
+
 /* SplitMix64. */
 uint64_t random_below(uint64_t *state, uint64_t limit)
 {

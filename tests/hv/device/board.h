@@ -101,6 +101,9 @@ int board_describe(struct board *board, const struct device *device);
 bool board_described(const struct board *board, int node, const char *name,
                      const void *data, int size);
 
+/* Whether two objects hold the same bytes, padding included. */
+bool same_bytes(const void *a, const void *b, size_t size);
+
 /* A number below `limit`, from `state`. */
 uint64_t random_below(uint64_t *state, uint64_t limit);
 

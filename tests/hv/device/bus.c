@@ -230,8 +230,7 @@ Test(bus, refusals_change_nothing)
         cr_expect_eq(device_set_add(&set, &other.device, &conflict),
                      rows[i].error, "%s", rows[i].name);
         cr_expect_eq(conflict, expected, "%s", rows[i].name);
-        cr_expect_eq(memcmp((const void *)&before, &set, sizeof(set)), 0, "%s",
-                     rows[i].name);
+        cr_expect(same_bytes(&before, &set, sizeof(set)), "%s", rows[i].name);
         cr_expect_eq(device_set_add(&set, &other.device, NULL), rows[i].error);
     }
 }
@@ -322,7 +321,7 @@ Test(bus, full_table)
     probe_make(&probes[BUS_MAX_RANGES], two, 2);
     cr_expect_eq(device_set_add(&set, &probes[BUS_MAX_RANGES].device, NULL),
                  ERR_NO_MEMORY);
-    cr_expect_eq(memcmp((const void *)&before, &set, sizeof(set)), 0);
+    cr_expect(same_bytes(&before, &set, sizeof(set)));
     probe_make_one(&probes[BUS_MAX_RANGES - 1], 0, 8);
     add(&set, &probes[BUS_MAX_RANGES - 1]);
     probe_make(&probes[BUS_MAX_RANGES], two, 1);

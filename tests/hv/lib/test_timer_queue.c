@@ -130,6 +130,8 @@ Test(timer_queue, one_that_starts_itself_again_fires_once_per_call)
     cr_assert(timer_queue_next_deadline(&queue) <= 20);
     cr_assert(timer_queue_expire(&queue, 21) == 1);
     cr_assert(fired[3] == 1);
+    cr_assert(insert(4, 4) != 0);
+    cr_assert(timer_queue_next_deadline(&queue) == 4);
 }
 
 Test(timer_queue, one_may_cancel_another_that_is_due)

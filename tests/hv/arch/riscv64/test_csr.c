@@ -122,3 +122,15 @@ Test(csr, user_mode_needs_scounteren)
     }
     rig_stop();
 }
+
+/* No processor lets a write come this far; the answer is the same. */
+Test(csr, a_counter_is_not_written)
+{
+    rig_start("virt");
+    struct riscv_vcpu *v = rig_bind(0, 0);
+    struct vm_exit exit = rig_decode(v, CAUSE_VIRTUAL_INSN, 0xc0359573, 0, 0);
+
+    cr_expect_eq(exit.kind, EXIT_SYSREG_WRITE);
+    cr_expect_eq(riscv_vcpu_ops.sysreg(&v->base, &exit), VERDICT_INJECT);
+    rig_stop();
+}

@@ -110,6 +110,7 @@ Test(fpu, registers_that_are_still_there_are_not_loaded_again)
     result = rig_do(run(0, 0), (struct guest_op){.kind = OP_FP_READ, .reg = 1});
     cr_expect_eq(result.value, 0x11);
     cr_expect_eq(result.exits, 1);
+    cr_expect_eq(riscv_hw_read_fs_impl(), EXT_CLEAN, "nothing to save");
     rig_stop();
 }
 

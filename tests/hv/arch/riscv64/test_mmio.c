@@ -44,6 +44,9 @@ Test(mmio, an_access_that_the_hardware_describes)
         {LOAD, DEVICE + 1, HT_LOAD(1), ERR_UNSUPPORTED, 0, 0, 0},
         {LOAD, DEVICE + 2, HT_LOAD(2), ERR_UNSUPPORTED, 0, 0, 0},
         {STORE, DEVICE + 4, HT_STORE(3), ERR_UNSUPPORTED, 0, 0, 0},
+        /* Its second part, behind a page's end. */
+        {LOAD, DEVICE, HT_LOAD(2) | 2 << 15, ERR_UNSUPPORTED, 0, 0, 0},
+        {STORE, DEVICE, HT_STORE(3) | 4 << 15, ERR_UNSUPPORTED, 0, 0, 0},
         /* Not loads or stores. */
         {STORE, DEVICE, 0x00a5202f, ERR_UNSUPPORTED, 0, 0, 0}, /* AMO */
         {LOAD, DEVICE, 0x1000252f, ERR_UNSUPPORTED, 0, 0, 0},  /* LR */

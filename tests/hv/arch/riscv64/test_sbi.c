@@ -297,6 +297,8 @@ Test(sbi_hsm, states_of_harts)
     riscv_vcpu_ops.advance(&other->base, &suspend.exit);
     cr_expect_eq(other->regs.gpr[REG_A0], SBI_SUCCESS);
     cr_expect_eq(other->regs.pc, pc + 4);
+    cpus_set_current(0);
+    expect(rig_call(v, status), 0, HSM_STARTED, "not yet suspended");
     rig_unbind(1);
     cr_assert_eq(vcpu_block(&other->base), OK);
     cpus_set_current(0);

@@ -82,36 +82,84 @@ static struct guest_result load_byte(struct riscv_vcpu *v, uint64_t address)
     return rig_do(v, load);
 }
 
-/* Pages are moved away under a vCPU that wanders over the CPUs: the fake TLB
+#define PAGE(n) (RIG_MEMORY + (4 + (n)) * PAGE_SIZE)
+
+/* Two frames that a page may have; it has them in turn. */
+static hpa_t frames[2];
+
+static void take_frames(void)
+{
+    frames[0] = memory_alloc_frame_impl();
+    frames[1] = memory_alloc_frame_impl();
+}
+
+static void give_frames_back(void)
+{
+    for (unsigned id = 0; id < 2; id++)
+        cr_assert_eq(aspace_unmap(&rig.memory, gpa(PAGE(id)), PAGE_SIZE), OK);
+    memory_free_frame_impl(frames[0]);
+    memory_free_frame_impl(frames[1]);
+}
+
+/* The page gets another frame, which begins with `byte`, and every vCPU is
+ * asked to flush. */
+static void move_page(uint64_t page, uint8_t byte)
+{
+    hpa_t frame = frames[byte % 2];
+
+    cr_assert_eq(aspace_unmap(&rig.memory, gpa(page), PAGE_SIZE), OK);
+    cr_assert_eq(
+        aspace_map_linear(&rig.memory, gpa(page), frame, PAGE_SIZE, MEM_RWX),
+        OK);
+    cr_assert_eq(aspace_write(&rig.memory, gpa(page), &byte, 1), OK);
+    for (unsigned id = 0; id < RIG_VCPUS; id++)
+        vcpu_request(rig.peers[id], VCPU_REQUEST_FLUSH);
+}
+
+static void expect_byte(unsigned id, uint32_t cpu, uint64_t page, uint8_t byte)
+{
+    cr_expect_eq(load_byte(rig_bind(id, cpu), page).value, byte,
+                 "vCPU %u on CPU %u", id, cpu);
+    rig_unbind(id);
+}
+
+static const char *const profiles[] = {"virt", "plain", "full"};
+
+/* Pages are moved away under vCPUs that wander over the CPUs: the fake TLB
  * reports every access by a translation that is gone. */
 Test(vmid, a_vcpu_that_moves_meets_no_stale_translation)
 {
-    static const char *const profiles[] = {"virt", "plain", "full"};
     static const uint32_t cpus[] = {0, 1, 0, 0, 2, 1, 0, 3, 3, 0};
 
     for (size_t i = 0; i < ARRAY_SIZE(profiles); i++) {
         rig_start(profiles[i]);
+        take_frames();
         for (uint64_t turn = 0; turn < ARRAY_SIZE(cpus); turn++) {
             for (unsigned id = 0; id < 2; id++) {
-                uint8_t byte = (uint8_t)(16 * turn + id);
-                uint64_t page = RIG_MEMORY + (4 + id) * PAGE_SIZE;
-                struct riscv_vcpu *v;
+                uint8_t byte = (uint8_t)(2 * id + turn);
 
-                /* A new frame, and the flush that the VM asks for. */
-                cr_assert_eq(aspace_unmap(&rig.memory, gpa(page), PAGE_SIZE),
-                             OK);
-                cr_assert_eq(aspace_map_lazy(&rig.memory, gpa(page), PAGE_SIZE,
-                                             MEM_RWX, false),
-                             OK);
-                for (unsigned peer = 0; peer < RIG_VCPUS; peer++)
-                    vcpu_request(rig.peers[peer], VCPU_REQUEST_FLUSH);
-                cr_assert_eq(aspace_write(&rig.memory, gpa(page), &byte, 1),
-                             OK);
-                v = rig_bind(id, cpus[turn]);
-                cr_expect_eq(load_byte(v, page).value, byte);
-                rig_unbind(id);
+                move_page(PAGE(id), byte);
+                expect_byte(id, cpus[turn], PAGE(id), byte);
             }
         }
+        give_frames_back();
+        rig_stop();
+    }
+}
+
+/* A vCPU that has flushed elsewhere comes to a CPU where another one, which
+ * has not been there since, has left its translations. */
+Test(vmid, what_another_vcpu_left_is_not_used)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(profiles); i++) {
+        rig_start(profiles[i]);
+        take_frames();
+        move_page(PAGE(0), 1);
+        expect_byte(0, 0, PAGE(0), 1);
+        move_page(PAGE(0), 2);
+        expect_byte(1, 1, PAGE(0), 2);
+        expect_byte(1, 0, PAGE(0), 2);
+        give_frames_back();
         rig_stop();
     }
 }

@@ -101,6 +101,22 @@ Test(virtio_console, configuration)
     }
 }
 
+/* A device that could not be made does not listen. */
+Test(virtio_console, no_room_for_registers)
+{
+    struct guest guest;
+    const char *what;
+
+    cr_expect_eq(guest_try(&guest,
+                           &(struct setup){.compatible = "virtio,console",
+                                           .reg_size = 0x100},
+                           0, &what),
+                 ERR_INVALID_INPUT);
+    cr_expect_str_eq(what, "reg");
+    cr_expect_null(guest.console.device);
+    guest_free(&guest);
+}
+
 /* Output of any size, in any number of pieces, arrives once and in order; a
  * notification sends a slice at most. */
 Test(virtio_console, output)

@@ -102,6 +102,12 @@ static void readable_after_writable(struct target *target)
     set(target, 1, target->request.header, 16, NEXT, 2);
 }
 
+static void readable_at_the_end(struct target *target)
+{
+    set(target, 1, target->request.status, 1, NEXT | WRITE, 2);
+    set(target, 2, target->data, 1, 0, 0);
+}
+
 static void address_wraps(struct target *target)
 {
     set(target, 1, UINT64_MAX - 100, SECTOR, NEXT | WRITE, 2);
@@ -267,6 +273,7 @@ static const struct hostile {
     {"loop of two descriptors", loop_of_two, 0, BREAKS},
     {"loop of no bytes", loop_of_nothing, 0, BREAKS},
     {"readable after writable", readable_after_writable, 0, BREAKS},
+    {"readable at the end", readable_at_the_end, 0, BREAKS},
     {"address that wraps", address_wraps, 0, BREAKS},
     {"more than 4 GiB", longer_than_4_gib, 0, BREAKS},
     {"almost 4 GiB", huge_but_possible, 0, VIRTIO_BLK_S_IOERR},

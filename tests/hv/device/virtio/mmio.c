@@ -248,6 +248,43 @@ Test(virtio_mmio, page_size_survives_the_drivers_reset)
     guest_free(&guest);
 }
 
+/* ... but not the power's. */
+Test(virtio_mmio, page_size_after_power_on)
+{
+    struct guest guest;
+
+    make_small_disk(&guest, true);
+    set_reg(&guest, VIRTIO_MMIO_GUEST_PAGE_SIZE, 4096);
+    device_set_reset(&guest.devices);
+    ring_place(&guest, 0, 8);
+    ring_enable(&guest, 0);
+    cr_expect_eq(reg(&guest, VIRTIO_MMIO_QUEUE_PFN), 0);
+    guest_free(&guest);
+}
+
+/* A legacy queue may lie above 4 GiB: where there is no memory here, although
+ * there would be at the lower 32 bits of its address. */
+Test(virtio_mmio, page_number_above_4_gib)
+{
+    struct guest guest;
+    struct request request;
+    uint32_t pfn;
+
+    make_small_disk(&guest, true);
+    start(&guest, F_ALL, 8);
+    set_reg(&guest, VIRTIO_MMIO_QUEUE_SEL, 0);
+    pfn = reg(&guest, VIRTIO_MMIO_QUEUE_PFN) + 0x100000;
+    set_reg(&guest, VIRTIO_MMIO_QUEUE_PFN, 0);
+    set_reg(&guest, VIRTIO_MMIO_QUEUE_NUM, 8);
+    set_reg(&guest, VIRTIO_MMIO_QUEUE_PFN, pfn);
+    cr_expect_eq(reg(&guest, VIRTIO_MMIO_QUEUE_PFN), pfn);
+    request = request_make(&guest, VIRTIO_BLK_T_FLUSH, 0, 0, 0);
+    ring_add(&guest, 0, request.buffers, request.count);
+    (void)ring_kick(&guest, 0);
+    cr_expect_eq(request_status(&guest, &request), NO_STATUS);
+    guest_free(&guest);
+}
+
 /* Queues that are not there. */
 Test(virtio_mmio, missing_queues)
 {
@@ -278,13 +315,22 @@ Test(virtio_mmio, missing_queues)
     }
 }
 
-/* A ready queue's set-up does not change. */
+/* A ready queue's set-up does not change, nor is it made ready once more:
+ * what has been answered is not answered again. */
 Test(virtio_mmio, ready_queue_is_fixed)
 {
+    const uint8_t no_status = NO_STATUS;
     struct guest guest;
+    struct request request;
 
     make_small_disk(&guest, false);
     start(&guest, F_ALL, 8);
+    request = request_make(&guest, VIRTIO_BLK_T_FLUSH, 0, 0, 0);
+    ring_add(&guest, 0, request.buffers, request.count);
+    (void)ring_kick(&guest, 0);
+    cr_assert(ring_take(&guest, 0, NULL, NULL));
+    poke(&guest, request.status, &no_status, 1);
+
     set_reg(&guest, VIRTIO_MMIO_QUEUE_SEL, 0);
     cr_expect_eq(reg(&guest, VIRTIO_MMIO_QUEUE_READY), 1);
     set_reg(&guest, VIRTIO_MMIO_QUEUE_NUM, 3);
@@ -294,6 +340,7 @@ Test(virtio_mmio, ready_queue_is_fixed)
     set_reg(&guest, VIRTIO_MMIO_QUEUE_READY, 1);
     cr_expect_eq(disk_do(&guest, VIRTIO_BLK_T_FLUSH, 0, 0, 0, NULL),
                  VIRTIO_BLK_S_OK);
+    cr_expect_eq(request_status(&guest, &request), NO_STATUS);
     guest_free(&guest);
 }
 

@@ -165,6 +165,38 @@ Test(virtio_rng, sources)
     }
 }
 
+/* The generator as rng.c describes it: block 0 of each request's stream is the
+ * next key and stays inside, the others are what the guest gets. */
+Test(virtio_rng, generator)
+{
+    uint8_t key[CHACHA20_KEY_SIZE] = {0};
+    uint8_t nonce[CHACHA20_NONCE_SIZE] = {0};
+    uint8_t block[CHACHA20_BLOCK_SIZE];
+    struct guest guest;
+
+    clock_reset();
+    make_rng(&guest, false);
+    start(&guest, F_ALL, 8);
+    /* VM 0, no seed, time 0: one step made the first key. */
+    chacha20_block(key, 0, nonce, block);
+    memcpy(key, block, sizeof(key));
+    for (uint8_t request = 1; request < 4; request++) {
+        uint8_t bytes[2 * CHACHA20_BLOCK_SIZE];
+        uint32_t len;
+
+        peek(&guest, ask(&guest, sizeof(bytes), &len), bytes, sizeof(bytes));
+        nonce[8] = request;
+        for (uint32_t i = 0; i < 2; i++) {
+            chacha20_block(key, i + 1, nonce, block);
+            cr_expect_eq(
+                memcmp(bytes + i * sizeof(block), block, sizeof(block)), 0);
+        }
+        chacha20_block(key, 0, nonce, block);
+        memcpy(key, block, sizeof(key));
+    }
+    guest_free(&guest);
+}
+
 /* No request repeats bytes, though the time stands still; nor does a reset. */
 Test(virtio_rng, never_repeats)
 {

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The reader's side of the ring (hv/trace/ring.h): takes the trace of an image
+ * out of the memory of the machine that runs it, and writes it to a file.
+ */
+#ifndef SIM_TRACE_DRAIN_H
+#define SIM_TRACE_DRAIN_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct drain_options {
+    const char *ram; /* the machine's RAM as a file */
+    uint64_t base;   /* the host-physical address at which that begins */
+    const char *out; /* the trace */
+    int64_t pid;     /* ends when this process is gone; 0: does not look */
+    const volatile sig_atomic_t *wanted_end; /* ends when that is not 0 */
+};
+
+/*
+ * Waits for a recording to appear in the machine's RAM, and drains it until it
+ * ends, or the machine does. False, having said on standard error why, unless
+ * everything that was recorded is in the file.
+ */
+bool trace_drain(const struct drain_options *options);
+
+#endif

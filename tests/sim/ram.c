@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The fake RAM: what hv/api/memory.h promises, and snapshots. */
+#include <criterion/criterion.h>
+#include <string.h>
+
+#include "api/memory.h"
+#include "lib/bits.h"
+#include "sim/ram.h"
+#include "sim/sim.h"
+
+static void setup(void)
+{
+    sim_reset(1);
+    ram_reset(UINT64_C(1) << 20);
+}
+
+TestSuite(ram, .init = setup);
+
+static bool is_zero(hpa_t at, size_t size)
+{
+    const uint8_t *bytes = memory_phys_to_virt(at);
+
+    for (size_t i = 0; i < size; i++) {
+        if (bytes[i] != 0)
+            return false;
+    }
+    return true;
+}
+
+Test(ram, frames_come_zeroed_also_the_second_time)
+{
+    hpa_t frame = memory_alloc_frame();
+
+    cr_assert(!hpa_is_none(frame));
+    cr_assert(is_zero(frame, PAGE_SIZE));
+    memset(memory_phys_to_virt(frame), 0xff, PAGE_SIZE);
+    memory_free_frame(frame);
+    cr_assert_eq(memory_alloc_frame().raw, frame.raw, "the lowest free frame");
+    cr_assert(is_zero(frame, PAGE_SIZE));
+}
+
+Test(ram, runs_are_aligned_zeroed_and_disjoint)
+{
+    static const struct {
+        size_t frames, align;
+    } rows[] = {
+        {1, 0},     {1, 1},     {3, 4096},   {4, 16384}, {1, 65536},
+        {64, 4096}, {65, 8192}, {2, 131072}, {5, 4096},
+    };
+    hpa_t runs[ARRAY_SIZE(rows)];
+    uint64_t frames = 0;
+
+    for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
+        runs[i] = memory_alloc_contiguous(rows[i].frames, rows[i].align);
+        cr_assert(!hpa_is_none(runs[i]), "row %u", i);
+        cr_assert(is_aligned(runs[i].raw, PAGE_SIZE), "row %u", i);
+        if (rows[i].align != 0)
+            cr_assert(is_aligned(runs[i].raw, rows[i].align), "row %u", i);
+        cr_assert(is_zero(runs[i], rows[i].frames * PAGE_SIZE));
+        memset(memory_phys_to_virt(runs[i]), (int)i + 1,
+               rows[i].frames * PAGE_SIZE);
+        frames += rows[i].frames;
+    }
+    cr_assert_eq(ram_frames_in_use(), frames);
+    for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
+        const uint8_t *bytes = memory_phys_to_virt(runs[i]);
+
+        cr_assert_eq(bytes[0], i + 1, "row %u", i);
+        cr_assert_eq(bytes[rows[i].frames * PAGE_SIZE - 1], i + 1);
+        memory_free_contiguous(runs[i], rows[i].frames);
+    }
+    cr_assert_eq(ram_frames_in_use(), 0);
+    cr_assert_eq(ram_frames_peak(), frames);
+}
+
+Test(ram, exhaustion_is_an_error_and_loses_nothing)
+{
+    uint64_t frames = ram_size() / PAGE_SIZE;
+    hpa_t all;
+
+    cr_assert(hpa_is_none(memory_alloc_contiguous(0, PAGE_SIZE)));
+    cr_assert(hpa_is_none(memory_alloc_contiguous(frames + 1, PAGE_SIZE)));
+    all = memory_alloc_contiguous(frames, PAGE_SIZE);
+    cr_assert_eq(all.raw, RAM_BASE);
+    cr_assert(hpa_is_none(memory_alloc_frame()));
+    memory_free_contiguous(all, frames);
+    for (uint64_t i = 0; i < frames; i++)
+        cr_assert(!hpa_is_none(memory_alloc_frame()), "frame %u", (unsigned)i);
+    cr_assert(hpa_is_none(memory_alloc_frame()));
+    memory_free_frame(hpa(RAM_BASE + 7 * PAGE_SIZE));
+    cr_assert(hpa_is_none(memory_alloc_contiguous(2, PAGE_SIZE)));
+    cr_assert_eq(memory_alloc_frame().raw, RAM_BASE + 7 * PAGE_SIZE);
+}
+
+Test(ram, an_alignment_beyond_the_window_is_an_error)
+{
+    cr_assert(hpa_is_none(memory_alloc_contiguous(1, UINT64_C(1) << 40)));
+    cr_assert(hpa_is_none(memory_alloc_contiguous(1, UINT64_C(1) << 63)));
+}
+
+Test(ram, random_allocations_against_a_map)
+{
+    enum { FRAMES = 256, STEPS = 20000 };
+    static uint8_t owner[FRAMES];
+    static struct {
+        uint64_t first;
+        size_t frames;
+    } runs[32];
+    uint32_t random = 12345;
+
+    for (unsigned step = 0; step < STEPS; step++) {
+        unsigned slot = (random >> 8) % ARRAY_SIZE(runs);
+        size_t frames = 1 + (random >> 16) % 9;
+        size_t align = PAGE_SIZE << (random >> 24) % 4;
+
+        random = random * 1664525 + 1013904223;
+        if (runs[slot].frames != 0) {
+            for (size_t i = 0; i < runs[slot].frames; i++)
+                owner[runs[slot].first + i] = 0;
+            memory_free_contiguous(hpa(RAM_BASE + runs[slot].first * PAGE_SIZE),
+                                   runs[slot].frames);
+            runs[slot].frames = 0;
+            continue;
+        }
+        hpa_t run = memory_alloc_contiguous(frames, align);
+        if (hpa_is_none(run))
+            continue;
+        runs[slot].first = (run.raw - RAM_BASE) / PAGE_SIZE;
+        runs[slot].frames = frames;
+        cr_assert(is_aligned(run.raw, align));
+        for (size_t i = 0; i < frames; i++) {
+            cr_assert_eq(owner[runs[slot].first + i], 0, "step %u", step);
+            owner[runs[slot].first + i] = 1;
+        }
+    }
+    uint64_t used = 0;
+    for (unsigned i = 0; i < FRAMES; i++) {
+        used += owner[i];
+        cr_assert_eq(ram_is_allocated(hpa(RAM_BASE + i * PAGE_SIZE), PAGE_SIZE),
+                     owner[i] != 0);
+    }
+    cr_assert_eq(ram_frames_in_use(), used);
+}
+
+Test(ram, is_allocated_looks_at_every_frame)
+{
+    hpa_t run = memory_alloc_contiguous(3, PAGE_SIZE);
+
+    cr_assert(ram_is_allocated(run, 3 * PAGE_SIZE));
+    cr_assert(ram_is_allocated(hpa_add(run, 5), 3 * PAGE_SIZE - 5));
+    cr_assert(!ram_is_allocated(run, 3 * PAGE_SIZE + 1));
+    cr_assert(!ram_is_allocated(hpa_add(run, 3 * PAGE_SIZE - 4), 8));
+    memory_free_frame(hpa_add(run, PAGE_SIZE));
+    cr_assert(!ram_is_allocated(run, 3 * PAGE_SIZE));
+    cr_assert(!ram_is_allocated(hpa(0), 1));
+    cr_assert(!ram_is_allocated(hpa(RAM_BASE - 1), 2));
+    cr_assert(!ram_is_allocated(hpa(UINT64_MAX), 1));
+    cr_assert(!ram_is_allocated(hpa(UINT64_MAX - 3), 8));
+}
+
+Test(ram, pointers_and_addresses_are_each_others_inverse)
+{
+    hpa_t run = memory_alloc_contiguous(2, PAGE_SIZE);
+    uint8_t *bytes = memory_phys_to_virt(run);
+
+    cr_assert_eq(memory_virt_to_phys(bytes + 5000).raw, run.raw + 5000);
+    cr_assert_eq(memory_phys_to_virt(hpa_add(run, 5000)), bytes + 5000);
+}
+
+Test(ram, guest_memory_is_copied_moved_and_cleared)
+{
+    hpa_t run = memory_alloc_contiguous(4, PAGE_SIZE);
+    char text[16] = "";
+
+    memory_write_guest(hpa_add(run, PAGE_SIZE - 3), "straddles", 10);
+    cr_assert_eq(memory_read_guest(hpa_add(run, PAGE_SIZE - 3), text, 10), 10);
+    cr_assert_str_eq(text, "straddles");
+    memory_move(hpa_add(run, 2 * PAGE_SIZE), hpa_add(run, PAGE_SIZE - 3), 10);
+    (void)memory_read_guest(hpa_add(run, 2 * PAGE_SIZE), text, 10);
+    cr_assert_str_eq(text, "straddles");
+    memory_clear(hpa_add(run, PAGE_SIZE - 1), 4);
+    (void)memory_read_guest(hpa_add(run, PAGE_SIZE - 3), text, 10);
+    cr_assert_eq(memcmp(text, "st\0\0\0\0les", 10), 0);
+}
+
+Test(ram, a_snapshot_brings_back_contents_and_allocations)
+{
+    hpa_t a = memory_alloc_frame(), b = memory_alloc_frame();
+    hpa_t c = memory_alloc_frame();
+
+    memset(memory_phys_to_virt(a), 1, PAGE_SIZE);
+    memory_write_guest(b, "before", 7);
+    cr_assert_eq(ram_snapshot_take(), OK);
+    ram_track(b, PAGE_SIZE);
+    for (unsigned round = 0; round < 3; round++) {
+        hpa_t extra = memory_alloc_contiguous(9, PAGE_SIZE);
+        char text[8] = "";
+
+        cr_assert(!hpa_is_none(extra));
+        memset(memory_phys_to_virt(a), 2, PAGE_SIZE);
+        memory_write_guest(b, "after", 6);
+        memory_free_frame(c);
+        cr_assert_eq(ram_frames_in_use(), 11);
+        ram_snapshot_restore();
+        cr_assert_eq(ram_frames_in_use(), 3);
+        cr_assert(ram_is_allocated(c, PAGE_SIZE));
+        cr_assert(!ram_is_allocated(extra, PAGE_SIZE));
+        cr_assert_eq(((uint8_t *)memory_phys_to_virt(a))[77], 1);
+        (void)memory_read_guest(b, text, 7);
+        cr_assert_str_eq(text, "before", "round %u", round);
+        cr_assert_eq(memory_alloc_frame().raw, extra.raw);
+        memory_free_frame(extra);
+    }
+    ram_snapshot_drop();
+}
+
+Test(ram, a_tracked_frame_that_was_freed_comes_back)
+{
+    hpa_t a = memory_alloc_frame();
+    char text[8] = "";
+
+    memory_write_guest(a, "before", 7);
+    cr_assert_eq(ram_snapshot_take(), OK);
+    ram_track(a, PAGE_SIZE);
+    memory_free_frame(a);
+    cr_assert_eq(memory_alloc_frame().raw, a.raw, "and is zeroed");
+    ram_snapshot_restore();
+    (void)memory_read_guest(a, text, 7);
+    cr_assert_str_eq(text, "before");
+    ram_snapshot_drop();
+}
