@@ -10,8 +10,14 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* What a byte below KINDS does; others are a raw exit of this cause. */
-enum { KIND_CALL = 0xc0, KIND_SET, KIND_CSR, KIND_TOUCH, KIND_INTERRUPT };
+/* What an operation's first byte says; below these, it is a raw exit. */
+enum {
+    KIND_CALL = 0xc0,
+    KIND_SET = 0xd0,
+    KIND_CSR = 0xd8,
+    KIND_TOUCH = 0xe8,
+    KIND_GUEST = 0xf8,
+};
 
 /* A second machine is there to be left alone. */
 static void describe(struct machine_spec *spec)
@@ -43,11 +49,48 @@ static void decode_call(struct fuzz_input *input, struct guest_op *op)
         op->args[i] = fuzz_number(input);
 }
 
+/*
+ * Causes that mean something are much the most frequent: one that nobody knows
+ * ends the machine, and with it what can be found out by this input.
+ */
+static uint64_t decode_cause(struct fuzz_input *input, unsigned kind)
+{
+    static const uint8_t causes[] = {
+        CAUSE_INSN_GUEST_PAGE_FAULT,
+        CAUSE_LOAD_GUEST_PAGE_FAULT,
+        CAUSE_STORE_GUEST_PAGE_FAULT,
+        CAUSE_VIRTUAL_INSN,
+        CAUSE_ILLEGAL_INSN,
+        CAUSE_ECALL_VS,
+        CAUSE_LOAD_GUEST_PAGE_FAULT,
+        CAUSE_STORE_GUEST_PAGE_FAULT,
+        CAUSE_VIRTUAL_INSN,
+        CAUSE_INSN_MISALIGNED,
+        CAUSE_INSN_ACCESS,
+        CAUSE_BREAKPOINT,
+        CAUSE_LOAD_MISALIGNED,
+        CAUSE_LOAD_ACCESS,
+        CAUSE_STORE_MISALIGNED,
+        CAUSE_STORE_ACCESS,
+        CAUSE_ECALL_U,
+        CAUSE_INSN_PAGE_FAULT,
+        CAUSE_LOAD_PAGE_FAULT,
+        CAUSE_STORE_PAGE_FAULT,
+    };
+    static const uint8_t interrupts[] = {IRQ_S_SOFT, IRQ_S_TIMER, IRQ_S_EXT};
+
+    if (kind < 0xa8)
+        return causes[kind % sizeof(causes)];
+    if (kind < 0xbc)
+        return CAUSE_INTERRUPT | interrupts[kind % sizeof(interrupts)];
+    return fuzz_number(input) | (uint64_t)(kind & 1) << 63;
+}
+
 static void decode_raw(struct fuzz_input *input, unsigned kind,
                        struct guest_op *op)
 {
     op->kind = OP_RAW_EXIT;
-    op->args[0] = kind < 0x80 ? kind : CAUSE_INTERRUPT | (kind - 0x80);
+    op->args[0] = decode_cause(input, kind);
     op->args[1] = fuzz_number(input);
     op->args[2] = fuzz_number(input);
     op->args[3] = fuzz_number(input);
@@ -76,26 +119,41 @@ static void decode_touch(struct fuzz_input *input, struct guest_op *op)
     op->address = SPEC_MEMORY + fuzz_number(input);
 }
 
+/* The guest's own doings: its pc, its mode, time, and waits. */
+static void decode_guest(struct fuzz_input *input, struct guest_op *op)
+{
+    static const uint8_t kinds[] = {OP_SET_PC, OP_USER_MODE,      OP_DELAY,
+                                    OP_WFI,    OP_SRET,           OP_SFENCE,
+                                    OP_FP,     OP_SUPERVISOR_MODE};
+
+    op->kind = kinds[fuzz_pick(input, sizeof(kinds))];
+    op->address = SPEC_MEMORY + fuzz_number(input);
+    op->value = fuzz_take(input, 3);
+}
+
+static void decode_set(struct fuzz_input *input, struct guest_op *op)
+{
+    op->kind = OP_SET_REG;
+    op->reg = (uint8_t)fuzz_pick(input, REG_COUNT);
+    op->value = fuzz_number(input);
+}
+
 static bool decode(struct fuzz_input *input, struct guest_op *op)
 {
     unsigned kind = (unsigned)fuzz_take(input, 1);
 
-    switch (kind) {
-    case KIND_CALL: decode_call(input, op); break;
-    case KIND_CSR: decode_csr(input, op); break;
-    case KIND_TOUCH: decode_touch(input, op); break;
-    case KIND_INTERRUPT:
-        op->kind = (uint8_t)(OP_SET_PC + fuzz_pick(input, 4));
-        op->address = fuzz_number(input);
-        op->value = fuzz_take(input, 3);
-        break;
-    case KIND_SET:
-        op->kind = OP_SET_REG;
-        op->reg = (uint8_t)fuzz_pick(input, REG_COUNT);
-        op->value = fuzz_number(input);
-        break;
-    default: decode_raw(input, kind, op);
-    }
+    if (kind < KIND_CALL)
+        decode_raw(input, kind, op);
+    else if (kind < KIND_SET)
+        decode_call(input, op);
+    else if (kind < KIND_CSR)
+        decode_set(input, op);
+    else if (kind < KIND_TOUCH)
+        decode_csr(input, op);
+    else if (kind < KIND_GUEST)
+        decode_touch(input, op);
+    else
+        decode_guest(input, op);
     return true;
 }
 

@@ -22,6 +22,8 @@
 #ifndef ADDRSPACE_WALK_H
 #define ADDRSPACE_WALK_H
 
+#include <stdatomic.h>
+
 #include "addrspace/format.h"
 #include "lib/compiler.h"
 #include "lib/error.h"
@@ -49,9 +51,9 @@ struct s2_hint {
     unsigned level;
 };
 
-#define S2_HINT_NONE       \
-    {                      \
-        .part = UINT64_MAX \
+#define S2_HINT_NONE                            \
+    {                                           \
+        .part = UINT64_MAX, .shift = PAGE_SHIFT \
     }
 
 /* What a change asks to be flushed: nothing, translations of the range, or,
@@ -61,10 +63,13 @@ struct s2_change {
     bool tables;
 };
 
-/* The entry replaces one that another CPU may be walking through. */
+/* The entry replaces one that another CPU may be walking through: it sees, if
+ * the new entry, then also all that was written before. */
 static inline void s2_write(pte_t *slot, pte_t entry)
 {
-    __atomic_store_n(slot, entry, __ATOMIC_RELEASE);
+    /* A fence and a store, as in spin_unlock(). */
+    atomic_thread_fence(memory_order_release);
+    __atomic_store_n(slot, entry, __ATOMIC_RELAXED);
 }
 
 /* An empty root table; the root's frames. ERR_NO_MEMORY. */

@@ -37,7 +37,8 @@ struct device_range {
  * Called with the device's lock held. `offset` counts from the range's base;
  * the access lies in the range, is naturally aligned and of a known width.
  * A register that does not exist reads as 0 and ignores writes, or is
- * ERR_OUT_OF_RANGE where the data sheet calls for a bus error.
+ * ERR_OUT_OF_RANGE where the data sheet calls for a bus error. ERR_BUSY from
+ * a write: a part is done, and the vCPU makes the same access again.
  */
 struct device_ops {
     err_t (*read)(struct device *device, unsigned range, uint64_t offset,

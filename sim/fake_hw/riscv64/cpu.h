@@ -28,7 +28,8 @@
 #include "sim/fake_hw/riscv64/profile.h"
 #include "sim/fake_hw/violation.h"
 
-#define TLB_ENTRIES 64 /* of each stage; a power of two */
+#define TLB_BITS    6
+#define TLB_ENTRIES (1 << TLB_BITS) /* of each stage */
 
 /* A remembered translation of a 4 KiB page. Valid while `generation` is the
  * TLB's. */

@@ -27,7 +27,7 @@ static unsigned slot_of(uint64_t page, uint16_t vmid)
     uint64_t hash =
         (page ^ (uint64_t)vmid << 48) * UINT64_C(0x9e3779b97f4a7c15);
 
-    return (unsigned)(hash >> 32) % TLB_ENTRIES;
+    return (unsigned)(hash >> (64 - TLB_BITS));
 }
 
 struct tlb_entry *tlb_find_g(struct fake_riscv *cpu, uint64_t page)

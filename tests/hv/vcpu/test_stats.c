@@ -12,8 +12,8 @@ Test(stats, costs_fall_into_their_bucket)
         unsigned bucket;
     } rows[] = {
         {0, 0},    {31, 0},   {63, 0},       {64, 1},          {127, 1},
-        {128, 2},  {255, 2},  {256, 3},      {1 << 20, 15},    {4095, 6},
-        {4096, 7}, {8191, 7}, {1 << 19, 14}, {UINT64_MAX, 15},
+        {128, 2},  {255, 2},  {256, 3},      {1 << 20, 13},    {4095, 6},
+        {4096, 7}, {8191, 7}, {1 << 19, 13}, {UINT64_MAX, 13},
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
@@ -43,9 +43,9 @@ Test(stats, the_table_shows_what_occurred)
 
     exit_stats_print(&stats, gather, NULL);
     cr_expect(strstr(text, "mmio-read                    30  75.0%"
-                           "        100  .1.............."));
+                           "        100  .1............"));
     cr_expect(strstr(text, "halt                         10  25.0%"
-                           "       5000  .......1........"));
+                           "       5000  .......1......"));
     cr_expect_null(strstr(text, "nothing"));
 }
 

@@ -216,7 +216,7 @@ static void table_of_nothing(struct target *target)
 
 static void table_of_a_part(struct target *target)
 {
-    use_table(target, target->table, 3 * 16 - 1, INDIRECT);
+    use_table(target, target->table, 3 * 16 + 1, INDIRECT);
 }
 
 static void table_in_hole(struct target *target)

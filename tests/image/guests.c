@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Tests with guests: the world switch, and CPUs that interrupt each other. */
+#include "api/arch.h"
+#include "api/time.h"
+#include "lib/bits.h"
+#include "tests/image/calls.h"
+#include "tests/image/selftest.h"
+
+static void drain_irqs(void)
+{
+    uint32_t irq;
+
+    while ((irq = arch_fetch_irq()) != HOST_IRQ_NONE)
+        arch_handle_irq(irq);
+}
+
+/* CPUs that have nothing to do in a test wait. */
+static bool rest(void)
+{
+    drain_irqs();
+    return false;
+}
+
+static bool step_count(struct riscv_vcpu *v)
+{
+    EXPECT(v->regs.scause == CAUSE_ECALL_VS);
+    v->regs.pc += 4;
+    if (likely(v->regs.gpr[REG_A7] == CALL_NOTHING))
+        return true;
+    EXPECT(v->regs.gpr[REG_A7] == CALL_RESULT);
+    host_print("selftest: 1000 calls: %llu instructions\n",
+               (unsigned long long)v->regs.gpr[REG_A0]);
+    selftest_pass();
+}
+
+static bool step_registers(struct riscv_vcpu *v)
+{
+    if (host_current_cpu() != 0)
+        return rest();
+    EXPECT(v->regs.scause == CAUSE_ECALL_VS);
+    v->regs.pc += 4;
+    if (v->regs.gpr[REG_A7] == CALL_BUMP) {
+        for (unsigned reg = 1; reg < REG_COUNT; reg++)
+            v->regs.gpr[reg] += reg;
+        return true;
+    }
+    EXPECT(v->regs.gpr[REG_A0] == 0);
+    selftest_pass();
+}
+
+/* The same through the function that the table of operations has. */
+static bool step_registers_again(struct riscv_vcpu *v)
+{
+    if (host_current_cpu() != 0)
+        return rest();
+    do {
+        v->regs.pc += 4;
+        for (unsigned reg = 1; reg < REG_COUNT; reg++)
+            v->regs.gpr[reg] += reg;
+        v->base.ops->world_switch(&v->base);
+        EXPECT(v->regs.scause == CAUSE_ECALL_VS);
+    } while (v->regs.gpr[REG_A7] == CALL_BUMP);
+    EXPECT(v->regs.gpr[REG_A7] == CALL_RESULT && v->regs.gpr[REG_A0] == 0);
+    selftest_pass();
+}
+
+/*
+ * Every CPU that is kicked out of its guest kicks all the others, and waits
+ * for each. When all CPUs have done so often enough, nothing hangs.
+ */
+#define KICK_ROUNDS 300
+static _Atomic uint32_t rounds[MAX_CPU_NUM];
+
+static void kick_others(uint32_t self)
+{
+    for (uint32_t cpu = 0; cpu < host_cpu_count(); cpu++) {
+        if (cpu != self)
+            host_kick_cpu_and_wait(cpu);
+    }
+}
+
+static bool step_kicks(struct riscv_vcpu *v)
+{
+    uint32_t self = host_current_cpu(), cpu;
+
+    EXPECT((v->regs.scause & CAUSE_INTERRUPT) != 0);
+    drain_irqs();
+    kick_others(self);
+    atomic_fetch_add(&rounds[self], 1);
+    for (cpu = 0; cpu < host_cpu_count(); cpu++) {
+        if (atomic_load(&rounds[cpu]) < KICK_ROUNDS)
+            return true;
+    }
+    if (self != 0) {
+        host_kick_cpu(0);
+        return true;
+    }
+    selftest_pass();
+}
+
+static void start_kicks(void)
+{
+    EXPECT(host_cpu_count() > 1);
+    host_kick_cpu(0); /* itself: it comes back from its first entry at once */
+}
+
+/* A CPU that kicks itself does not get into the guest: not one instruction
+ * of it is executed. */
+static unsigned self_kicks;
+
+static bool step_self(struct riscv_vcpu *v)
+{
+    if (host_current_cpu() != 0)
+        return rest();
+    if (self_kicks == 100)
+        selftest_pass();
+    if (self_kicks++ != 0) {
+        EXPECT(v->regs.scause == (CAUSE_INTERRUPT | IRQ_S_SOFT));
+        EXPECT(v->regs.pc == (uint64_t)(uintptr_t)guest_registers);
+        EXPECT(arch_fetch_irq() == HOST_IRQ_IPI);
+        EXPECT(arch_fetch_irq() == HOST_IRQ_NONE);
+    }
+    v->regs.pc = (uint64_t)(uintptr_t)guest_registers;
+    host_kick_cpu_and_wait(0);
+    return true;
+}
+
+/* A timer ends a guest that never exits by itself; and a CPU's wait. */
+static unsigned ticks;
+
+static void on_tick(void *context, uint64_t now_ns)
+{
+    EXPECT(host_current_cpu() == 0);
+    if (++ticks == 5)
+        selftest_pass();
+    EXPECT(time_register_timer(now_ns + 1000000, on_tick, NULL) != TIMER_NONE);
+}
+
+static void start_ticks(void)
+{
+    EXPECT(time_register_timer(0, on_tick, NULL) != TIMER_NONE);
+}
+
+static bool step_ticks(struct riscv_vcpu *v)
+{
+    drain_irqs();
+    return ticks % 2 == 0;
+}
+
+const struct selftest guest_tests[] = {
+    {.name = "count", .guest = guest_count, .step = step_count},
+    {.name = "registers", .guest = guest_registers, .step = step_registers},
+    {.name = "registers-again",
+     .guest = guest_registers,
+     .step = step_registers_again},
+    {.name = "kicks",
+     .init = start_kicks,
+     .guest = guest_spin,
+     .step = step_kicks},
+    {.name = "self-kicks", .guest = guest_registers, .step = step_self},
+    {.name = "ticks",
+     .init = start_ticks,
+     .guest = guest_spin,
+     .step = step_ticks},
+    {.name = NULL},
+};
