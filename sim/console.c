@@ -106,6 +106,11 @@ void console_write_impl(const void *bytes, size_t size)
     }
 }
 
+void console_report_impl(const void *bytes, size_t size)
+{
+    console_write_impl(bytes, size);
+}
+
 size_t console_read_impl(void *bytes, size_t size)
 {
     size_t waiting = console.tail - console.head;

@@ -10,6 +10,9 @@
     /* Writes `size` bytes, waiting for the device where it must. */           \
     PUT(console_write, (const void *bytes, size_t size), (bytes, size), (0),   \
         bytes, size)                                                           \
+    /* The same for measurements (cycles), which no replay can repeat. */      \
+    PROC(console_report, (const void *bytes, size_t size), (bytes, size), (0), \
+         QUIET)                                                                \
     /* Takes what input there is, without waiting. */                          \
     GET(console_read, (void *bytes, size_t size), (bytes, size), (0), bytes,   \
         size)

@@ -132,6 +132,11 @@ void console_write_impl(const void *bytes, size_t size)
     console_unlock();
 }
 
+void console_report_impl(const void *bytes, size_t size)
+{
+    console_write_impl(bytes, size);
+}
+
 static bool input_is_full(void)
 {
     return console.head - console.tail == INPUT_SIZE;

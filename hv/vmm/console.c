@@ -168,17 +168,20 @@ void console_flush(struct vm *vm)
     spin_unlock(&vmm->console.lock);
 }
 
-static void print_stats_line(void *context, const char *line)
+/* A line of what was measured. */
+static void report_line(void *context, const char *line)
 {
     (void)context;
-    console_print("%s", line);
+    console_report("[twinax] ", 9);
+    console_report(line, strlen(line));
+    console_report("\r\n", 2);
 }
 
 void console_report_stats(const struct vm *vm)
 {
     for (uint32_t i = 0; i < vm->config.cpu_num; i++) {
         console_print("VM %u (%s) vCPU %u:", vm->config.id, vm->config.name, i);
-        exit_stats_print(vm->vcpus[i]->stats, print_stats_line, NULL);
+        exit_stats_print(vm->vcpus[i]->stats, report_line, NULL);
     }
 }
 
