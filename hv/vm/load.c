@@ -8,9 +8,6 @@
 #include "lib/format.h"
 #include "vm/internal.h"
 
-/* Linux maps its early device tree from a 2 MiB window. */
-#define TREE_ALIGN (UINT64_C(2) << 20)
-
 static err_t PRINTF_LIKE(2, 3) refuse(char *what, const char *format, ...)
 {
     va_list args;
@@ -89,6 +86,29 @@ static err_t load_tree(struct vm *vm, char *what)
     return error;
 }
 
+static bool overlap(gpa_t a, uint64_t a_size, gpa_t b, uint64_t b_size)
+{
+    return a.raw < b.raw + b_size && b.raw < a.raw + a_size;
+}
+
+/* Nothing that was loaded has overwritten another thing, or will be. */
+static err_t check_apart(const struct vm *vm, char *what)
+{
+    uint64_t kernel = vm->config.kernel.size;
+    uint64_t initrd = vm->config.initrd.size;
+
+    if (overlap(vm->entry, kernel, vm->initrd_start, initrd))
+        return refuse(what, "initrd: it overlaps the kernel at 0x%llx",
+                      (unsigned long long)vm->entry.raw);
+    if (overlap(vm->entry, kernel, vm->boot_arg, VM_TREE_SIZE) ||
+        overlap(vm->initrd_start, initrd, vm->boot_arg, VM_TREE_SIZE))
+        return refuse(what,
+                      "memory: no room for the device tree at 0x%llx beside"
+                      " the images",
+                      (unsigned long long)vm->boot_arg.raw);
+    return OK;
+}
+
 err_t vm_load_images(struct vm *vm, char *what)
 {
     const struct vm_memory *memory = &vm->config.memory[0];
@@ -97,12 +117,14 @@ err_t vm_load_images(struct vm *vm, char *what)
     if (memory->size < 2 * VM_TREE_SIZE)
         return refuse(what, "memory: 0x%llx bytes do not hold a guest",
                       (unsigned long long)memory->size);
-    vm->boot_arg = gpa(
-        align_down(memory->base.raw + memory->size - VM_TREE_SIZE,
-                   memory->size >= 2 * TREE_ALIGN ? TREE_ALIGN : VM_TREE_SIZE));
+    /* So aligned, it lies in one 2 MiB page: all that Linux maps at first. */
+    vm->boot_arg = gpa(align_down(
+        memory->base.raw + memory->size - VM_TREE_SIZE, VM_TREE_SIZE));
     error = load_kernel(vm, what);
     if (error == OK)
         error = load_initrd(vm, vm->boot_arg, what);
+    if (error == OK)
+        error = check_apart(vm, what);
     if (error == OK)
         error = load_tree(vm, what);
     return error;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One console for several VMs: what is shown, and where typing goes. */
-#include "fixture.h"
+#include "support/machine.h"
 
 static void guest_writes(vm_id vm, const char *text)
 {

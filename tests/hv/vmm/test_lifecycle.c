@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A VM's states, from outside and by its guest's own doing. */
-#include "fixture.h"
+#include "support/machine.h"
 
 #include "vmm/internal.h"
 

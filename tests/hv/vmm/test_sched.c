@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Who runs, where, and that nobody is forgotten. */
-#include "fixture.h"
+#include "support/machine.h"
 
 #define SSIP 2 /* the vector of a supervisor software interrupt in VS-mode */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A simulated machine for the tests of the VMM, and guests that keep busy. */
-#ifndef TESTS_HV_VMM_FIXTURE_H
-#define TESTS_HV_VMM_FIXTURE_H
+/* A simulated machine for tests, and guests that keep busy. */
+#ifndef TESTS_SUPPORT_MACHINE_H
+#define TESTS_SUPPORT_MACHINE_H
 
 #include <criterion/criterion.h>
 #include <string.h>
