@@ -10,7 +10,7 @@
 #include "lib/compiler.h"
 #include "sim/spec.h"
 
-#define TREE_SIZE (64 * 1024)
+#define TREE_SIZE (UINT64_C(64) << 10)
 
 /* Short names of device models. */
 static const struct {
@@ -158,7 +158,6 @@ static void put_kernel(struct writer *writer, const struct spec_vm *vm,
     put_u64(writer, "data-offset", offset);
     put_u64(writer, "data-size",
             vm->kernel != NULL ? vm->kernel_size : PAGE_SIZE);
-    put_u64(writer, "load-address", vm->memory[0].base);
     end(writer);
 }
 
@@ -194,7 +193,7 @@ static void put_tree(struct writer *writer, const struct machine_spec *spec)
 {
     uint64_t offset = 0;
 
-    keep(writer, fdt_create(writer->fdt, TREE_SIZE));
+    keep(writer, fdt_create(writer->fdt, (int)TREE_SIZE));
     keep(writer, fdt_finish_reservemap(writer->fdt));
     begin(writer, "");
     begin(writer, "vms");
@@ -264,7 +263,7 @@ void spec_usual_vm(struct spec_vm *vm, uint32_t id, uint32_t vcpus)
     (void)spec_add_device(vm, "uart", SPEC_UART, SPEC_UART_IRQ);
     (void)spec_add_device(vm, "disk", SPEC_VIRTIO, SPEC_VIRTIO_IRQ);
     vm->devices[vm->device_count - 1].properties[0] = (struct spec_property){
-        .name = "size", .type = SPEC_U64, .value = 64 * 1024};
+        .name = "size", .type = SPEC_U64, .value = UINT64_C(64) << 10};
     vm->devices[vm->device_count - 1].property_count = 1;
     (void)spec_add_device(vm, "finisher", SPEC_FINISHER, 0);
 }
