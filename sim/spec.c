@@ -158,6 +158,8 @@ static void put_kernel(struct writer *writer, const struct spec_vm *vm,
     put_u64(writer, "data-offset", offset);
     put_u64(writer, "data-size",
             vm->kernel != NULL ? vm->kernel_size : PAGE_SIZE);
+    if (!vm->kernel_by_header)
+        put_u64(writer, "load-address", vm->memory[0].base);
     end(writer);
 }
 

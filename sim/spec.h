@@ -53,9 +53,11 @@ struct spec_vm {
     unsigned device_count;
     struct spec_device devices[SPEC_MAX_DEVICES];
     bool no_autostart, stop_on_reboot;
-    /* The kernel's bytes, at the start of memory. NULL: a page of zeros. */
+    /* The kernel's bytes, at the start of memory, or where the boot protocol
+     * puts them. NULL: a page of zeros. */
     const void *kernel;
     size_t kernel_size;
+    bool kernel_by_header;
 };
 
 struct machine_spec {

@@ -104,14 +104,15 @@ Test(vm, a_linux_image_goes_where_its_header_says, .fini = end_machine)
     struct machine_spec spec = {.vm_count = 1};
 
     memcpy(kernel + 56, "RSC\x05", 4);
-    kernel[8 + 2] = 0x20; /* text_offset 0x200000 */
+    kernel[8 + 2] = 0x10; /* text_offset 0x100000 */
     spec_usual_vm(&spec.vms[0], 1, 1);
+    spec.vms[0].kernel_by_header = true;
     spec.vms[0].kernel = kernel;
     spec.vms[0].kernel_size = sizeof(kernel);
     make_machine_of(1, &spec);
     cr_expect_eq(machine_register(machine, 1, 0, REG_COUNT),
-                 SPEC_MEMORY + 0x200000);
-    cr_expect_eq(run_op(1, 0, OP_LOAD_OF(SPEC_MEMORY + 0x200000 + 56, 4)).value,
+                 SPEC_MEMORY + 0x100000);
+    cr_expect_eq(run_op(1, 0, OP_LOAD_OF(SPEC_MEMORY + 0x100000 + 56, 4)).value,
                  0x05435352u);
 }
 
