@@ -174,8 +174,7 @@ static void attach_in(const struct s2_format *format, pte_t *table,
     {
         pte_t entry = *step.slot;
 
-        if (entry == 0)
-            continue;
+        CHECK(entry != 0);
         if (!format->is_attached(entry, level))
             s2_write(step.slot, format->attach(entry, level));
         else if (!s2_is_leaf(format, entry, level))

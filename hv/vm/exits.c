@@ -173,8 +173,12 @@ static enum verdict on_nested_page_fault(struct vm *vm, struct vcpu *vcpu,
     }
     if (error != OK)
         return VERDICT_INJECT;
-    return likely(resolved) ? VERDICT_RESUME
-                            : resume_stalled(vm, vcpu, exit, where.raw);
+    if (likely(resolved))
+        return VERDICT_RESUME;
+    /* Another vCPU was first, and this CPU may still hold the old entry: the
+     * privileged architecture allows to keep even one that was not valid. */
+    vcpu_request(vcpu, VCPU_REQUEST_FLUSH);
+    return resume_stalled(vm, vcpu, exit, where.raw);
 }
 
 static enum verdict on_io_read(struct vm *vm, struct vcpu *vcpu,

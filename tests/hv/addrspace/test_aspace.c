@@ -101,6 +101,11 @@ Test(aspace, bad_ranges_are_refused)
         cr_assert(lazy(limit - 4 * KIB, 4 * KIB) == OK, "the last page");
         cr_assert(fault_resolves(limit - 1, ACCESS_WRITE));
         cr_assert(seen(limit - 4 * KIB).present);
+        cr_assert(aspace_protect(&aspace, gpa(limit - 4 * KIB), 4 * KIB,
+                                 MEM_READ) == OK);
+        cr_assert(seen(limit - 4 * KIB).access == MEM_READ);
+        cr_assert(aspace_unmap(&aspace, gpa(limit - 4 * KIB), 4 * KIB) == OK);
+        cr_assert(!seen(limit - 4 * KIB).present);
         end();
     }
 }

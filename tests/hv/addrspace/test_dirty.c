@@ -203,7 +203,7 @@ Test(dirty, a_part_can_be_collected)
 Test(dirty, large_leaves_come_back)
 {
     for (enum memory memory = POPULATED; memory < MEMORY_KINDS; memory++) {
-        uint64_t frames;
+        uint64_t frames, run = 0;
 
         start(&hw_formats[0], memory);
         frames = ram_frames_in_use();
@@ -212,10 +212,14 @@ Test(dirty, large_leaves_come_back)
                   "not split before it is written to");
         guest_writes(3);
         cr_assert(hw_translate(tlb.hw, aspace.root, BASE).level == 0);
+        cr_assert(aspace_translate(&aspace, gpa(BASE), NULL, NULL, &run) == OK);
+        cr_assert(run == PAGE_SIZE);
         cr_assert(aspace_dirty_stop(&aspace, gpa(BASE)) == OK);
         cr_assert(hw_translate(tlb.hw, aspace.root, BASE).level == 1);
         cr_assert(hw_translate(tlb.hw, aspace.root, BASE).access == MEM_RWX);
         cr_assert(ram_frames_in_use() == frames);
+        cr_assert(aspace_translate(&aspace, gpa(BASE), NULL, NULL, &run) == OK);
+        cr_assert(run == 2 * MIB);
         end();
     }
 }
@@ -264,6 +268,11 @@ Test(dirty, calls_in_the_wrong_state)
               ERR_NOT_FOUND);
     cr_assert(aspace_dirty_collect(&aspace, base, 1, bitmap) ==
               ERR_INVALID_INPUT);
+    shim_fail_nth(1, "memory_alloc", true);
+    cr_assert(aspace_dirty_collect(&aspace, base, PAGE_SIZE, bitmap) ==
+                  ERR_NO_MEMORY,
+              "it lies in a large leaf");
+    shim_fail_never();
     cr_assert(aspace_dirty_collect(&aspace, base, 0, bitmap) ==
               ERR_INVALID_INPUT);
     cr_assert(aspace_dirty_collect(&aspace, base, BIT(60), bitmap) ==

@@ -144,6 +144,27 @@ Test(timer_queue, one_may_cancel_another_that_is_due)
     cr_assert(fired_count == 1);
 }
 
+static uint64_t announced[2];
+
+static void announce(uint64_t token, uint64_t now)
+{
+    cr_assert(fired_count == 0, "before its function is called");
+    announced[0] = token;
+    announced[1] = now;
+}
+
+Test(timer_queue, one_that_fires_is_announced_first)
+{
+    uint64_t token;
+
+    start();
+    queue.announce = announce;
+    token = insert(10, 1);
+    cr_assert(timer_queue_expire(&queue, 25) == 1);
+    cr_assert(announced[0] == token && announced[1] == 25);
+    cr_assert(fired_count == 1);
+}
+
 Test(timer_queue, the_same_calls_give_the_same_tokens)
 {
     uint64_t tokens[2][100];

@@ -84,6 +84,15 @@ Test(arena, a_large_piece_leaves_the_current_block_in_use)
     cr_assert(ram_frames_in_use() == 0);
 }
 
+Test(arena, the_first_piece_may_be_large)
+{
+    start();
+    cr_assert(arena_alloc(&arena, MIB, 4096) != NULL);
+    cr_assert(arena_alloc(&arena, 8, 8) != NULL);
+    arena_free_all(&arena);
+    cr_assert(ram_frames_in_use() == 0);
+}
+
 Test(arena, what_cannot_be_had_is_null)
 {
     static const size_t sizes[] = {0, SIZE_MAX, SIZE_MAX - 16,
