@@ -12,7 +12,7 @@
  * What the buffer holds at most; what is written beyond it is counted and
  * dropped, so that a guest that writes without end does not fill the memory.
  */
-#define CONSOLE_OUTPUT_SIZE (256 * 1024)
+#define CONSOLE_OUTPUT_SIZE (UINT64_C(256) << 10)
 #define CONSOLE_INPUT_SIZE  4096
 
 /* Forgets output and input; no echo. */

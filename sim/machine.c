@@ -92,7 +92,7 @@ static void turn(struct machine *machine, uint32_t index)
     bool noted = false;
 
     cpus_set_current(index);
-    if (likely(vcpu != NULL)) {
+    if (likely(guest != NULL)) {
         vcpu->ops->world_switch(vcpu);
         machine->exits += !guest->source->starved;
         noted = guest->own.op != NULL;

@@ -86,9 +86,9 @@ bool parse_register(const char *text, uint8_t *reg)
     };
     uint64_t number;
 
-    for (uint8_t i = 0; i < REG_COUNT; i++) {
+    for (unsigned i = 0; i < REG_COUNT; i++) {
         if (strcmp(names[i], text) == 0) {
-            *reg = i;
+            *reg = (uint8_t)i;
             return true;
         }
     }

@@ -138,12 +138,10 @@ err_t machine_snapshot(struct machine *machine)
 /* The vector registers are large, and most processors have none. */
 static void restore_cpu(struct fake_riscv *cpu, const struct fake_riscv *then)
 {
-    uint64_t generation = cpu->tlb.generation + 1;
-
     memcpy(cpu, then, offsetof(struct fake_riscv, vector));
     if ((cpu->profile->features & RISCV_FEATURE_V) != 0)
         cpu->vector = then->vector;
-    cpu->tlb.generation = generation;
+    tlb_reset(cpu);
     cpu->regs = then->regs;
     cpu->source = NULL;
     cpu->user = then->user;

@@ -92,14 +92,15 @@ bool board_reg(const struct board_node *node, unsigned index,
 {
     uint32_t address = node->parent->address_cells;
     uint32_t cells = address + node->parent->size_cells;
+    uint64_t first = (uint64_t)index * cells;
     uint32_t size;
     const fdt32_t *reg = board_property(node, PROPERTY_REG, &size);
 
     if (cells == 0 || address > 2 || cells > 4 ||
-        (uint64_t)(index + 1) * cells * sizeof(*reg) > size)
+        (first + cells) * sizeof(*reg) > size)
         return false;
-    range->start = read_cells(reg + index * cells, address);
-    range->size = read_cells(reg + index * cells + address, cells - address);
+    range->start = read_cells(reg + first, address);
+    range->size = read_cells(reg + first + address, cells - address);
     return range->start + range->size >= range->start;
 }
 

@@ -60,7 +60,7 @@ struct board {
     const char *stdout_path;
     const char *bootargs;
     struct board_irq_chip irq_chip;
-    struct range finisher; /* sifive,test0; size 0: there is none */
+    struct range finisher;            /* sifive,test0; size 0: there is none */
     const struct board_uart *console; /* NULL: the firmware's */
     uint32_t uart_count;
     struct board_uart uarts[BOARD_MAX_UARTS];
@@ -71,32 +71,32 @@ struct board {
 };
 
 /* The properties that are looked at. */
-#define FDT_NODE_PROPERTIES(X)                                                 \
-    X(ADDRESS_CELLS, "#address-cells")                                         \
-    X(SIZE_CELLS, "#size-cells")                                               \
-    X(BOOTARGS, "bootargs")                                                    \
-    X(COMPATIBLE, "compatible")                                                \
-    X(DEVICE_TYPE, "device_type")                                              \
-    X(INITRD_END, "linux,initrd-end")                                          \
-    X(INITRD_START, "linux,initrd-start")                                      \
-    X(INTERRUPTS, "interrupts")                                                \
-    X(INTERRUPTS_EXTENDED, "interrupts-extended")                              \
-    X(PHANDLE, "phandle")                                                      \
-    X(REG, "reg")                                                              \
-    X(REG_IO_WIDTH, "reg-io-width")                                            \
-    X(REG_SHIFT, "reg-shift")                                                  \
-    X(RISCV_ISA, "riscv,isa")                                                  \
-    X(RISCV_ISA_EXTENSIONS, "riscv,isa-extensions")                            \
-    X(RISCV_NDEV, "riscv,ndev")                                                \
-    X(STATUS, "status")                                                        \
-    X(STDOUT_PATH, "stdout-path")                                              \
+#define FDT_NODE_PROPERTIES(X)                      \
+    X(ADDRESS_CELLS, "#address-cells")              \
+    X(SIZE_CELLS, "#size-cells")                    \
+    X(BOOTARGS, "bootargs")                         \
+    X(COMPATIBLE, "compatible")                     \
+    X(DEVICE_TYPE, "device_type")                   \
+    X(INITRD_END, "linux,initrd-end")               \
+    X(INITRD_START, "linux,initrd-start")           \
+    X(INTERRUPTS, "interrupts")                     \
+    X(INTERRUPTS_EXTENDED, "interrupts-extended")   \
+    X(PHANDLE, "phandle")                           \
+    X(REG, "reg")                                   \
+    X(REG_IO_WIDTH, "reg-io-width")                 \
+    X(REG_SHIFT, "reg-shift")                       \
+    X(RISCV_ISA, "riscv,isa")                       \
+    X(RISCV_ISA_EXTENSIONS, "riscv,isa-extensions") \
+    X(RISCV_NDEV, "riscv,ndev")                     \
+    X(STATUS, "status")                             \
+    X(STDOUT_PATH, "stdout-path")                   \
     X(TIMEBASE_FREQUENCY, "timebase-frequency")
 
 enum board_property {
 #define X(id, name) PROPERTY_##id,
     FDT_NODE_PROPERTIES(X)
 #undef X
-    PROPERTY_COUNT
+        PROPERTY_COUNT
 };
 
 /* A node whose properties have been read. */

@@ -30,7 +30,9 @@ struct host_cpu *host_cpu_init(void *memory, uint64_t hw_id)
     cpu->hw_id = hw_id;
     cpu->frame_mask = 0;
     atomic_store(&cpu->kicked, 0);
+    atomic_store(&cpu->kicks_done, 0);
     atomic_store(&cpu->online, false);
+    atomic_store(&cpu->outside, false);
     time_init_cpu(cpu);
     return cpu;
 }

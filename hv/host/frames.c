@@ -115,8 +115,8 @@ static uint64_t zone_find(const struct zone *zone, uint64_t frame, uint64_t end,
     uint64_t flip = is_free ? 0 : ~UINT64_C(0);
 
     while (frame < end) {
-        uint64_t word = (zone->bitmap[frame / WORD_BITS] ^ flip) >>
-                        frame % WORD_BITS;
+        uint64_t word =
+            (zone->bitmap[frame / WORD_BITS] ^ flip) >> frame % WORD_BITS;
         if (word != 0) {
             frame += bit_lowest(word);
             break;
@@ -136,8 +136,9 @@ static bool zone_take_run(struct zone *zone, uint64_t count, uint64_t align,
         uint64_t end;
 
         frame = zone_find(zone, frame, zone->frames, true);
-        frame = (align_up(zone->start + frame * PAGE_SIZE, align) -
-                 zone->start) / PAGE_SIZE;
+        frame =
+            (align_up(zone->start + frame * PAGE_SIZE, align) - zone->start) /
+            PAGE_SIZE;
         if (frame > zone->frames || zone->frames - frame < count)
             return false;
         end = zone_find(zone, frame, frame + count, false);

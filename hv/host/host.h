@@ -107,5 +107,4 @@ void panic_print_calls(const uint64_t *stack, const uint64_t *end);
 /* Ends the machine. */
 _Noreturn void panic_end(void);
 
-
 #endif

@@ -22,9 +22,9 @@
 #include "trace/record.h"
 #include "trace/ring.h"
 
-#define MIB                 (UINT64_C(1) << 20)
-#define DEFAULT_RING_MIB    64
-#define MAX_RING_MIB        65536
+#define MIB              (UINT64_C(1) << 20)
+#define DEFAULT_RING_MIB 64
+#define MAX_RING_MIB     65536
 
 /* Set when the VMs have been made: the other CPUs may begin. */
 static _Atomic bool released;

@@ -37,6 +37,10 @@ static bool step_registers(struct riscv_vcpu *v)
 {
     if (host_current_cpu() != 0)
         return rest();
+    if ((v->regs.scause & CAUSE_INTERRUPT) != 0) {
+        drain_irqs();
+        return true;
+    }
     EXPECT(v->regs.scause == CAUSE_ECALL_VS);
     v->regs.pc += 4;
     if (v->regs.gpr[REG_A7] == CALL_BUMP) {

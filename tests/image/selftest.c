@@ -48,8 +48,8 @@ static const struct selftest *find_test(const char *name)
 static void make_vcpus(void)
 {
     size_t bytes = sizeof(*vcpus) * host_cpu_count();
-    hpa_t memory = memory_alloc_contiguous((bytes + PAGE_SIZE - 1) / PAGE_SIZE,
-                                           PAGE_SIZE);
+    hpa_t memory =
+        memory_alloc_contiguous((bytes + PAGE_SIZE - 1) / PAGE_SIZE, PAGE_SIZE);
 
     EXPECT(!hpa_is_none(memory));
     vcpus = memory_phys_to_virt(memory);
@@ -115,13 +115,11 @@ struct vm *vmm_find_vm(vm_id id)
     return (struct vm *)(void *)vcpus;
 }
 
-#define ABSENT_FN(ret, name, params, args, traced, flow, failure)              \
-    ret name##_impl params                                                     \
-    {                                                                          \
-        return ERR_NOT_FOUND;                                                  \
+#define ABSENT_FN(ret, name, params, args, traced, flow, failure) \
+    ret name##_impl params                                        \
+    {                                                             \
+        return ERR_NOT_FOUND;                                     \
     }
-#define ABSENT_PROC(name, params, args, traced, flow)                          \
-    void name##_impl params                                                    \
-    {                                                                          \
-    }
+#define ABSENT_PROC(name, params, args, traced, flow) \
+    void name##_impl params {}
 VMM_API(ABSENT_FN, ABSENT_PROC, ABSENT_GET, ABSENT_PUT)

@@ -14,10 +14,10 @@
 #include "vmm/vmm.h"
 
 /* Ends the machine as a failure that names the expression. */
-#define EXPECT(expression)                                                     \
-    do {                                                                       \
-        if (!(expression))                                                     \
-            selftest_fail(#expression, __FILE__, __LINE__);                    \
+#define EXPECT(expression)                                  \
+    do {                                                    \
+        if (!(expression))                                  \
+            selftest_fail(#expression, __FILE__, __LINE__); \
     } while (0)
 
 _Noreturn void selftest_fail(const char *expression, const char *file,

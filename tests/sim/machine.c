@@ -36,6 +36,13 @@ static struct guest_result act(struct machine *machine, vm_id vm, vcpu_id vcpu,
     return result;
 }
 
+/* As another CPU would, that has changed what the guests' CPUs must look at. */
+static void kick_all(uint32_t cpus)
+{
+    for (uint32_t cpu = 0; cpu < cpus; cpu++)
+        host_kick_cpu(cpu);
+}
+
 static const struct guest_op read_lsr = {.kind = OP_LOAD,
                                          .width = 1,
                                          .reg = OP_DEFAULT_REG,
@@ -116,7 +123,7 @@ static uint64_t fingerprint(struct machine *machine)
         vm_id vm = 1 + i % 3;
         struct guest_op op =
             i % 4 == 0   ? read_lsr
-            : i % 4 == 1 ? store8(SPEC_MEMORY + i * 512, i)
+            : i % 4 == 1 ? store8(SPEC_MEMORY + UINT64_C(512) * i, i)
             : i % 4 == 2
                 ? (struct guest_op){.kind = OP_CSR_READ,
                                     .reg = OP_DEFAULT_REG,
@@ -267,4 +274,38 @@ Test(machine, an_allocation_that_fails_anywhere_leaks_nothing)
     }
     machine_fail_at_boot(0);
     bundle_free(&bundle);
+}
+
+/*
+ * Stage-2 tables that change under a guest's feet: it must notice, on whatever
+ * CPU it is, and no stale translation may be used.
+ */
+Test(machine, tables_that_change_while_the_guest_runs)
+{
+    struct guest_op write = store8(SPEC_MEMORY + 0x1000, 0x11);
+    struct guest_op read = load8(SPEC_MEMORY + 0x1000);
+
+    violations_set_print(false);
+    for (uint32_t cpus = 1; cpus <= 3; cpus++) {
+        struct machine *machine = make(1, 1, cpus, cpus);
+        struct aspace *memory = &vmm_find_vm(1)->aspace;
+        gpa_t page = gpa(SPEC_MEMORY + 0x1000);
+
+        cr_assert_eq(act(machine, 1, 0, &write).outcome, OUTCOME_RETIRED);
+        cr_assert_eq(aspace_protect(memory, page, PAGE_SIZE, MEM_READ), OK);
+        kick_all(cpus);
+        cr_assert_eq(act(machine, 1, 0, &write).cause, CAUSE_STORE_ACCESS);
+        cr_assert_eq(act(machine, 1, 0, &read).value, 0x11);
+        cr_assert_eq(aspace_protect(memory, page, PAGE_SIZE, MEM_RWX), OK);
+        kick_all(cpus);
+        cr_assert_eq(act(machine, 1, 0, &write).outcome, OUTCOME_RETIRED);
+        cr_assert_eq(aspace_unmap(memory, page, PAGE_SIZE), OK);
+        kick_all(cpus);
+        cr_assert_eq(act(machine, 1, 0, &read).cause, CAUSE_LOAD_ACCESS);
+        cr_assert_eq(aspace_map_lazy(memory, page, PAGE_SIZE, MEM_RWX, false),
+                     OK);
+        cr_assert_eq(act(machine, 1, 0, &read).value, 0);
+        cr_assert_eq(violations_count(), 0, "%s", violations_last());
+        cr_assert_eq(machine_destroy(machine), 0);
+    }
 }

@@ -52,32 +52,60 @@ gpa_t riscv_place_kernel(const void *header, gpa_t base)
     return gpa_add(base, offset);
 }
 
-/* The ISA string's parts, in the order of the naming conventions. */
+/* What a guest is told it has, in the order of the naming conventions: first
+ * those of one letter, then the others. */
 static const struct {
     const char *name;
     uint32_t feature; /* 0: always there */
 } extensions[] = {
-    {"rv64ima", 0},
-    {"fd", RISCV_FEATURE_FD},
+    {"i", 0},
+    {"m", 0},
+    {"a", 0},
+    {"f", RISCV_FEATURE_FD},
+    {"d", RISCV_FEATURE_FD},
     {"c", 0},
     {"v", RISCV_FEATURE_V},
-    {"_zicntr_zicsr_zifencei", 0},
-    {"_sstc", RISCV_FEATURE_SSTC},
-    {"_svpbmt", RISCV_FEATURE_SVPBMT},
+    {"zicntr", 0},
+    {"zicsr", 0},
+    {"zifencei", 0},
+    {"sstc", RISCV_FEATURE_SSTC},
+    {"svpbmt", RISCV_FEATURE_SVPBMT},
 };
 
-#define ISA_SIZE 64
+#define ISA_SIZE 128
 
+static bool has_extension(unsigned i, uint32_t features)
+{
+    return extensions[i].feature == 0 ||
+           (features & extensions[i].feature) != 0;
+}
+
+/* riscv,isa: "rv64imac_zicntr_..." */
 static void write_isa(char isa[ISA_SIZE], uint32_t features)
+{
+    size_t used = format_text(isa, ISA_SIZE, "rv64");
+
+    for (unsigned i = 0; i < ARRAY_SIZE(extensions); i++) {
+        const char *name = extensions[i].name;
+
+        if (has_extension(i, features))
+            used += format_text(isa + used, ISA_SIZE - used, "%s%s",
+                                name[1] != '\0' ? "_" : "", name);
+    }
+}
+
+/* riscv,isa-extensions: the names, each with its NUL. Returns their size. */
+static size_t write_names(char names[ISA_SIZE], uint32_t features)
 {
     size_t used = 0;
 
     for (unsigned i = 0; i < ARRAY_SIZE(extensions); i++) {
-        if (extensions[i].feature == 0 ||
-            (features & extensions[i].feature) != 0)
-            used += format_text(isa + used, ISA_SIZE - used, "%s",
-                                extensions[i].name);
+        if (has_extension(i, features))
+            used += format_text(names + used, ISA_SIZE - used, "%s",
+                                extensions[i].name) +
+                    1;
     }
+    return used;
 }
 
 /* A processor that has SvNNx4 has SvNN. */
@@ -112,17 +140,30 @@ static int describe_intc(uint32_t id, void *fdt)
     return error != 0 ? error : fdt_end_node(fdt);
 }
 
+/* The ISA in both notations: the older one for older guests. */
+static int put_isa(void *fdt, uint32_t features, int error)
+{
+    char text[ISA_SIZE];
+    size_t size;
+
+    write_isa(text, features);
+    error = put_string(fdt, "riscv,isa", text, error);
+    error = put_string(fdt, "riscv,isa-base", "rv64i", error);
+    size = write_names(text, features);
+    return error != 0
+               ? error
+               : fdt_property(fdt, "riscv,isa-extensions", text, (int)size);
+}
+
 int riscv_describe_cpu(const struct vcpu *vcpu, void *fdt)
 {
-    char isa[ISA_SIZE];
     int error;
 
-    write_isa(isa, to_riscv_const(vcpu)->features);
     error = put_string(fdt, "device_type", "cpu", 0);
     error = put_string(fdt, "compatible", "riscv", error);
     error = put_string(fdt, "status", "okay", error);
     error = put_u32(fdt, "reg", (uint32_t)vcpu->config.hw_id, error);
-    error = put_string(fdt, "riscv,isa", isa, error);
+    error = put_isa(fdt, to_riscv_const(vcpu)->features, error);
     error =
         put_string(fdt, "mmu-type", mmu_type(riscv_hw_stage2_modes()), error);
     return error != 0 ? error : describe_intc(vcpu->config.id, fdt);

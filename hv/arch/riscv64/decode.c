@@ -134,9 +134,11 @@ static void decode_csr(const struct riscv_vcpu *v, struct vm_exit *exit,
 static void decode_virtual_insn(const struct riscv_vcpu *v,
                                 struct vm_exit *exit)
 {
-    uint32_t insn = (uint32_t)v->regs.stval;
+    uint64_t fetched =
+        v->regs.stval != 0 ? v->regs.stval : riscv_fetch_insn(v->regs.pc);
+    uint32_t insn = (uint32_t)fetched;
 
-    if (insn == 0 && !riscv_fetch_insn(v->regs.pc, &insn)) {
+    if (fetched == RISCV_NO_INSN) {
         exit->kind = EXIT_NOTHING;
         exit->insn_len = 0;
     } else if (insn == INSN_WFI && riscv_hw_read_spp()) {
@@ -195,19 +197,17 @@ void riscv_decode(const struct vcpu *vcpu, struct vm_exit *exit)
         decode_unknown(v, exit);
 }
 
-bool riscv_fetch_insn(uint64_t pc, uint32_t *insn)
+uint64_t riscv_fetch_insn(uint64_t pc)
 {
-    uint16_t parcel;
+    uint16_t low, high = 0;
 
-    if (riscv_hw_fetch_guest(pc, &parcel, sizeof(parcel)) != sizeof(parcel))
-        return false;
-    *insn = parcel;
-    if ((parcel & 3) != 3)
-        return true;
-    if (riscv_hw_fetch_guest(pc + 2, &parcel, sizeof(parcel)) != sizeof(parcel))
-        return false;
-    *insn |= (uint32_t)parcel << 16;
-    return true;
+    if (riscv_hw_fetch_guest(pc, &low, sizeof(low)) != sizeof(low))
+        return RISCV_NO_INSN;
+    if ((low & INSN_LENGTH) == INSN_LENGTH_FULL &&
+        riscv_hw_fetch_guest(pc + sizeof(low), &high, sizeof(high)) !=
+            sizeof(high))
+        return RISCV_NO_INSN;
+    return (uint64_t)high << 16 | low;
 }
 
 static inline void set_mmio(struct vm_exit *exit,
@@ -227,36 +227,36 @@ static inline void set_mmio(struct vm_exit *exit,
 }
 
 /*
- * A fetch goes through this CPU's translations. If those have become stale
- * meanwhile, the frame may no longer be the guest's: then what was read is
- * not looked at.
+ * What the hardware says of the instruction, or would say. A fetch goes
+ * through this CPU's translations. If those have become stale meanwhile, the
+ * frame may no longer be the guest's: then what was read is not looked at.
  */
-static err_t fetch_access(const struct riscv_vcpu *v,
-                          struct riscv_access *access)
+static inline err_t find_htinst(const struct riscv_vcpu *v, uint64_t *htinst)
 {
-    uint32_t insn;
+    uint64_t insn;
 
-    if (!riscv_fetch_insn(v->regs.pc, &insn) ||
-        (atomic_load(&v->base.requests) & VCPU_REQUEST_FLUSH) != 0)
+    *htinst = v->regs.htinst;
+    if (*htinst != 0)
+        return OK;
+    insn = riscv_fetch_insn(v->regs.pc);
+    atomic_thread_fence(memory_order_acquire);
+    if (insn == RISCV_NO_INSN ||
+        (atomic_load_explicit(&v->base.requests, memory_order_relaxed) &
+         VCPU_REQUEST_FLUSH) != 0)
         return ERR_BUSY;
-    return riscv_decode_insn(insn, access) ? OK : ERR_UNSUPPORTED;
+    *htinst = riscv_transform_insn((uint32_t)insn);
+    return OK;
 }
 
 /* The general case. A guest may have changed the instruction since it ran. */
 static NOINLINE err_t decode_any_mmio(const struct riscv_vcpu *v,
-                                      struct vm_exit *exit)
+                                      struct vm_exit *exit, uint64_t htinst)
 {
     struct riscv_access access;
     uint64_t data = 0;
 
-    if (v->regs.htinst == 0) {
-        err_t error = fetch_access(v, &access);
-        if (error != OK)
-            return error;
-    } else if (!riscv_decode_htinst(v->regs.htinst, &access)) {
-        return ERR_UNSUPPORTED;
-    }
-    if (exit->fault.access != (access.store ? ACCESS_WRITE : ACCESS_READ) ||
+    if (!riscv_decode_htinst(htinst, &access) ||
+        exit->fault.access != (access.store ? ACCESS_WRITE : ACCESS_READ) ||
         !is_aligned(exit->fault.gpa.raw, access.width))
         return ERR_UNSUPPORTED;
     if (access.store)
@@ -266,13 +266,14 @@ static NOINLINE err_t decode_any_mmio(const struct riscv_vcpu *v,
     return OK;
 }
 
-/* Nearly all: an integer access that the hardware describes. */
+/* Nearly all: an integer access. */
 static inline bool decode_usual_mmio(const struct riscv_vcpu *v,
-                                     struct vm_exit *exit, bool store)
+                                     struct vm_exit *exit, uint64_t htinst,
+                                     bool store)
 {
     struct riscv_access access;
 
-    if (!riscv_decode_integer_htinst(v->regs.htinst, store, &access) ||
+    if (!riscv_decode_integer_htinst(htinst, store, &access) ||
         !is_aligned(exit->fault.gpa.raw, access.width))
         return false;
     set_mmio(exit, &access,
@@ -285,12 +286,18 @@ err_t riscv_decode_mmio(struct vcpu *vcpu, struct vm_exit *exit)
 {
     const struct riscv_vcpu *v = to_riscv(vcpu);
     enum access wanted = exit->fault.access;
+    uint64_t htinst;
+    err_t error = find_htinst(v, &htinst);
 
-    if (likely(wanted == ACCESS_READ && decode_usual_mmio(v, exit, false)))
+    if (unlikely(error != OK))
+        return error;
+    if (likely(wanted == ACCESS_READ &&
+               decode_usual_mmio(v, exit, htinst, false)))
         return OK;
-    if (likely(wanted == ACCESS_WRITE && decode_usual_mmio(v, exit, true)))
+    if (likely(wanted == ACCESS_WRITE &&
+               decode_usual_mmio(v, exit, htinst, true)))
         return OK;
-    return decode_any_mmio(v, exit);
+    return decode_any_mmio(v, exit, htinst);
 }
 
 void riscv_finish_read(struct vcpu *vcpu, const struct vm_exit *exit,
@@ -298,15 +305,14 @@ void riscv_finish_read(struct vcpu *vcpu, const struct vm_exit *exit,
 {
     struct riscv_vcpu *v = to_riscv(vcpu);
     const struct mmio_access *mmio = &exit->mmio;
-    unsigned bits = 8u * mmio->width;
+    unsigned unused = 64 - 8u * mmio->width;
+    uint64_t top = value << unused;
 
-    if (unlikely(mmio->reg_is_fp)) {
-        /* A narrow value is NaN-boxed: all ones above it. */
-        uint64_t box = bits == 64 ? 0 : ~UINT64_C(0) << bits;
-        riscv_write_fpr(v, mmio->reg, value | box);
-        return;
-    }
-    riscv_write_gpr(v, mmio->reg,
-                    mmio->sign_extend ? (uint64_t)sign_extend(value, bits)
-                                      : zero_extend(value, bits));
+    /* A narrow floating-point value is NaN-boxed: all ones above it. */
+    if (unlikely(mmio->reg_is_fp))
+        riscv_write_fpr(v, mmio->reg, ~(~top >> unused));
+    else if (mmio->sign_extend)
+        riscv_write_gpr(v, mmio->reg, (uint64_t)((int64_t)top >> unused));
+    else
+        riscv_write_gpr(v, mmio->reg, top >> unused);
 }

@@ -46,20 +46,21 @@ const struct riscv_access_row riscv_access_rows[32] = {
 /* Compressed instructions: quadrant 0 is relative to a register, quadrant 2
  * to the stack pointer; both have the same rows by funct3. */
 #define C_QUADRANT BIT_MASK(1, 0)
-#define C_FULL     3 /* the "quadrant" of 32-bit instructions */
 #define C_FUNCT3   BIT_MASK(15, 13)
 #define C_REG      BIT_MASK(4, 2) /* of quadrant 0: x8 to x15 */
 #define C_REG_BASE 8
 #define C_SP_RD    BIT_MASK(11, 7) /* of quadrant 2's loads */
 #define C_SP_RS2   BIT_MASK(6, 2)  /* and stores */
 
-static const struct riscv_access_row compressed_rows[8] = {
-    [1] = FP_LOAD(8),     /* C.FLD, C.FLDSP */
-    [2] = LOAD(4, true),  /* C.LW, C.LWSP */
-    [3] = LOAD(8, false), /* C.LD, C.LDSP */
-    [5] = FP_STORE(8),    /* C.FSD, C.FSDSP */
-    [6] = STORE(4),       /* C.SW, C.SWSP */
-    [7] = STORE(8),       /* C.SD, C.SDSP */
+/* What they expand to: opcode and funct3, with the bit clear that says that
+ * the instruction was a compressed one. */
+static const uint16_t expansions[8] = {
+    [1] = 0x3005, /* C.FLD, C.FLDSP: FLD */
+    [2] = 0x2001, /* C.LW, C.LWSP: LW */
+    [3] = 0x3001, /* C.LD, C.LDSP: LD */
+    [5] = 0x3025, /* C.FSD, C.FSDSP: FSD */
+    [6] = 0x2021, /* C.SW, C.SWSP: SW */
+    [7] = 0x3021, /* C.SD, C.SDSP: SD */
 };
 
 static uint64_t compressed_reg(uint32_t insn, bool store)
@@ -69,37 +70,17 @@ static uint64_t compressed_reg(uint32_t insn, bool store)
     return store ? FIELD_GET(C_SP_RS2, insn) : FIELD_GET(C_SP_RD, insn);
 }
 
-static bool decode_compressed(uint32_t insn, struct riscv_access *access)
+uint32_t riscv_transform_compressed(uint32_t insn)
 {
-    const struct riscv_access_row *row =
-        &compressed_rows[FIELD_GET(C_FUNCT3, insn)];
-    uint64_t reg = compressed_reg(insn, row->store);
+    uint32_t expansion = expansions[FIELD_GET(C_FUNCT3, insn)];
+    bool store = (expansion & INSN_OPCODE_STORE) != 0;
+    uint64_t reg = compressed_reg(insn, store);
 
-    if ((insn & C_QUADRANT) == 1)
-        return false;
+    if ((insn & C_QUADRANT) == 1 || expansion == 0)
+        return 0;
     /* C.LWSP and C.LDSP to x0 are reserved. */
-    if (reg == 0 && !row->store && !row->is_fp)
-        return false;
-    *access = (struct riscv_access){
-        .width = row->width,
-        .reg = (uint8_t)reg,
-        .length = 2,
-        .store = row->store,
-        .is_fp = row->is_fp,
-        .sign_extend = row->sign_extend,
-    };
-    return row->width != 0;
-}
-
-bool riscv_decode_insn(uint32_t insn, struct riscv_access *access)
-{
-    const uint64_t fixed = INSN_OPCODE & ~(INSN_OPCODE_STORE | INSN_OPCODE_FP);
-
-    if ((insn & C_QUADRANT) != C_FULL)
-        return decode_compressed(insn, access);
-    if ((insn & fixed) != INSN_OPCODE_LOAD)
-        return false;
-    *access = riscv_access_of(insn, FIELD_GET(INSN_OPCODE_STORE, insn),
-                              FIELD_GET(INSN_OPCODE_FP, insn), 4);
-    return access->width != 0;
+    if (reg == 0 && (expansion & (INSN_OPCODE_STORE | INSN_OPCODE_FP)) == 0)
+        return 0;
+    return expansion | (uint32_t)(store ? FIELD_PUT(INSN_RS2, reg)
+                                        : FIELD_PUT(INSN_RD, reg));
 }

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "lib/bits.h"
+#include "lib/compiler.h"
 
 /* A load or a store: how many bytes, from or to which register. */
 struct riscv_access {
@@ -35,6 +36,8 @@ struct riscv_access_row {
  * 32-bit instructions. LOAD, LOAD-FP, STORE and STORE-FP differ in two bits of
  * the opcode; the rows are by those two and funct3.
  */
+#define INSN_LENGTH       BIT_MASK(1, 0)
+#define INSN_LENGTH_FULL  3
 #define INSN_OPCODE       BIT_MASK(6, 0)
 #define INSN_OPCODE_LOAD  0x03
 #define INSN_OPCODE_FP    BIT(2)
@@ -67,13 +70,6 @@ static inline struct riscv_access riscv_access_of(uint64_t insn, uint64_t store,
         .sign_extend = row->sign_extend,
     };
 }
-
-/*
- * Decodes `insn`, whose upper half is ignored when the lower one is a
- * compressed instruction. False for everything that is not a load or store of
- * the base, C, F and D extensions: atomics, vectors, cache operations.
- */
-bool riscv_decode_insn(uint32_t insn, struct riscv_access *access);
 
 /*
  * htinst. Bit 0 tells a transformed instruction from a pseudoinstruction. Bit
@@ -123,6 +119,26 @@ static inline bool riscv_decode_integer_htinst(uint64_t htinst, bool store,
         return false;
     *access = riscv_access_of(htinst, store, 0, riscv_htinst_length(htinst));
     return access->width != 0;
+}
+
+/*
+ * What htinst would say of `insn`, whose upper half is ignored when the lower
+ * one is a compressed instruction. 0 for most of what is not a load or store
+ * of the base, C, F and D extensions; decoding the result refuses the rest.
+ */
+uint32_t riscv_transform_compressed(uint32_t insn);
+
+static inline uint32_t riscv_transform_insn(uint32_t insn)
+{
+    const uint64_t fixed = INSN_OPCODE & ~(INSN_OPCODE_STORE | INSN_OPCODE_FP);
+    uint64_t kept = INSN_OPCODE | INSN_FUNCT3;
+
+    if (unlikely((insn & INSN_LENGTH) != INSN_LENGTH_FULL))
+        return riscv_transform_compressed(insn);
+    if ((insn & fixed) != INSN_OPCODE_LOAD)
+        return 0;
+    kept |= (insn & INSN_OPCODE_STORE) != 0 ? INSN_RS2 : INSN_RD;
+    return insn & (uint32_t)kept;
 }
 
 /* Whether htinst tells of a page-table access of the VS-stage, and whether

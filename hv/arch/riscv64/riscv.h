@@ -119,9 +119,10 @@ void riscv_finish_read(struct vcpu *vcpu, const struct vm_exit *exit,
 
 /*
  * The instruction at `pc`, read with the guest's own rights: one that is
- * compressed has its upper half 0. False when it cannot be fetched.
+ * compressed has its upper half 0. RISCV_NO_INSN when it cannot be fetched.
  */
-bool riscv_fetch_insn(uint64_t pc, uint32_t *insn);
+#define RISCV_NO_INSN UINT64_MAX
+uint64_t riscv_fetch_insn(uint64_t pc);
 
 /* --- fpu.c --- */
 

@@ -13,7 +13,7 @@
 #include "lib/string.h"
 
 /* How long a hart may take from hart_start to its first sign of life. */
-#define START_TIMEOUT_SECONDS 5
+#define START_TIMEOUT_SECONDS 20
 
 /* Filled in once, by the boot CPU. */
 static struct board board;
@@ -203,6 +203,7 @@ void riscv_boot(uint64_t hartid, const void *fdt)
     cpu = find_cpu(&board, hartid);
     check_cpu(cpu, hartid);
     riscv_hw_probe(features);
+    machine_set_alarm(UINT64_MAX);
     frames_init(&board);
     if (host_recording_size(&board) != 0)
         shim_enable_recording();
@@ -214,6 +215,7 @@ void riscv_boot(uint64_t hartid, const void *fdt)
 void riscv_boot_other(void)
 {
     machine_init_cpu();
+    machine_set_alarm(UINT64_MAX);
     host_cpu_main();
 }
 

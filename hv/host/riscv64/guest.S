@@ -19,7 +19,7 @@ hw_load_fp:
             18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
     fld f\n, 8 * \n(a0)
     .endr
-    lw t0, 8 * 32(a0)
+    lw t0, 256(a0) /* fcsr */
     fscsr t0
     ret
 
@@ -31,7 +31,7 @@ hw_save_fp:
     fsd f\n, 8 * \n(a0)
     .endr
     frcsr t0
-    sw t0, 8 * 32(a0)
+    sw t0, 256(a0) /* fcsr */
     ret
 
     /* uint64_t hw_read_fpr(uint32_t reg): one entry of 8 bytes each. */

@@ -29,8 +29,7 @@ static struct {
  * The general form of machine_enter_guest(): its end is another vector. The
  * CPU loop's is not left to the compiler to copy.
  */
-__attribute__((noinline, noclone)) void
-riscv_hw_run_impl(struct riscv_regs *regs)
+__attribute__((noinline)) void riscv_hw_run_impl(struct riscv_regs *regs)
 {
     csr_write(stvec, (uintptr_t)riscv_run_vector);
     world_switch(regs, "riscv_run_vector");
@@ -94,8 +93,7 @@ void riscv_hw_probe(uint64_t features)
                                 RISCV_FEATURE_ZICBOM | RISCV_FEATURE_ZICBOZ;
 
     hw.features = features & (~controlled | probe_henvcfg());
-    hw.vmid_bits =
-        bit_count(FIELD_GET(HGATP_VMID, probe_hgatp(HGATP_VMID)));
+    hw.vmid_bits = bit_count(FIELD_GET(HGATP_VMID, probe_hgatp(HGATP_VMID)));
     hw.stage2_modes = probe_stage2_modes();
     csr_write(hgatp, 0);
     riscv_hw_hfence_gvma_all_impl();
@@ -164,15 +162,15 @@ void riscv_hw_save_vs_impl(struct riscv_vs_state *vs)
 }
 
 /* Rows that read or write one CSR. */
-#define READ_ROW(name, csr)                                                    \
-    uint64_t riscv_hw_##name##_impl(void)                                      \
-    {                                                                          \
-        return csr_read(csr);                                                  \
+#define READ_ROW(name, csr)               \
+    uint64_t riscv_hw_##name##_impl(void) \
+    {                                     \
+        return csr_read(csr);             \
     }
-#define WRITE_ROW(name, csr)                                                   \
-    void riscv_hw_##name##_impl(uint64_t value)                                \
-    {                                                                          \
-        csr_write(csr, value);                                                 \
+#define WRITE_ROW(name, csr)                    \
+    void riscv_hw_##name##_impl(uint64_t value) \
+    {                                           \
+        csr_write(csr, value);                  \
     }
 
 WRITE_ROW(write_hgatp, hgatp)
@@ -242,7 +240,7 @@ void riscv_hw_write_vs_impl(uint64_t status)
     write_status(STATUS_VS, status);
 }
 
-_Static_assert(offsetof(struct riscv_fp_state, fcsr) == 8 * 32,
+_Static_assert(offsetof(struct riscv_fp_state, fcsr) == 256,
                "as guest.S has it");
 
 void riscv_hw_load_fp_impl(const struct riscv_fp_state *fp)
@@ -287,35 +285,35 @@ void riscv_hw_save_vector_impl(struct riscv_vector_state *state)
  * The fences of the hypervisor extension, by number: the compiler's assembler
  * knows them only under a name of the architecture that the compiler does not.
  */
-#define HFENCE_VVMA(address, asid)                                             \
-    __asm__ volatile(".insn r 0x73, 0, 0x11, x0, %0, %1"                       \
-                     :                                                         \
-                     : "r"(address), "r"(asid)                                 \
+#define HFENCE_VVMA(address, asid)                       \
+    __asm__ volatile(".insn r 0x73, 0, 0x11, x0, %0, %1" \
+                     :                                   \
+                     : "r"(address), "r"(asid)           \
                      : "memory")
-#define HFENCE_VVMA_ADDRESS(address)                                           \
-    __asm__ volatile(".insn r 0x73, 0, 0x11, x0, %0, x0"                       \
-                     :                                                         \
-                     : "r"(address)                                            \
+#define HFENCE_VVMA_ADDRESS(address)                     \
+    __asm__ volatile(".insn r 0x73, 0, 0x11, x0, %0, x0" \
+                     :                                   \
+                     : "r"(address)                      \
                      : "memory")
-#define HFENCE_VVMA_ASID(asid)                                                 \
-    __asm__ volatile(".insn r 0x73, 0, 0x11, x0, x0, %0"                       \
-                     :                                                         \
-                     : "r"(asid)                                               \
+#define HFENCE_VVMA_ASID(asid)                           \
+    __asm__ volatile(".insn r 0x73, 0, 0x11, x0, x0, %0" \
+                     :                                   \
+                     : "r"(asid)                         \
                      : "memory")
-#define HFENCE_VVMA_ALL()                                                      \
+#define HFENCE_VVMA_ALL() \
     __asm__ volatile(".insn r 0x73, 0, 0x11, x0, x0, x0" : : : "memory")
 /* The address is guest-physical, shifted right by two. */
-#define HFENCE_GVMA(address, vmid)                                             \
-    __asm__ volatile(".insn r 0x73, 0, 0x31, x0, %0, %1"                       \
-                     :                                                         \
-                     : "r"((address) >> 2), "r"(vmid)                          \
+#define HFENCE_GVMA(address, vmid)                       \
+    __asm__ volatile(".insn r 0x73, 0, 0x31, x0, %0, %1" \
+                     :                                   \
+                     : "r"((address) >> 2), "r"(vmid)    \
                      : "memory")
-#define HFENCE_GVMA_VMID(vmid)                                                 \
-    __asm__ volatile(".insn r 0x73, 0, 0x31, x0, x0, %0"                       \
-                     :                                                         \
-                     : "r"(vmid)                                               \
+#define HFENCE_GVMA_VMID(vmid)                           \
+    __asm__ volatile(".insn r 0x73, 0, 0x31, x0, x0, %0" \
+                     :                                   \
+                     : "r"(vmid)                         \
                      : "memory")
-#define HFENCE_GVMA_ALL()                                                      \
+#define HFENCE_GVMA_ALL() \
     __asm__ volatile(".insn r 0x73, 0, 0x31, x0, x0, x0" : : : "memory")
 
 /* Pages that [start, start + size) touches; the range may wrap. */

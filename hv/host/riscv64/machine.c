@@ -35,8 +35,8 @@ void machine_init_cpu(void)
 {
     csr_write(stvec, (uintptr_t)riscv_vector);
     csr_write(sscratch, 0);
-    csr_clear(sstatus, STATUS_SIE | STATUS_SUM | STATUS_MXR | STATUS_FS |
-                           STATUS_VS);
+    csr_clear(sstatus,
+              STATUS_SIE | STATUS_SUM | STATUS_MXR | STATUS_FS | STATUS_VS);
     csr_write(sie, HOST_IRQS);
 }
 

@@ -12,7 +12,9 @@
 #include <libfdt.h>
 
 #define PLIC_PRIORITY(source) (UINT64_C(4) * (source))
-#define PLIC_ENABLE(context)  (0x2000 + UINT64_C(0x80) * (context))
+/* Where the bit of `source` is, number source % 32. */
+#define PLIC_ENABLE(context, source) \
+    (0x2000 + UINT64_C(0x80) * (context) + UINT64_C(4) * ((source) / 32))
 #define PLIC_CONTEXT(context) (0x200000 + UINT64_C(0x1000) * (context))
 #define PLIC_THRESHOLD        0
 #define PLIC_CLAIM            4
@@ -37,10 +39,10 @@ static bool find_context(const struct board_irq_chip *chip,
 {
     const fdt32_t *pairs = chip->contexts;
 
-    for (uint32_t i = 0; (i + 1) * 2 * sizeof(*pairs) <= chip->contexts_size;
-         i++) {
-        if (fdt32_to_cpu(pairs[2 * i]) == cpu->intc &&
-            fdt32_to_cpu(pairs[2 * i + 1]) == IRQ_S_EXT) {
+    for (uint32_t i = 0; i < chip->contexts_size / (2 * sizeof(*pairs)); i++) {
+        const fdt32_t *pair = pairs + (size_t)2 * i;
+        if (fdt32_to_cpu(pair[0]) == cpu->intc &&
+            fdt32_to_cpu(pair[1]) == IRQ_S_EXT) {
             *context = i;
             return true;
         }
@@ -58,10 +60,10 @@ void plic_init(const struct board *board, const struct board_cpu *cpu)
         return;
     plic.base = chip->reg.start;
     plic.console_source = source;
-    for (uint32_t word = 0; word <= chip->sources / 32; word++)
-        *plic_register(PLIC_ENABLE(plic.context) + 4 * word) = 0;
-    *plic_register(PLIC_ENABLE(plic.context) + 4 * (source / 32)) =
-        UINT32_C(1) << source % 32;
+    for (uint32_t first = 0; first <= chip->sources; first += 32)
+        *plic_register(PLIC_ENABLE(plic.context, first)) = 0;
+    *plic_register(PLIC_ENABLE(plic.context, source)) = UINT32_C(1)
+                                                        << source % 32;
     *plic_register(PLIC_PRIORITY(source)) = 1;
     *plic_register(PLIC_CONTEXT(plic.context) + PLIC_THRESHOLD) = 0;
 }

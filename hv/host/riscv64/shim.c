@@ -58,8 +58,8 @@ static uint32_t encode_jump(int64_t offset)
 
 void shim_enable_recording(void)
 {
-    for (const struct shim_site *site = shim_sites_start;
-         site < shim_sites_end; site++) {
+    for (const struct shim_site *site = shim_sites_start; site < shim_sites_end;
+         site++) {
         const char *nop = (const char *)&site->nop + site->nop;
         const char *hook = (const char *)&site->hook + site->hook;
         uint32_t jump = encode_jump(hook - nop);
@@ -69,35 +69,35 @@ void shim_enable_recording(void)
     __asm__ volatile("fence.i" : : : "memory");
 }
 
-#define SHIM_FN(ret, name, params, args, traced, flow, failure)                \
-    ret name params                                                            \
-    {                                                                          \
-        ret result = name##_impl args;                                         \
-        if ((flow) != QUIET && shim_is_recording())                            \
-            trace_fn(ROW_##name, TRACE_ARGS(traced), api_pack_##ret(result));  \
-        return result;                                                         \
+#define SHIM_FN(ret, name, params, args, traced, flow, failure)               \
+    ret name params                                                           \
+    {                                                                         \
+        ret result = name##_impl args;                                        \
+        if ((flow) != QUIET && shim_is_recording())                           \
+            trace_fn(ROW_##name, TRACE_ARGS(traced), api_pack_##ret(result)); \
+        return result;                                                        \
     }
-#define SHIM_PROC(name, params, args, traced, flow)                            \
-    void name params                                                           \
-    {                                                                          \
-        if ((flow) != QUIET && shim_is_recording())                            \
-            trace_proc(ROW_##name, TRACE_ARGS(traced));                        \
-        name##_impl args;                                                      \
+#define SHIM_PROC(name, params, args, traced, flow)     \
+    void name params                                    \
+    {                                                   \
+        if ((flow) != QUIET && shim_is_recording())     \
+            trace_proc(ROW_##name, TRACE_ARGS(traced)); \
+        name##_impl args;                               \
     }
-#define SHIM_GET(name, params, args, traced, buffer, size)                     \
-    size_t name params                                                         \
-    {                                                                          \
-        size_t filled = name##_impl args;                                      \
-        if (shim_is_recording())                                               \
-            trace_get(ROW_##name, TRACE_ARGS(traced), buffer, filled);         \
-        return filled;                                                         \
+#define SHIM_GET(name, params, args, traced, buffer, size)             \
+    size_t name params                                                 \
+    {                                                                  \
+        size_t filled = name##_impl args;                              \
+        if (shim_is_recording())                                       \
+            trace_get(ROW_##name, TRACE_ARGS(traced), buffer, filled); \
+        return filled;                                                 \
     }
-#define SHIM_PUT(name, params, args, traced, buffer, size)                     \
-    void name params                                                           \
-    {                                                                          \
-        if (shim_is_recording())                                               \
-            trace_put(ROW_##name, TRACE_ARGS(traced), buffer, size);           \
-        name##_impl args;                                                      \
+#define SHIM_PUT(name, params, args, traced, buffer, size)           \
+    void name params                                                 \
+    {                                                                \
+        if (shim_is_recording())                                     \
+            trace_put(ROW_##name, TRACE_ARGS(traced), buffer, size); \
+        name##_impl args;                                            \
     }
 
 ARCH_API(SHIM_FN, SHIM_PROC, SHIM_GET, SHIM_PUT)
@@ -108,15 +108,15 @@ TIME_API(SHIM_FN, SHIM_PROC, SHIM_GET, SHIM_PUT)
 RISCV_HW_API(SHIM_FN, SHIM_PROC, SHIM_GET, SHIM_PUT)
 
 /* This module lies above the seams. */
-#define PLAIN_FN(ret, name, params, args, traced, flow, failure)               \
-    ret name params                                                            \
-    {                                                                          \
-        return name##_impl args;                                               \
+#define PLAIN_FN(ret, name, params, args, traced, flow, failure) \
+    ret name params                                              \
+    {                                                            \
+        return name##_impl args;                                 \
     }
-#define PLAIN_PROC(name, params, args, traced, flow)                           \
-    void name params                                                           \
-    {                                                                          \
-        name##_impl args;                                                      \
+#define PLAIN_PROC(name, params, args, traced, flow) \
+    void name params                                 \
+    {                                                \
+        name##_impl args;                            \
     }
 
 VMM_API(PLAIN_FN, PLAIN_PROC, PLAIN_GET, PLAIN_PUT)

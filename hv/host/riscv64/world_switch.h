@@ -23,6 +23,7 @@
 #define WS_STRING_(x) #x
 #define WS_STRING(x)  WS_STRING_(x)
 
+/* clang-format off */
 /* X(register, number): all but zero and a0, which points to them. */
 #define WS_GPRS(X)                                                             \
     X(ra, 1) X(sp, 2) X(gp, 3) X(tp, 4) X(t0, 5) X(t1, 6) X(t2, 7) X(s0, 8)    \
@@ -74,23 +75,24 @@
     "sd t1, " WS_REGS(HTVAL)                                                   \
     "sd t2, " WS_REGS(HTINST)                                                  \
     "2:\n"
+/* clang-format on */
 
 #define WS_ECALL_VS 10
 _Static_assert(WS_ECALL_VS == CAUSE_ECALL_VS, "as the string needs it");
 _Static_assert(CSR_htval == 0x643 && CSR_htinst == 0x64a, "likewise");
 
-#define WORLD_SWITCH_CLOBBERS                                                  \
-    "ra", "t0", "t1", "t2", "s0", "s1", "a1", "a2", "a3", "a4", "a5", "a6",    \
-        "a7", "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9", "s10", "s11",    \
+#define WORLD_SWITCH_CLOBBERS                                               \
+    "ra", "t0", "t1", "t2", "s0", "s1", "a1", "a2", "a3", "a4", "a5", "a6", \
+        "a7", "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9", "s10", "s11", \
         "t3", "t4", "t5", "t6", "memory"
 
-#define world_switch(regs, vector)                                             \
-    do {                                                                       \
-        register struct riscv_regs *a0_ __asm__("a0") = (regs);                \
-        __asm__ volatile(WORLD_SWITCH(vector)                                  \
-                         : "+r"(a0_)                                           \
-                         :                                                     \
-                         : WORLD_SWITCH_CLOBBERS);                             \
+#define world_switch(regs, vector)                              \
+    do {                                                        \
+        register struct riscv_regs *a0_ __asm__("a0") = (regs); \
+        __asm__ volatile(WORLD_SWITCH(vector)                   \
+                         : "+r"(a0_)                            \
+                         :                                      \
+                         : WORLD_SWITCH_CLOBBERS);              \
     } while (0)
 
 #endif

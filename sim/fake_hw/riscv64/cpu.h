@@ -31,8 +31,8 @@
 #define TLB_BITS    6
 #define TLB_ENTRIES (1 << TLB_BITS) /* of each stage */
 
-/* A remembered translation of a 4 KiB page. Valid while `generation` is the
- * TLB's. */
+/* A remembered translation of a 4 KiB page. Valid while `generation` is its
+ * stage's. */
 struct tlb_entry {
     uint64_t generation;
     uint64_t page;                   /* page number that was looked up */
@@ -47,8 +47,9 @@ struct tlb_entry {
 #define TLB_GLOBAL 16
 
 struct tlb {
-    uint64_t generation;             /* from 1; more of it forgets everything */
-    struct tlb_entry g[TLB_ENTRIES]; /* guest-physical to host-physical */
+    /* More of one forgets all of its stage; from 1. */
+    uint64_t generation, vs_generation;
+    struct tlb_entry g[TLB_ENTRIES];  /* guest-physical to host-physical */
     struct tlb_entry vs[TLB_ENTRIES]; /* guest-virtual to guest-physical */
 };
 
@@ -157,7 +158,7 @@ void tlb_put_vs(struct fake_riscv *cpu, uint64_t page, uint64_t to,
                 unsigned access);
 
 #define TLB_ANY UINT64_MAX /* any VMID, ASID, or the whole address space */
-void tlb_flush_all(struct fake_riscv *cpu);
+void tlb_reset(struct fake_riscv *cpu);
 void tlb_flush_g(struct fake_riscv *cpu, uint64_t vmid, uint64_t start,
                  uint64_t size);
 void tlb_flush_vs(struct fake_riscv *cpu, uint64_t asid, uint64_t start,

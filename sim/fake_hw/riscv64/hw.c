@@ -18,19 +18,13 @@ static struct fake_riscv *current(void)
     return fake_riscv_current();
 }
 
-/*
- * The generation goes on over a reset, so that whatever the TLB holds is
- * forgotten without touching it.
- */
 static void reset_cpu(struct fake_riscv *cpu, uint32_t index,
                       const struct riscv_profile *profile)
 {
-    uint64_t generation = cpu->tlb.generation + 1;
-
     memset(cpu, 0, offsetof(struct fake_riscv, fp));
     memset(&cpu->fp, 0, sizeof(cpu->fp));
     memset(&cpu->vector, 0, sizeof(cpu->vector));
-    cpu->tlb.generation = generation;
+    tlb_reset(cpu);
     cpu->regs = NULL;
     cpu->source = NULL;
     cpu->profile = profile;
@@ -295,7 +289,7 @@ void riscv_hw_hfence_gvma_range_impl(uint64_t vmid, uint64_t start,
 
 void riscv_hw_hfence_gvma_all_impl(void)
 {
-    tlb_flush_all(current());
+    tlb_flush_g(current(), TLB_ANY, 0, TLB_ANY);
 }
 
 void riscv_hw_hfence_vvma_all_impl(void)

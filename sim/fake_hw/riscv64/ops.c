@@ -44,7 +44,7 @@ static uint64_t *fpr(struct fake_riscv *cpu)
 /* The first 8 bytes of the operation's vector register. */
 static uint8_t *vreg(struct fake_riscv *cpu)
 {
-    unsigned reg = op_of(cpu)->reg % 32;
+    size_t reg = op_of(cpu)->reg % 32;
 
     return &cpu->vector.v[reg * cpu->profile->vlenb];
 }

@@ -46,7 +46,7 @@ struct tlb_entry *tlb_find_vs(struct fake_riscv *cpu, uint64_t page)
     uint16_t vmid = current_vmid(cpu);
     struct tlb_entry *entry = &cpu->tlb.vs[slot_of(page, vmid)];
 
-    if (entry->generation == cpu->tlb.generation && entry->page == page &&
+    if (entry->generation == cpu->tlb.vs_generation && entry->page == page &&
         entry->vmid == vmid &&
         ((entry->access & TLB_GLOBAL) != 0 || entry->asid == current_asid(cpu)))
         return entry;
@@ -54,12 +54,13 @@ struct tlb_entry *tlb_find_vs(struct fake_riscv *cpu, uint64_t page)
 }
 
 static void put(struct fake_riscv *cpu, struct tlb_entry *entries,
-                uint64_t page, uint64_t to, unsigned access)
+                uint64_t generation, uint64_t page, uint64_t to,
+                unsigned access)
 {
     uint16_t vmid = current_vmid(cpu);
 
     entries[slot_of(page, vmid)] = (struct tlb_entry){
-        .generation = cpu->tlb.generation,
+        .generation = generation,
         .page = page,
         .to = to,
         .guest = cpu->source,
@@ -72,18 +73,19 @@ static void put(struct fake_riscv *cpu, struct tlb_entry *entries,
 void tlb_put_g(struct fake_riscv *cpu, uint64_t page, uint64_t to,
                unsigned access)
 {
-    put(cpu, cpu->tlb.g, page, to, access);
+    put(cpu, cpu->tlb.g, cpu->tlb.generation, page, to, access);
 }
 
 void tlb_put_vs(struct fake_riscv *cpu, uint64_t page, uint64_t to,
                 unsigned access)
 {
-    put(cpu, cpu->tlb.vs, page, to, access);
+    put(cpu, cpu->tlb.vs, cpu->tlb.vs_generation, page, to, access);
 }
 
-void tlb_flush_all(struct fake_riscv *cpu)
+void tlb_reset(struct fake_riscv *cpu)
 {
     cpu->tlb.generation++;
+    cpu->tlb.vs_generation++;
 }
 
 /* Whether the entry's page lies in [start, start + size); a size of TLB_ANY is
@@ -104,22 +106,20 @@ static void forget(struct tlb_entry *entry)
     entry->generation = 0;
 }
 
-/*
- * HFENCE.GVMA. What a VS-stage walk read from guest memory may have come
- * through the translations that are fenced now, so the VMID's VS-stage entries
- * go too.
- */
+/* HFENCE.GVMA. What was read of the guest's own tables stays, as it may: it is
+ * HFENCE.VVMA's. */
 void tlb_flush_g(struct fake_riscv *cpu, uint64_t vmid, uint64_t start,
                  uint64_t size)
 {
+    if (vmid == TLB_ANY && size == TLB_ANY) {
+        cpu->tlb.generation++;
+        return;
+    }
     for (unsigned i = 0; i < TLB_ENTRIES; i++) {
         struct tlb_entry *g = &cpu->tlb.g[i];
-        struct tlb_entry *vs = &cpu->tlb.vs[i];
 
         if ((vmid == TLB_ANY || g->vmid == vmid) && in_range(g, start, size))
             forget(g);
-        if (vmid == TLB_ANY || vs->vmid == vmid)
-            forget(vs);
     }
 }
 

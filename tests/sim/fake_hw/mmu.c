@@ -96,13 +96,13 @@ Test(mmu, g_stage_permissions)
 
     for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
         (void)map_g(0x40001000, page, rows[i].bits);
-        tlb_flush_all(cpu);
+        tlb_reset(cpu);
         cr_assert_eq(translate(0x40001234, ACCESS_READ).ok, rows[i].read,
                      "row %u", i);
-        tlb_flush_all(cpu);
+        tlb_reset(cpu);
         cr_assert_eq(translate(0x40001234, ACCESS_WRITE).ok, rows[i].write,
                      "row %u", i);
-        tlb_flush_all(cpu);
+        tlb_reset(cpu);
         cr_assert_eq(translate(0x40001234, ACCESS_EXECUTE).ok, rows[i].execute,
                      "row %u", i);
     }
@@ -124,7 +124,7 @@ Test(mmu, accessed_and_dirty_bits)
     cr_assert(!translate(0x1000, ACCESS_READ).ok, "a fault on that one");
     *e |= A;
     cr_assert(translate(0x1000, ACCESS_READ).ok);
-    tlb_flush_all(cpu);
+    tlb_reset(cpu);
     cr_assert(!translate(0x1000, ACCESS_WRITE).ok);
 }
 
@@ -218,7 +218,7 @@ Test(mmu, fences_reach_what_they_name_and_nothing_else)
     for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
         uint64_t *e = map_g(0x5000, page, LEAF);
 
-        tlb_flush_all(cpu);
+        tlb_reset(cpu);
         violations_reset();
         (void)translate(0x5000, ACCESS_READ);
         *e = entry(second, LEAF);
@@ -303,7 +303,7 @@ Test(mmu, vs_stage_permissions)
             struct translation t;
 
             vs_root[0] = entry(hpa(0), rows[i].bits);
-            tlb_flush_all(cpu);
+            tlb_reset(cpu);
             t = mmu_translate(cpu, VS_PAGE + 5, accesses[a], rows[i].user);
             cr_assert_eq(t.ok, want[a], "row %u access %u", i, a);
             if (t.ok)
@@ -330,7 +330,7 @@ Test(mmu, vs_stage_tables_that_cannot_be_reached)
     uint64_t *vs_root = vs_setup();
     vs_root[0] = entry(hpa(0), V | R | W);
     (void)map_g(VS_ROOT, memory_virt_to_phys(vs_root), V | R | U | A);
-    tlb_flush_all(cpu);
+    tlb_reset(cpu);
     t = translate(VS_PAGE, ACCESS_WRITE);
     cr_assert(t.implicit);
     cr_assert_eq(t.access, ACCESS_WRITE);

@@ -73,6 +73,25 @@ static uint32_t get_u32(const void *fdt, int node, const char *name)
     return fdt32_to_cpu(*value);
 }
 
+/* The list of names says what the string says. */
+static void expect_names(const void *fdt, int node, const char *isa)
+{
+    int size, used = 0;
+    const char *names = fdt_getprop(fdt, node, "riscv,isa-extensions", &size);
+    char text[128] = "rv64";
+
+    cr_assert_not_null(names);
+    while (used < size) {
+        const char *name = names + used;
+
+        strcat(text, strlen(name) > 1 ? "_" : "");
+        strcat(text, name);
+        used += (int)strlen(name) + 1;
+    }
+    cr_expect_eq(used, size);
+    cr_expect_str_eq(text, isa);
+}
+
 Test(boot, cpu_nodes)
 {
     static const struct {
@@ -96,6 +115,9 @@ Test(boot, cpu_nodes)
         cr_expect_str_eq(fdt_getprop(fdt, node, "status", NULL), "okay");
         cr_expect_str_eq(fdt_getprop(fdt, node, "riscv,isa", NULL),
                          rows[i].isa);
+        cr_expect_str_eq(fdt_getprop(fdt, node, "riscv,isa-base", NULL),
+                         "rv64i");
+        expect_names(fdt, node, rows[i].isa);
         cr_expect_str_eq(fdt_getprop(fdt, node, "mmu-type", NULL), rows[i].mmu);
         cr_assert_geq(intc, 0);
         cr_expect_eq(get_u32(fdt, intc, "phandle"), DEVICE_PHANDLE_CPU(2));
@@ -107,7 +129,7 @@ Test(boot, cpu_nodes)
 Test(boot, a_cpu_node_without_room)
 {
     int error = -FDT_ERR_NOSPACE;
-    char fdt[512];
+    char fdt[1024];
 
     rig_start("full");
     for (int size = 64; size < (int)sizeof(fdt); size += 4) {

@@ -84,10 +84,15 @@ static bool agrees(const struct listed *row, uint32_t insn, bool decoded,
            access->reg == listed_reg(row, insn);
 }
 
+static bool decode(uint32_t insn, struct riscv_access *access)
+{
+    return riscv_decode_htinst(riscv_transform_insn(insn), access);
+}
+
 static void expect_agreement(uint32_t insn, unsigned *wrong)
 {
     struct riscv_access access;
-    bool decoded = riscv_decode_insn(insn, &access);
+    bool decoded = decode(insn, &access);
     const struct listed *row = find(insn);
 
     if (agrees(row, insn, decoded, &access))
@@ -158,7 +163,7 @@ Test(insn, htinst_says_the_same_as_the_instruction)
 
             if (row->length == 2)
                 htinst &= ~UINT32_C(2);
-            cr_assert(riscv_decode_insn(insn, &from_insn), "%s", row->name);
+            cr_assert(decode(insn, &from_insn), "%s", row->name);
             cr_assert(riscv_decode_htinst(htinst, &from_htinst), "%s",
                       row->name);
             cr_expect(agrees(row, insn, true, &from_insn), "%s", row->name);
