@@ -134,9 +134,8 @@ static void decode_csr(const struct riscv_vcpu *v, struct vm_exit *exit,
 static void decode_virtual_insn(const struct riscv_vcpu *v,
                                 struct vm_exit *exit)
 {
-    uint64_t fetched =
-        v->regs.stval != 0 ? v->regs.stval : riscv_fetch_insn(v->regs.pc);
-    uint32_t insn = (uint32_t)fetched;
+    uint64_t fetched = v->regs.stval == 0 ? riscv_fetch_insn(v->regs.pc) : 0;
+    uint32_t insn = (uint32_t)(v->regs.stval | fetched);
 
     if (fetched == RISCV_NO_INSN) {
         exit->kind = EXIT_NOTHING;

@@ -15,7 +15,7 @@ static const struct trace_field *find(const char *name, unsigned *number)
 
 static uint64_t bit_of(const char *name)
 {
-    unsigned number;
+    unsigned number = 0;
 
     cr_assert_not_null(find(name, &number), "%s", name);
     return BIT(number);
@@ -33,7 +33,7 @@ Test(trace, fields_are_the_registers)
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-        unsigned number;
+        unsigned number = 0;
         const struct trace_field *field = find(rows[i].name, &number);
 
         cr_assert_not_null(field, "%s", rows[i].name);
