@@ -47,41 +47,41 @@ enum api_flow { FEED, RUN, QUIET };
 #define NEVER_FAILS
 
 /* The types an FN row may return, and how each travels in a trace. */
-#define API_RESULT_TYPES(X)                                                    \
-    X(uint64_t, result, raw)                                                   \
-    X(uint32_t, result, (uint32_t)raw)                                         \
-    X(size_t, result, (size_t)raw)                                             \
-    X(bool, result, raw != 0)                                                  \
-    X(err_t, result, (err_t)raw)                                               \
+#define API_RESULT_TYPES(X)            \
+    X(uint64_t, result, raw)           \
+    X(uint32_t, result, (uint32_t)raw) \
+    X(size_t, result, (size_t)raw)     \
+    X(bool, result, raw != 0)          \
+    X(err_t, result, (err_t)raw)       \
     X(hpa_t, result.raw, hpa(raw))
 
-#define X(type, pack, unpack)                                                  \
-    static inline uint64_t api_pack_##type(type result)                        \
-    {                                                                          \
-        return (uint64_t)(pack);                                               \
-    }                                                                          \
-    static inline type api_unpack_##type(uint64_t raw)                         \
-    {                                                                          \
-        return (type)(unpack);                                                 \
+#define X(type, pack, unpack)                           \
+    static inline uint64_t api_pack_##type(type result) \
+    {                                                   \
+        return (uint64_t)(pack);                        \
+    }                                                   \
+    static inline type api_unpack_##type(uint64_t raw)  \
+    {                                                   \
+        return (type)(unpack);                          \
     }
 API_RESULT_TYPES(X)
 #undef X
 
 /* Prototypes: what the caller calls, and what the host implements. */
-#define API_DECLARE_FN(ret, name, params, args, traced, flow, failure)         \
-    ret name params MUST_CHECK;                                                \
+#define API_DECLARE_FN(ret, name, params, args, traced, flow, failure) \
+    ret name params MUST_CHECK;                                        \
     ret name##_impl params;
-#define API_DECLARE_PROC(name, params, args, traced, flow)                     \
-    void name params;                                                          \
+#define API_DECLARE_PROC(name, params, args, traced, flow) \
+    void name params;                                      \
     void name##_impl params;
-#define API_DECLARE_GET(name, params, args, traced, buffer, size)              \
-    size_t name params;                                                        \
+#define API_DECLARE_GET(name, params, args, traced, buffer, size) \
+    size_t name params;                                           \
     size_t name##_impl params;
-#define API_DECLARE_PUT(name, params, args, traced, buffer, size)              \
-    void name params;                                                          \
+#define API_DECLARE_PUT(name, params, args, traced, buffer, size) \
+    void name params;                                             \
     void name##_impl params;
 
-#define API_DECLARE(TABLE)                                                     \
+#define API_DECLARE(TABLE) \
     TABLE(API_DECLARE_FN, API_DECLARE_PROC, API_DECLARE_GET, API_DECLARE_PUT)
 
 #endif

@@ -9,11 +9,12 @@
 #define BIT(n) (UINT64_C(1) << (n))
 
 /* Bits hi..lo set, both included. */
-#define BIT_MASK(hi, lo) ((~UINT64_C(0) >> (63 - (hi))) & (~UINT64_C(0) << (lo)))
+#define BIT_MASK(hi, lo) \
+    ((~UINT64_C(0) >> (63 - (hi))) & (~UINT64_C(0) << (lo)))
 
 /* Value of the field that `mask` covers in `word`, and `word` with it set. */
 #define FIELD_GET(mask, word) (((word) & (mask)) / ((mask) & -(mask)))
-#define FIELD_PUT(mask, value)                                                 \
+#define FIELD_PUT(mask, value) \
     (((uint64_t)(value) * ((mask) & -(mask))) & (mask))
 
 static inline bool is_aligned(uint64_t value, uint64_t power_of_two)

@@ -11,10 +11,10 @@
 /* Ends the hypervisor with a report. The host implements it. */
 _Noreturn void check_failed(const char *expression, const char *file, int line);
 
-#define CHECK(expression)                                                      \
-    do {                                                                       \
-        if (unlikely(!(expression)))                                           \
-            check_failed(#expression, __FILE__, __LINE__);                     \
+#define CHECK(expression)                                  \
+    do {                                                   \
+        if (unlikely(!(expression)))                       \
+            check_failed(#expression, __FILE__, __LINE__); \
     } while (0)
 
 #endif

@@ -18,17 +18,17 @@ struct spinlock {
     _Atomic uint32_t serving; /* the ticket that holds the lock */
 };
 
-#define SPINLOCK_INIT                                                          \
-    {                                                                          \
-        0, 0                                                                   \
+#define SPINLOCK_INIT \
+    {                 \
+        0, 0          \
     }
 
 static inline void spin_lock(struct spinlock *lock)
 {
     uint32_t ticket =
         atomic_fetch_add_explicit(&lock->next, 1, memory_order_relaxed);
-    while (unlikely(atomic_load_explicit(&lock->serving,
-                                         memory_order_acquire) != ticket))
+    while (unlikely(
+        atomic_load_explicit(&lock->serving, memory_order_acquire) != ticket))
         cpu_pause();
 }
 

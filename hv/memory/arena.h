@@ -17,9 +17,9 @@ struct arena {
     size_t used;                /* bytes taken from the newest block */
 };
 
-#define ARENA_INIT                                                             \
-    {                                                                          \
-        0                                                                      \
+#define ARENA_INIT \
+    {              \
+        0          \
     }
 
 /*
@@ -29,7 +29,7 @@ struct arena {
 void *arena_alloc(struct arena *arena, size_t size, size_t align) MUST_CHECK;
 
 #define arena_new(arena, type) ((type *)arena_alloc(arena, sizeof(type), 64))
-#define arena_new_array(arena, type, count)                                    \
+#define arena_new_array(arena, type, count) \
     ((type *)arena_alloc_array(arena, count, sizeof(type)))
 
 /* The same for `count` elements; NULL also when the product overflows. */
