@@ -64,8 +64,9 @@
     "sd t1, " WS_REGS(SCAUSE)                                                  \
     "ld sp, " WS_REGS(HOST_SP)                                                 \
     "ld tp, " WS_REGS(HOST_TP)                                                 \
-    /* Calls of the guest, the most frequent exits, are complete. For all      \
-     * others it is cheaper to read what may have been written than to look. */ \
+    /* Calls of the guest, the most frequent exits, are complete. For     \
+     * others it is cheaper to read what may have been written than to    \
+     * look. */ \
     "li t2, " WS_STRING(WS_ECALL_VS) "\n"                                      \
     "beq t1, t2, 2f\n"                                                         \
     "csrr t0, stval\n"                                                         \
