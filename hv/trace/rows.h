@@ -64,7 +64,10 @@ enum trace_row_id {
 #define TRACE_UNPACK(...) __VA_ARGS__
 #define TRACE_ARG_COUNT(traced) \
     (__builtin_strcmp(#traced, "(0)") == 0 ? 0 : TRACE_COUNT traced)
-#define TRACE_COUNT(...)                             TRACE_COUNT_(__VA_ARGS__, 8, 7, 6, 5, 4, 3, 2, 1, 0)
+/* How many there are, 8 at most. */
+#define TRACE_COUNT(...) TRACE_COUNT_(__VA_ARGS__, 8, 7, 6, 5, 4, 3, 2, 1, 0)
+
+/* The ninth argument. */
 #define TRACE_COUNT_(a, b, c, d, e, f, g, h, n, ...) n
 
 /* The rows of hv/api, ROW_LAST_SPECIAL + 1 to ROW_ARCH - 1, in that order. */
