@@ -129,8 +129,11 @@ static enum verdict access_device(struct vm *vm, struct vcpu *vcpu,
                                   const struct bus_slot *slot)
 {
     gpa_t where = exit->fault.gpa;
-    err_t error = vcpu->ops->decode_mmio(vcpu, exit);
+    err_t error;
 
+    if (exit->fault.access == ACCESS_EXECUTE)
+        return VERDICT_INJECT;
+    error = vcpu->ops->decode_mmio(vcpu, exit);
     if (error == ERR_BUSY)
         return resume_stalled(vm, vcpu, exit, where.raw);
     if (error != OK)
@@ -317,6 +320,20 @@ const exit_handler vm_exit_handlers[EXIT_KIND_COUNT] = {
     [EXIT_UNKNOWN] = on_unknown,
 };
 
+/*
+ * Gives the guest the exception that its exit deserves. One whose trap vector
+ * is where it just failed would take it for ever.
+ */
+static NOINLINE enum verdict inject(struct vm *vm, struct vcpu *vcpu,
+                                    const struct vm_exit *exit)
+{
+    uint64_t pc = vcpu->ops->get_pc(vcpu);
+
+    vcpu->ops->inject_fault(vcpu, exit);
+    return vcpu->ops->get_pc(vcpu) != pc ? VERDICT_RESUME
+                                         : resume_stalled(vm, vcpu, exit, pc);
+}
+
 enum verdict vm_handle_exit(struct vm *vm, struct vcpu *vcpu)
 {
     uint64_t start = time_cycles();
@@ -326,10 +343,8 @@ enum verdict vm_handle_exit(struct vm *vm, struct vcpu *vcpu)
     atomic_store_explicit(&vcpu->in_guest, false, memory_order_relaxed);
     vcpu->ops->decode(vcpu, &exit);
     verdict = vm_exit_handlers[exit.kind](vm, vcpu, &exit);
-    if (unlikely(verdict == VERDICT_INJECT)) {
-        vcpu->ops->inject_fault(vcpu, &exit);
-        verdict = VERDICT_RESUME;
-    }
+    if (unlikely(verdict == VERDICT_INJECT))
+        verdict = inject(vm, vcpu, &exit);
     vcpu->exit_kind = (uint8_t)exit.kind;
     exit_stats_add(vcpu->stats, exit.kind, time_cycles() - start);
     return verdict;
