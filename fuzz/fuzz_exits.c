@@ -138,9 +138,10 @@ static void decode_set(struct fuzz_input *input, struct guest_op *op)
     op->value = fuzz_number(input);
 }
 
-static bool decode(struct fuzz_input *input, struct guest_op *op)
+static void decode(struct fuzz_input *input, struct fuzz_script *script)
 {
     unsigned kind = (unsigned)fuzz_take(input, 1);
+    struct guest_op *op = fuzz_add(script);
 
     if (kind < KIND_CALL)
         decode_raw(input, kind, op);
@@ -154,7 +155,6 @@ static bool decode(struct fuzz_input *input, struct guest_op *op)
         decode_touch(input, op);
     else
         decode_guest(input, op);
-    return true;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -20,8 +20,9 @@ struct fuzz_source {
     struct trap_source source;
     struct fuzz_input input;
     fuzz_decode decode;
-    unsigned left;
-    struct guest_op op;
+    unsigned left; /* operations that may still be done */
+    unsigned next; /* of the script */
+    struct fuzz_script script;
 };
 
 static struct machine *machine;
@@ -62,15 +63,31 @@ void fuzz_usual_vm(struct spec_vm *vm, uint32_t id, uint32_t vcpus)
     }
 }
 
+struct guest_op *fuzz_add(struct fuzz_script *script)
+{
+    struct guest_op *op;
+
+    if (script->count < FUZZ_SCRIPT)
+        script->count++;
+    op = &script->ops[script->count - 1];
+    *op = (struct guest_op){.reg = OP_DEFAULT_REG};
+    return op;
+}
+
 static const struct guest_op *next_op(struct trap_source *source)
 {
     struct fuzz_source *fuzz = container_of(source, struct fuzz_source, source);
 
-    if (fuzz->left == 0 || fuzz_is_empty(&fuzz->input))
+    if (fuzz->left == 0)
         return NULL;
+    while (fuzz->next == fuzz->script.count) {
+        if (fuzz_is_empty(&fuzz->input))
+            return NULL;
+        fuzz->script.count = fuzz->next = 0;
+        fuzz->decode(&fuzz->input, &fuzz->script);
+    }
     fuzz->left--;
-    fuzz->op = (struct guest_op){.reg = OP_DEFAULT_REG};
-    return fuzz->decode(&fuzz->input, &fuzz->op) ? &fuzz->op : NULL;
+    return &fuzz->script.ops[fuzz->next++];
 }
 
 static void need(bool ok, const char *what)
@@ -110,13 +127,14 @@ static void remake_machine(void (*describe)(struct machine_spec *spec))
 int fuzz_run(const uint8_t *data, size_t size,
              void (*describe)(struct machine_spec *spec), fuzz_decode decode)
 {
-    struct fuzz_source fuzz = {
-        .source = {.next = next_op},
-        .input = {data, data + size},
-        .decode = decode,
-        .left = FUZZ_OPERATIONS,
-    };
+    static struct fuzz_source fuzz;
     const char *mixed;
+
+    fuzz.source = (struct trap_source){.next = next_op};
+    fuzz.input = (struct fuzz_input){data, data + size};
+    fuzz.decode = decode;
+    fuzz.left = FUZZ_OPERATIONS;
+    fuzz.next = fuzz.script.count = 0;
 
     if (runs % RUNS_PER_REMAKE == 0)
         remake_machine(describe);

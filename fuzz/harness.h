@@ -43,15 +43,27 @@ uint64_t fuzz_number(struct fuzz_input *input);
 #define FUZZ_MEMORY (UINT64_C(2) << 20)
 void fuzz_usual_vm(struct spec_vm *vm, uint32_t id, uint32_t vcpus);
 
-/* Fills in an operation; returns false at the input's end. */
-typedef bool (*fuzz_decode)(struct fuzz_input *input, struct guest_op *op);
+/* What one step of the input comes to: one operation, or a few. */
+#define FUZZ_SCRIPT 32
+struct fuzz_script {
+    unsigned count;
+    struct guest_op ops[FUZZ_SCRIPT];
+};
+
+/* The next operation of a script, to be filled in. A script that is full gives
+ * its last one again. */
+struct guest_op *fuzz_add(struct fuzz_script *script);
+
+/* Makes a script of the next step; called while there is input left. */
+typedef void (*fuzz_decode)(struct fuzz_input *input,
+                            struct fuzz_script *script);
 
 /*
  * Has vCPU 0 of VM 1 do what `decode` makes of the input, at most
  * FUZZ_OPERATIONS operations, on the machine that `describe` made. Returns 0,
  * as a fuzz target does.
  */
-#define FUZZ_OPERATIONS 128
+#define FUZZ_OPERATIONS 192
 int fuzz_run(const uint8_t *data, size_t size,
              void (*describe)(struct machine_spec *spec), fuzz_decode decode);
 

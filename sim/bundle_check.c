@@ -12,6 +12,7 @@
 #include "sim/bundle.h"
 #include "sim/bundle_check.h"
 #include "vm/vm.h"
+#include "vmm/vmm.h"
 
 #define MAX_EXTENTS (VM_MAX_MEMORY + BUS_MAX_RANGES)
 
@@ -165,6 +166,9 @@ static err_t check_identity(const struct check *check, int vms, int vm)
         return bundle_refuse(check, vm,
                              "vm-name: it has more than %d characters",
                              VM_NAME_SIZE - 1);
+    if (fdt32_ld(id) >= VMM_MAX_VMS)
+        return bundle_refuse(check, vm, "id: %u is not below %d", fdt32_ld(id),
+                             VMM_MAX_VMS);
     fdt_for_each_subnode(other, check->fdt, vms)
     {
         if (other == vm)

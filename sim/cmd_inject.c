@@ -116,11 +116,21 @@ static bool is_unusable(const struct scenario_report *report)
     return false;
 }
 
+/* The folder that a file is in, for free(). */
+static char *folder_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash == NULL ? strdup(".")
+                         : strndup(path, (size_t)(slash - path) + 1);
+}
+
 static void run_file(struct inject *inject, const char *path)
 {
     struct scenario_report report;
     size_t size;
     char *text = read_file(path, &size);
+    char *folder;
     bool ok;
 
     if (text == NULL) {
@@ -128,7 +138,10 @@ static void run_file(struct inject *inject, const char *path)
         inject->unusable++;
         return;
     }
+    folder = folder_of(path);
+    inject->scenario.folder = folder;
     ok = scenario_run(text, size, &inject->scenario, &report);
+    free(folder);
     free(text);
     if (inject->json)
         print_json(path, ok, inject->files == 0, &report);

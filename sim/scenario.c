@@ -134,6 +134,24 @@ static bool split(struct scenario *s, const char *from, const char *end,
     }
 }
 
+/* The configuration that the scenario's statements, or its file, describe. */
+static err_t make_bundle(struct scenario *s, struct bundle *bundle)
+{
+    struct bundle_source source = {.path = s->config_path};
+    char what[BUNDLE_WHAT_SIZE] = "";
+    err_t error;
+
+    if (s->config_path[0] == '\0') {
+        if (s->spec.vm_count == 0)
+            spec_usual_vm(&s->spec.vms[s->spec.vm_count++], 1, 1);
+        return spec_build(&s->spec, bundle);
+    }
+    error = bundle_make(&source, bundle, what);
+    if (error != OK)
+        scenario_bad(s, "%.200s", what);
+    return error;
+}
+
 struct machine *need_machine(struct scenario *s)
 {
     struct bundle bundle;
@@ -141,15 +159,13 @@ struct machine *need_machine(struct scenario *s)
 
     if (s->machine != NULL || s->broken)
         return s->machine;
-    if (s->spec.vm_count == 0)
-        spec_usual_vm(&s->spec.vms[s->spec.vm_count++], 1, 1);
-    error = spec_build(&s->spec, &bundle);
+    error = make_bundle(s, &bundle);
     if (error == OK) {
         s->config.bundle = &bundle;
         error = machine_create(&s->config, &s->machine);
         bundle_free(&bundle);
     }
-    if (error != OK)
+    if (error != OK && !s->broken)
         scenario_bad(s, "the machine cannot be made: %s", error_text(error));
     return s->machine;
 }
@@ -221,6 +237,7 @@ static const struct {
     void (*run)(struct scenario *s, const struct words *words);
 } statements[] = {
     {"machine", scenario_machine},
+    {"config", scenario_config},
     {"vm", scenario_vm},
     {"memory", scenario_memory},
     {"device", scenario_device},

@@ -16,8 +16,9 @@
 struct scenario_options {
     const struct riscv_profile *profile; /* NULL: the default */
     uint64_t seed;
-    uint32_t cpus; /* 0: one */
-    bool verbose;  /* each operation is printed with what came of it */
+    uint32_t cpus;      /* 0: one */
+    bool verbose;       /* each operation is printed with what came of it */
+    const char *folder; /* what `config` is relative to; NULL: the process's */
 };
 
 /* Something that is wrong: with the text, or with the hypervisor. */

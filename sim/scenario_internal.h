@@ -26,6 +26,7 @@ struct scenario {
     bool broken; /* the text is wrong: no more of it is run */
 
     struct machine_spec spec;
+    char config_path[SCENARIO_LINE]; /* or the file that says it; "": none */
     struct machine_config config;
     struct machine *machine; /* NULL until the first statement needs it */
     uint64_t expected_violations;
@@ -66,6 +67,7 @@ struct machine *need_machine(struct scenario *s);
 
 /* Statements; words[0] is the statement's name. */
 void scenario_machine(struct scenario *s, const struct words *words);
+void scenario_config(struct scenario *s, const struct words *words);
 void scenario_vm(struct scenario *s, const struct words *words);
 void scenario_memory(struct scenario *s, const struct words *words);
 void scenario_device(struct scenario *s, const struct words *words);

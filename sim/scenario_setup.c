@@ -49,10 +49,12 @@ void scenario_machine(struct scenario *s, const struct words *words)
     for (unsigned i = 1; i < words->count && !s->broken; i++) {
         const char *word = words->at[i];
 
-        if (!number_key(s, word, "cpus", &cpus) &&
-            !number_key(s, word, "seed", &s->config.seed) &&
-            !number_key(s, word, "ram", &s->config.ram) &&
-            !profile_key(s, word))
+        if (strcmp(word, "power-off") == 0)
+            s->config.power_off_when_done = true;
+        else if (!number_key(s, word, "cpus", &cpus) &&
+                 !number_key(s, word, "seed", &s->config.seed) &&
+                 !number_key(s, word, "ram", &s->config.ram) &&
+                 !profile_key(s, word))
             scenario_bad(s, "machine: what is '%.40s'?", word);
     }
     if (cpus > MAX_CPU_NUM || s->config.ram % PAGE_SIZE != 0 ||
@@ -60,6 +62,26 @@ void scenario_machine(struct scenario *s, const struct words *words)
         scenario_bad(s, "machine: at most %d CPUs, and %lluG of whole pages",
                      MAX_CPU_NUM, (unsigned long long)(RAM_MAX_SIZE >> 30));
     s->config.cpus = (uint32_t)cpus;
+}
+
+/* config FILE */
+void scenario_config(struct scenario *s, const struct words *words)
+{
+    const char *folder = s->options->folder;
+    int length;
+
+    if (!is_setup(s, words))
+        return;
+    if (words->count != 2 || s->spec.vm_count != 0) {
+        scenario_bad(s, "usage: config FILE, without any vm");
+        return;
+    }
+    length = snprintf(s->config_path, sizeof(s->config_path), "%s%s%s",
+                      folder != NULL && words->at[1][0] != '/' ? folder : "",
+                      folder != NULL && words->at[1][0] != '/' ? "/" : "",
+                      words->at[1]);
+    if (length >= (int)sizeof(s->config_path))
+        scenario_bad(s, "config: the file's name is too long");
 }
 
 static struct spec_vm *last_vm(struct scenario *s, const struct words *words)
@@ -82,6 +104,10 @@ void scenario_vm(struct scenario *s, const struct words *words)
 
     if (!is_setup(s, words))
         return;
+    if (s->config_path[0] != '\0') {
+        scenario_bad(s, "vm: the configuration is in a file already");
+        return;
+    }
     if (words->count < 2 || s->spec.vm_count == SPEC_MAX_VMS) {
         scenario_bad(s, "usage: vm ID [vcpus=N] ..., at most %d times",
                      SPEC_MAX_VMS);

@@ -69,6 +69,8 @@ _Noreturn void host_main(const struct board *board);
 uint64_t host_recording_size(const struct board *board);
 /* The machine ends: so does the recording, if there is one. */
 void host_end_recording(bool reboot);
+/* The same when the hypervisor fails: the trace just ends. */
+void host_cut_recording(void);
 /* Any other CPU, once it is set up. */
 _Noreturn void host_cpu_main(void);
 /* Runs vCPUs for ever. */

@@ -126,6 +126,12 @@ void host_end_recording(bool reboot)
     trace_ring_end(ring);
 }
 
+void host_cut_recording(void)
+{
+    if (ring != NULL)
+        trace_ring_end(ring);
+}
+
 static struct vmm_boot read_bundle(const struct board *board)
 {
     const void *config = memory_phys_to_virt(hpa(board->bundle.start));

@@ -74,6 +74,7 @@ void panic_print_calls(const uint64_t *stack, const uint64_t *end)
 
 void panic_end(void)
 {
+    host_cut_recording();
     machine_end(MACHINE_FAILURE);
 }
 

@@ -12,6 +12,8 @@
 #define UNUSED                  __attribute__((unused))
 #define ALIGNED(bytes)          __attribute__((aligned(bytes)))
 #define NOINLINE                __attribute__((noinline))
+/* For what every exit does, in more places than one. */
+#define ALWAYS_INLINE inline __attribute__((always_inline))
 
 #define likely(x)   __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)

@@ -177,6 +177,13 @@ static void test_guest_loads(void)
     EXPECT(riscv_hw_read_guest_virtual(address, bytes, 8) == 8);
     EXPECT(memcmp(bytes, code, 8) == 0);
     EXPECT(riscv_hw_read_guest_virtual(8, bytes, 8) == 0);
+
+    /* Page faults, which do not take the way through the firmware. */
+    vs.vsatp = UINT64_C(8) << 60 | memory_alloc_frame().raw / PAGE_SIZE;
+    riscv_hw_load_vs(&vs);
+    riscv_hw_hfence_vvma_all();
+    EXPECT(riscv_hw_fetch_guest(address, bytes, 2) == 0);
+    EXPECT(riscv_hw_read_guest_virtual(address, bytes, 8) == 0);
     /* The faults have not changed what the guest will be entered with. */
     riscv_hw_save_vs(&vs);
     EXPECT((vs.hstatus & hstatus) == hstatus && vs.sstatus == STATUS_SPP);

@@ -186,6 +186,8 @@ static const struct mistake {
          VM("compatible = \"twinax,vm\"; id = <1>; #address-cells = <1>;" MEMORY
                 KERNEL)),
      "/vms/vm@1", "#address-cells: it must be 2"},
+    {SOURCE(VM("compatible = \"twinax,vm\"; id = <64>;" CELLS MEMORY KERNEL)),
+     "/vms/vm@1", "id: 64 is not below 64"},
     {WITH_VM("cpu = <1>;"), "/vms/vm@1",
      "cpu: there is no such property here; there are: compatible, id, vm-name"},
     {WITH_VM("cpus = <0>;"), "/vms/vm@1", "cpus: 0 is not in 1 to 64"},

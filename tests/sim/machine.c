@@ -178,18 +178,22 @@ Test(machine, a_reset_undoes_memory_registers_and_devices)
     struct guest_op read = load8(SPEC_MEMORY + 0x1000);
     struct guest_op read_far = load8(SPEC_MEMORY + 0x300000);
     struct guest_op set = {.kind = OP_SET_REG, .reg = REG_S1, .value = 5};
+    char output[1024];
 
     (void)act(machine, 1, 0, &before);
     cr_assert_eq(machine_snapshot(machine), OK);
+    strcpy(output, console_output(NULL));
     for (unsigned i = 0; i < 2; i++) {
         (void)act(machine, 1, 0, &after);
         (void)act(machine, 1, 0, &far);
         (void)act(machine, 1, 0, &set);
+        console_write("lost", 4);
         cr_assert_eq(act(machine, 1, 0, &read).value, 0x22);
         machine_reset(machine);
         cr_assert_eq(act(machine, 1, 0, &read).value, 0x11);
         cr_assert_eq(act(machine, 1, 0, &read_far).value, 0);
         cr_assert_eq(machine_register(machine, 1, 0, REG_S1), 0);
+        cr_assert_str_eq(console_output(NULL), output);
         cr_assert_null(machine_check_isolation(machine));
     }
     cr_assert_eq(machine_destroy(machine), 0);

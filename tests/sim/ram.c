@@ -192,7 +192,7 @@ Test(ram, a_snapshot_brings_back_contents_and_allocations)
     memory_write_guest(b, "before", 7);
     cr_assert_eq(ram_snapshot_take(), OK);
     ram_track(b, PAGE_SIZE);
-    for (unsigned round = 0; round < 3; round++) {
+    for (unsigned round = 0; round < 30; round++) {
         hpa_t extra = memory_alloc_contiguous(9, PAGE_SIZE);
         char text[8] = "";
 

@@ -209,8 +209,8 @@ uint64_t riscv_fetch_insn(uint64_t pc)
     return (uint64_t)high << 16 | low;
 }
 
-static inline void set_mmio(struct vm_exit *exit,
-                            const struct riscv_access *access, uint64_t data)
+static ALWAYS_INLINE void
+set_mmio(struct vm_exit *exit, const struct riscv_access *access, uint64_t data)
 {
     gpa_t address = exit->fault.gpa;
 
@@ -223,28 +223,6 @@ static inline void set_mmio(struct vm_exit *exit,
     exit->mmio.reg_width = sizeof(uint64_t);
     exit->mmio.sign_extend = access->sign_extend;
     exit->mmio.reg_is_fp = access->is_fp;
-}
-
-/*
- * What the hardware says of the instruction, or would say. A fetch goes
- * through this CPU's translations. If those have become stale meanwhile, the
- * frame may no longer be the guest's: then what was read is not looked at.
- */
-static inline err_t find_htinst(const struct riscv_vcpu *v, uint64_t *htinst)
-{
-    uint64_t insn;
-
-    *htinst = v->regs.htinst;
-    if (*htinst != 0)
-        return OK;
-    insn = riscv_fetch_insn(v->regs.pc);
-    atomic_thread_fence(memory_order_acquire);
-    if (insn == RISCV_NO_INSN ||
-        (atomic_load_explicit(&v->base.requests, memory_order_relaxed) &
-         VCPU_REQUEST_FLUSH) != 0)
-        return ERR_BUSY;
-    *htinst = riscv_transform_insn((uint32_t)insn);
-    return OK;
 }
 
 /* The general case. A guest may have changed the instruction since it ran. */
@@ -266,9 +244,9 @@ static NOINLINE err_t decode_any_mmio(const struct riscv_vcpu *v,
 }
 
 /* Nearly all: an integer access. */
-static inline bool decode_usual_mmio(const struct riscv_vcpu *v,
-                                     struct vm_exit *exit, uint64_t htinst,
-                                     bool store)
+static ALWAYS_INLINE bool decode_usual_mmio(const struct riscv_vcpu *v,
+                                            struct vm_exit *exit,
+                                            uint64_t htinst, bool store)
 {
     struct riscv_access access;
 
@@ -281,15 +259,12 @@ static inline bool decode_usual_mmio(const struct riscv_vcpu *v,
     return true;
 }
 
-err_t riscv_decode_mmio(struct vcpu *vcpu, struct vm_exit *exit)
+static ALWAYS_INLINE err_t decode_described_mmio(const struct riscv_vcpu *v,
+                                                 struct vm_exit *exit,
+                                                 uint64_t htinst)
 {
-    const struct riscv_vcpu *v = to_riscv(vcpu);
     enum access wanted = exit->fault.access;
-    uint64_t htinst;
-    err_t error = find_htinst(v, &htinst);
 
-    if (unlikely(error != OK))
-        return error;
     if (likely(wanted == ACCESS_READ &&
                decode_usual_mmio(v, exit, htinst, false)))
         return OK;
@@ -297,6 +272,33 @@ err_t riscv_decode_mmio(struct vcpu *vcpu, struct vm_exit *exit)
                decode_usual_mmio(v, exit, htinst, true)))
         return OK;
     return decode_any_mmio(v, exit, htinst);
+}
+
+/*
+ * The hardware does not say which instruction it was. A fetch goes through
+ * this CPU's translations. If those have become stale meanwhile, the frame may
+ * no longer be the guest's: then what was read is not looked at.
+ */
+static NOINLINE err_t decode_fetched_mmio(const struct riscv_vcpu *v,
+                                          struct vm_exit *exit)
+{
+    uint64_t insn = riscv_fetch_insn(v->regs.pc);
+    bool store = exit->fault.access == ACCESS_WRITE;
+
+    atomic_thread_fence(memory_order_acquire);
+    if (insn == RISCV_NO_INSN ||
+        (atomic_load_explicit(&v->base.requests, memory_order_relaxed) &
+         VCPU_REQUEST_FLUSH) != 0)
+        return ERR_BUSY;
+    return decode_described_mmio(v, exit, riscv_transform_insn(insn, store));
+}
+
+err_t riscv_decode_mmio(struct vcpu *vcpu, struct vm_exit *exit)
+{
+    const struct riscv_vcpu *v = to_riscv(vcpu);
+
+    return v->regs.htinst != 0 ? decode_described_mmio(v, exit, v->regs.htinst)
+                               : decode_fetched_mmio(v, exit);
 }
 
 void riscv_finish_read(struct vcpu *vcpu, const struct vm_exit *exit,

@@ -197,12 +197,13 @@ enum verdict riscv_lazy_state(struct vcpu *vcpu, struct vm_exit *exit)
 
 /* --- Single registers, for accesses to devices --- */
 
-uint64_t riscv_read_fpr(const struct riscv_vcpu *v, unsigned reg)
+NOINLINE uint64_t riscv_read_fpr(const struct riscv_vcpu *v, unsigned reg)
 {
     return (v->live & MASK_FP) != 0 ? riscv_hw_read_fpr(reg) : v->fp.f[reg];
 }
 
-void riscv_write_fpr(struct riscv_vcpu *v, unsigned reg, uint64_t value)
+NOINLINE void riscv_write_fpr(struct riscv_vcpu *v, unsigned reg,
+                              uint64_t value)
 {
     if ((v->live & MASK_FP) != 0)
         riscv_hw_write_fpr(reg, value);

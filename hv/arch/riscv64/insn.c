@@ -63,16 +63,16 @@ static const uint16_t expansions[8] = {
     [7] = 0x3021, /* C.SD, C.SDSP: SD */
 };
 
-static uint64_t compressed_reg(uint32_t insn, bool store)
+static uint64_t compressed_reg(uint64_t insn, bool store)
 {
     if ((insn & C_QUADRANT) == 0)
         return C_REG_BASE + FIELD_GET(C_REG, insn);
     return store ? FIELD_GET(C_SP_RS2, insn) : FIELD_GET(C_SP_RD, insn);
 }
 
-uint32_t riscv_transform_compressed(uint32_t insn)
+uint64_t riscv_transform_compressed(uint64_t insn)
 {
-    uint32_t expansion = expansions[FIELD_GET(C_FUNCT3, insn)];
+    uint64_t expansion = expansions[FIELD_GET(C_FUNCT3, insn)];
     bool store = (expansion & INSN_OPCODE_STORE) != 0;
     uint64_t reg = compressed_reg(insn, store);
 
@@ -81,6 +81,6 @@ uint32_t riscv_transform_compressed(uint32_t insn)
     /* C.LWSP and C.LDSP to x0 are reserved. */
     if (reg == 0 && (expansion & (INSN_OPCODE_STORE | INSN_OPCODE_FP)) == 0)
         return 0;
-    return expansion | (uint32_t)(store ? FIELD_PUT(INSN_RS2, reg)
-                                        : FIELD_PUT(INSN_RD, reg));
+    return expansion |
+           (store ? FIELD_PUT(INSN_RS2, reg) : FIELD_PUT(INSN_RD, reg));
 }

@@ -46,6 +46,8 @@ struct riscv_access_row {
 #define INSN_RD           BIT_MASK(11, 7)
 #define INSN_RS1          BIT_MASK(19, 15)
 #define INSN_RS2          BIT_MASK(24, 20)
+#define INSN_LOAD_FIELDS  (INSN_OPCODE | INSN_FUNCT3 | INSN_RD)
+#define INSN_STORE_FIELDS (INSN_OPCODE | INSN_FUNCT3 | INSN_RS2)
 
 #define INSN_ROW(store, fp, funct3) ((store) << 4 | (fp) << 3 | (funct3))
 extern const struct riscv_access_row riscv_access_rows[32];
@@ -122,23 +124,17 @@ static inline bool riscv_decode_integer_htinst(uint64_t htinst, bool store,
 }
 
 /*
- * What htinst would say of `insn`, whose upper half is ignored when the lower
- * one is a compressed instruction. 0 for most of what is not a load or store
- * of the base, C, F and D extensions; decoding the result refuses the rest.
+ * What htinst would say of `insn`, taken for a store or for a load: if it is
+ * the other, or neither, decoding the result refuses it. The upper half is
+ * ignored when the lower one is a compressed instruction.
  */
-uint32_t riscv_transform_compressed(uint32_t insn);
+uint64_t riscv_transform_compressed(uint64_t insn);
 
-static inline uint32_t riscv_transform_insn(uint32_t insn)
+static inline uint64_t riscv_transform_insn(uint64_t insn, bool store)
 {
-    const uint64_t fixed = INSN_OPCODE & ~(INSN_OPCODE_STORE | INSN_OPCODE_FP);
-    uint64_t kept = INSN_OPCODE | INSN_FUNCT3;
-
     if (unlikely((insn & INSN_LENGTH) != INSN_LENGTH_FULL))
         return riscv_transform_compressed(insn);
-    if ((insn & fixed) != INSN_OPCODE_LOAD)
-        return 0;
-    kept |= (insn & INSN_OPCODE_STORE) != 0 ? INSN_RS2 : INSN_RD;
-    return insn & (uint32_t)kept;
+    return insn & (store ? INSN_STORE_FIELDS : INSN_LOAD_FIELDS);
 }
 
 /* Whether htinst tells of a page-table access of the VS-stage, and whether

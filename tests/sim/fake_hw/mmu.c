@@ -243,6 +243,23 @@ Test(mmu, vmids_keep_guests_apart)
     cr_assert_eq(violations_count(), 1, "VMID 1 still has the old one");
 }
 
+Test(mmu, vmids_keep_guests_apart_where_they_share_an_entry)
+{
+    hpa_t second = memory_alloc_frame();
+    uint64_t *e = map_g(0x5000, page, LEAF);
+
+    for (uint64_t vmid = 2; vmid < 2 + 4 * TLB_ENTRIES; vmid++) {
+        use_vmid(1);
+        *e = entry(page, LEAF);
+        riscv_hw_hfence_gvma_vmid(1);
+        cr_assert_eq(translate(0x5000, ACCESS_READ).hpa, page.raw);
+        use_vmid(vmid);
+        *e = entry(second, LEAF);
+        cr_assert_eq(translate(0x5000, ACCESS_READ).hpa, second.raw);
+        cr_assert_eq(violations_count(), 0, "VMID %u", (unsigned)vmid);
+    }
+}
+
 Test(mmu, memory_that_is_nobodys)
 {
     hpa_t last;

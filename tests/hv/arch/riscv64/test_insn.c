@@ -86,7 +86,9 @@ static bool agrees(const struct listed *row, uint32_t insn, bool decoded,
 
 static bool decode(uint32_t insn, struct riscv_access *access)
 {
-    return riscv_decode_htinst(riscv_transform_insn(insn), access);
+    bool store = (insn & INSN_OPCODE_STORE) != 0;
+
+    return riscv_decode_htinst(riscv_transform_insn(insn, store), access);
 }
 
 static void expect_agreement(uint32_t insn, unsigned *wrong)
