@@ -67,8 +67,8 @@ static err_t read_string(const struct reader *reader, int node,
 static err_t read_identity(const struct reader *reader)
 {
     struct vm_config *config = reader->config;
-    const char *name;
-    uint64_t id;
+    const char *name = "";
+    uint64_t id = 0;
     err_t error = read_number(reader, config->node, "id", &id);
 
     if (error != OK)
