@@ -172,9 +172,11 @@ void console_flush(struct vm *vm)
 static void report_line(void *context, const char *line)
 {
     (void)context;
+    spin_lock(&vmm->console.lock);
     console_report("[twinax] ", 9);
     console_report(line, strlen(line));
     console_report("\r\n", 2);
+    spin_unlock(&vmm->console.lock);
 }
 
 void console_report_stats(const struct vm *vm)
