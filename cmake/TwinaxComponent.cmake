@@ -13,6 +13,10 @@ set(TWINAX_WARNINGS
 add_library(twinax_flags INTERFACE)
 target_compile_options(twinax_flags INTERFACE ${TWINAX_WARNINGS} -fno-common)
 target_include_directories(twinax_flags INTERFACE ${CMAKE_SOURCE_DIR}/hv)
+if(TWINAX_VCPU_ARCH)
+  target_compile_definitions(
+    twinax_flags INTERFACE VCPU_ARCH=${TWINAX_VCPU_ARCH})
+endif()
 
 function(twinax_component name)
   file(GLOB sources CONFIGURE_DEPENDS *.c)

@@ -6,6 +6,8 @@ set(CMAKE_C_COMPILER riscv64-linux-gnu-gcc)
 set(CMAKE_ASM_COMPILER riscv64-linux-gnu-gcc)
 set(CMAKE_TRY_COMPILE_TARGET_TYPE STATIC_LIBRARY)
 set(TWINAX_IMAGE riscv64)
+# What the names of the vCPUs' operations begin with: see hv/vcpu/vcpu.h.
+set(TWINAX_VCPU_ARCH riscv)
 
 # The one library of the image: Debian's, as scripts/fetch-guests keeps it.
 if(DEFINED ENV{TWINAX_CACHE})

@@ -68,8 +68,8 @@ static inline bool slot_takes(const struct bus_slot *slot, uint64_t address,
            likely(((within | width) & (width - 1)) == 0);
 }
 
-err_t bus_slot_read(const struct bus_slot *slot, uint64_t address,
-                    unsigned width, uint64_t *value)
+EXIT_PATH err_t bus_slot_read(const struct bus_slot *slot, uint64_t address,
+                              unsigned width, uint64_t *value)
 {
     struct device *device = slot->device;
     err_t error;
@@ -83,8 +83,8 @@ err_t bus_slot_read(const struct bus_slot *slot, uint64_t address,
     return error;
 }
 
-err_t bus_slot_write(const struct bus_slot *slot, uint64_t address,
-                     unsigned width, uint64_t value)
+EXIT_PATH err_t bus_slot_write(const struct bus_slot *slot, uint64_t address,
+                               unsigned width, uint64_t value)
 {
     struct device *device = slot->device;
     err_t error;

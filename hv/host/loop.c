@@ -12,15 +12,14 @@
 #include "trace/record.h"
 #include "vmm/vmm.h"
 
-static __attribute__((flatten)) _Noreturn void plain_loop(uint32_t cpu)
+static _Noreturn void plain_loop(uint32_t cpu)
 {
     for (;;) {
         struct vcpu *vcpu = vmm_step(cpu);
 
-        if (likely(vcpu != NULL))
-            machine_enter_guest(vcpu);
-        else
-            machine_wait();
+        while (likely(vcpu != NULL))
+            vcpu = vmm_leave_guest(cpu, machine_enter_guest(vcpu));
+        machine_wait();
     }
 }
 

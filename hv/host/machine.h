@@ -44,11 +44,11 @@ bool machine_has_ipi(void);
 void machine_wait(void);
 
 /*
- * Enters the guest of `vcpu` and returns when it has exited: what its
+ * Enters the guest of `vcpu` and returns it when it has exited: what its
  * ops->world_switch does, inlined where the CPU loop calls it, and nowhere
  * else.
  */
-void machine_enter_guest(struct vcpu *vcpu);
+struct vcpu *machine_enter_guest(struct vcpu *vcpu);
 
 /* Starts the CPUs other than the boot CPU; each calls host_cpu_main(). */
 void machine_start_cpus(void);

@@ -14,6 +14,9 @@
 #define NOINLINE                __attribute__((noinline))
 /* For what every exit does, in more places than one. */
 #define ALWAYS_INLINE inline __attribute__((always_inline))
+/* The same for a function that other files call, or that a table holds, too:
+ * where the linker optimises, the exit path becomes one function by it. */
+#define EXIT_PATH extern ALWAYS_INLINE
 
 #define likely(x)   __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)

@@ -10,11 +10,11 @@
 #include "vcpu/exit.h"
 
 /*
- * Bucket b counts costs of 2^(b+5) to 2^(b+6) - 1 cycles; the first takes what
+ * Bucket b counts costs of 2^(b+6) to 2^(b+7) - 1 cycles; the first takes what
  * is less, the last what is more.
  */
 #define EXIT_COST_BUCKETS 14
-#define EXIT_COST_SHIFT   5
+#define EXIT_COST_SHIFT   6
 
 /* One exit kind's: a cache line. */
 struct exit_cost {

@@ -210,6 +210,26 @@ struct vcpu_ops {
 };
 
 /*
+ * How the exit path calls an operation of a vCPU: through its table, or, in a
+ * build that has one architecture and names it (VCPU_ARCH), directly, so that
+ * the compiler can join it with what calls it.
+ */
+#ifdef VCPU_ARCH
+#define VCPU_JOIN_(arch, op) arch##_##op
+#define VCPU_JOIN(arch, op)  VCPU_JOIN_(arch, op)
+#define VCPU_OP(vcpu, op)    VCPU_JOIN(VCPU_ARCH, op)
+#define VCPU_DECLARE(op) \
+    __typeof__(*((const struct vcpu_ops *)NULL)->op) VCPU_OP(, op);
+VCPU_DECLARE(decode)
+VCPU_DECLARE(decode_mmio)
+VCPU_DECLARE(finish_read)
+VCPU_DECLARE(advance)
+VCPU_DECLARE(firmware_call)
+#else
+#define VCPU_OP(vcpu, op) ((vcpu)->ops->op)
+#endif
+
+/*
  * Makes a vCPU of architecture `ops` in `arena`. ERR_INVALID_INPUT for an id
  * or peer count beyond MAX_VCPU_NUM, ERR_NO_MEMORY.
  */

@@ -14,8 +14,9 @@
 #define MAX_STALLS 64
 
 /* Counts an exit after which nothing had changed. */
-static enum verdict resume_stalled(struct vm *vm, struct vcpu *vcpu,
-                                   const struct vm_exit *exit, uint64_t where)
+static NOINLINE enum verdict resume_stalled(struct vm *vm, struct vcpu *vcpu,
+                                            const struct vm_exit *exit,
+                                            uint64_t where)
 {
     uint64_t at = where ^ vcpu->ops->get_pc(vcpu);
 
@@ -34,7 +35,7 @@ static enum verdict resume_stalled(struct vm *vm, struct vcpu *vcpu,
 
 static enum verdict advance(struct vcpu *vcpu, const struct vm_exit *exit)
 {
-    vcpu->ops->advance(vcpu, exit);
+    VCPU_OP(vcpu, advance)(vcpu, exit);
     return VERDICT_RESUME;
 }
 
@@ -55,15 +56,15 @@ static enum verdict on_external_interrupt(struct vm *vm, struct vcpu *vcpu,
 static enum verdict on_hypercall(struct vm *vm, struct vcpu *vcpu,
                                  struct vm_exit *exit)
 {
-    vcpu->ops->advance(vcpu, exit);
+    VCPU_OP(vcpu, advance)(vcpu, exit);
     vcpu_set_return_value(vcpu, ~UINT64_C(0));
     return VERDICT_RESUME;
 }
 
-static enum verdict on_firmware_call(struct vm *vm, struct vcpu *vcpu,
-                                     struct vm_exit *exit)
+static ALWAYS_INLINE enum verdict
+on_firmware_call(struct vm *vm, struct vcpu *vcpu, struct vm_exit *exit)
 {
-    return vcpu->ops->firmware_call(vcpu, exit);
+    return VCPU_OP(vcpu, firmware_call)(vcpu, exit);
 }
 
 static enum verdict on_sysreg(struct vm *vm, struct vcpu *vcpu,
@@ -82,7 +83,7 @@ static enum verdict on_lazy_state(struct vm *vm, struct vcpu *vcpu,
 static enum verdict after_device(struct vm *vm, struct vcpu *vcpu,
                                  const struct vm_exit *exit)
 {
-    vcpu->ops->advance(vcpu, exit);
+    VCPU_OP(vcpu, advance)(vcpu, exit);
     return likely(vm->stop == VM_STOP_NONE) ? VERDICT_RESUME : VERDICT_STOP_VM;
 }
 
@@ -97,9 +98,9 @@ static enum verdict device_refused(err_t error)
     return error == ERR_BUSY ? VERDICT_RESUME : VERDICT_INJECT;
 }
 
-static enum verdict on_mmio_read(struct vm *vm, struct vcpu *vcpu,
-                                 struct vm_exit *exit,
-                                 const struct bus_slot *slot)
+static ALWAYS_INLINE enum verdict on_mmio_read(struct vm *vm, struct vcpu *vcpu,
+                                               struct vm_exit *exit,
+                                               const struct bus_slot *slot)
 {
     uint64_t value;
     err_t error =
@@ -107,13 +108,14 @@ static enum verdict on_mmio_read(struct vm *vm, struct vcpu *vcpu,
 
     if (unlikely(error != OK))
         return device_refused(error);
-    vcpu->ops->finish_read(vcpu, exit, value);
+    VCPU_OP(vcpu, finish_read)(vcpu, exit, value);
     return after_device(vm, vcpu, exit);
 }
 
-static enum verdict on_mmio_write(struct vm *vm, struct vcpu *vcpu,
-                                  struct vm_exit *exit,
-                                  const struct bus_slot *slot)
+static ALWAYS_INLINE enum verdict on_mmio_write(struct vm *vm,
+                                                struct vcpu *vcpu,
+                                                struct vm_exit *exit,
+                                                const struct bus_slot *slot)
 {
     err_t error = bus_slot_write(slot, exit->mmio.gpa.raw, exit->mmio.width,
                                  exit->mmio.data);
@@ -124,16 +126,17 @@ static enum verdict on_mmio_write(struct vm *vm, struct vcpu *vcpu,
 }
 
 /* An access to a device's range: find out what it is, and make it. */
-static enum verdict access_device(struct vm *vm, struct vcpu *vcpu,
-                                  struct vm_exit *exit,
-                                  const struct bus_slot *slot)
+static ALWAYS_INLINE enum verdict access_device(struct vm *vm,
+                                                struct vcpu *vcpu,
+                                                struct vm_exit *exit,
+                                                const struct bus_slot *slot)
 {
     gpa_t where = exit->fault.gpa;
     err_t error;
 
     if (exit->fault.access == ACCESS_EXECUTE)
         return VERDICT_INJECT;
-    error = vcpu->ops->decode_mmio(vcpu, exit);
+    error = VCPU_OP(vcpu, decode_mmio)(vcpu, exit);
     if (error == ERR_BUSY)
         return resume_stalled(vm, vcpu, exit, where.raw);
     if (error != OK)
@@ -155,8 +158,8 @@ static enum verdict on_mmio(struct vm *vm, struct vcpu *vcpu,
                                         : on_mmio_write(vm, vcpu, exit, slot);
 }
 
-static enum verdict on_nested_page_fault(struct vm *vm, struct vcpu *vcpu,
-                                         struct vm_exit *exit)
+static ALWAYS_INLINE enum verdict
+on_nested_page_fault(struct vm *vm, struct vcpu *vcpu, struct vm_exit *exit)
 {
     gpa_t where = exit->fault.gpa;
     const struct bus_slot *slot =
@@ -193,7 +196,7 @@ static enum verdict on_io_read(struct vm *vm, struct vcpu *vcpu,
     if (bus_read(&vm->devices.buses[BUS_PORT], exit->io.port, exit->io.width,
                  &value) != OK)
         value = ~UINT64_C(0);
-    vcpu->ops->finish_read(vcpu, exit, value);
+    VCPU_OP(vcpu, finish_read)(vcpu, exit, value);
     return after_device(vm, vcpu, exit);
 }
 
@@ -209,7 +212,7 @@ static enum verdict on_io_write(struct vm *vm, struct vcpu *vcpu,
 static enum verdict on_wait(struct vm *vm, struct vcpu *vcpu,
                             struct vm_exit *exit)
 {
-    vcpu->ops->advance(vcpu, exit);
+    VCPU_OP(vcpu, advance)(vcpu, exit);
     return VERDICT_BLOCK;
 }
 
@@ -334,15 +337,27 @@ static NOINLINE enum verdict inject(struct vm *vm, struct vcpu *vcpu,
                                          : resume_stalled(vm, vcpu, exit, pc);
 }
 
-enum verdict vm_handle_exit(struct vm *vm, struct vcpu *vcpu)
+/* The table, with its most frequent rows where the compiler can join them with
+ * the decoding. */
+static ALWAYS_INLINE enum verdict handle(struct vm *vm, struct vcpu *vcpu,
+                                         struct vm_exit *exit)
+{
+    if (likely(exit->kind == EXIT_FIRMWARE_CALL))
+        return on_firmware_call(vm, vcpu, exit);
+    if (likely(exit->kind == EXIT_NESTED_PAGE_FAULT))
+        return on_nested_page_fault(vm, vcpu, exit);
+    return vm_exit_handlers[exit->kind](vm, vcpu, exit);
+}
+
+EXIT_PATH enum verdict vm_handle_exit(struct vm *vm, struct vcpu *vcpu)
 {
     uint64_t start = time_cycles();
     enum verdict verdict;
     struct vm_exit exit;
 
     atomic_store_explicit(&vcpu->in_guest, false, memory_order_relaxed);
-    vcpu->ops->decode(vcpu, &exit);
-    verdict = vm_exit_handlers[exit.kind](vm, vcpu, &exit);
+    VCPU_OP(vcpu, decode)(vcpu, &exit);
+    verdict = handle(vm, vcpu, &exit);
     if (unlikely(verdict == VERDICT_INJECT))
         verdict = inject(vm, vcpu, &exit);
     vcpu->exit_kind = (uint8_t)exit.kind;

@@ -11,30 +11,30 @@
 struct vmm *vmm;
 
 /* Everything but the return to the same guest without anything to look at. */
-static __attribute__((noinline)) struct vcpu *
+static NOINLINE struct vcpu *
 leave_fast_path(struct vmm_cpu *cpu, struct vcpu *vcpu, enum verdict verdict)
 {
-    if (vcpu == NULL)
-        return sched_next(cpu);
     if (verdict == VERDICT_RESUME && vcpu_commit(vcpu) == OK)
         return vcpu;
     sched_settle(cpu, vcpu, verdict);
     return sched_next(cpu);
 }
 
-struct vcpu *vmm_step(uint32_t index)
+EXIT_PATH struct vcpu *vmm_leave_guest(uint32_t cpu, struct vcpu *vcpu)
 {
-    struct vmm_cpu *cpu = &vmm->cpus[index];
-    struct vcpu *vcpu = cpu->current;
-    enum verdict verdict = VERDICT_YIELD;
+    enum verdict verdict = vm_handle_exit(vcpu->config.vm, vcpu);
 
-    if (likely(vcpu != NULL)) {
-        verdict = vm_handle_exit(vcpu->config.vm, vcpu);
-        if (likely(verdict == VERDICT_RESUME) &&
-            likely(vcpu_commit_entry(vcpu)))
-            return vcpu;
-    }
-    return leave_fast_path(cpu, vcpu, verdict);
+    if (likely(verdict == VERDICT_RESUME) && likely(vcpu_commit_entry(vcpu)))
+        return vcpu;
+    return leave_fast_path(&vmm->cpus[cpu], vcpu, verdict);
+}
+
+struct vcpu *vmm_step(uint32_t cpu)
+{
+    struct vcpu *vcpu = vmm->cpus[cpu].current;
+
+    return vcpu != NULL ? vmm_leave_guest(cpu, vcpu)
+                        : sched_next(&vmm->cpus[cpu]);
 }
 
 struct vcpu *vmm_current_vcpu(uint32_t cpu)

@@ -47,6 +47,9 @@ err_t vmm_init(const struct vmm_boot *boot) MUST_CHECK;
  */
 struct vcpu *vmm_step(uint32_t cpu);
 
+/* The same for a CPU that has just left the guest of `vcpu`, and knows it. */
+struct vcpu *vmm_leave_guest(uint32_t cpu, struct vcpu *vcpu);
+
 /* The vCPU that `cpu` last returned from vmm_step() and has not yet left. */
 struct vcpu *vmm_current_vcpu(uint32_t cpu);
 

@@ -104,6 +104,12 @@ struct vcpu *vmm_step(uint32_t cpu)
     return &v->base;
 }
 
+struct vcpu *vmm_leave_guest(uint32_t cpu, struct vcpu *vcpu)
+{
+    EXPECT(vcpu == &vcpus[cpu].base);
+    return vmm_step(cpu);
+}
+
 struct vcpu *vmm_current_vcpu(uint32_t cpu)
 {
     return &vcpus[cpu].base;

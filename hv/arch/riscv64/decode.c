@@ -134,7 +134,7 @@ static void decode_csr(const struct riscv_vcpu *v, struct vm_exit *exit,
 static void decode_virtual_insn(const struct riscv_vcpu *v,
                                 struct vm_exit *exit)
 {
-    uint64_t fetched = v->regs.stval == 0 ? riscv_fetch_insn(v->regs.pc) : 0;
+    uint64_t fetched = v->regs.stval == 0 ? riscv_hw_fetch_insn(v->regs.pc) : 0;
     uint32_t insn = (uint32_t)(v->regs.stval | fetched);
 
     if (fetched == RISCV_NO_INSN) {
@@ -180,7 +180,7 @@ static const decoder decoders[CAUSE_COUNT] = {
     [CAUSE_STORE_GUEST_PAGE_FAULT] = decode_store_page_fault,
 };
 
-void riscv_decode(const struct vcpu *vcpu, struct vm_exit *exit)
+EXIT_PATH void riscv_decode(const struct vcpu *vcpu, struct vm_exit *exit)
 {
     const struct riscv_vcpu *v = to_riscv_const(vcpu);
     uint64_t cause = v->regs.scause;
@@ -194,19 +194,6 @@ void riscv_decode(const struct vcpu *vcpu, struct vm_exit *exit)
         decode_interrupt(v, exit);
     else
         decode_unknown(v, exit);
-}
-
-uint64_t riscv_fetch_insn(uint64_t pc)
-{
-    uint16_t low, high = 0;
-
-    if (riscv_hw_fetch_guest(pc, &low, sizeof(low)) != sizeof(low))
-        return RISCV_NO_INSN;
-    if ((low & INSN_LENGTH) == INSN_LENGTH_FULL &&
-        riscv_hw_fetch_guest(pc + sizeof(low), &high, sizeof(high)) !=
-            sizeof(high))
-        return RISCV_NO_INSN;
-    return (uint64_t)high << 16 | low;
 }
 
 static ALWAYS_INLINE void
@@ -243,14 +230,14 @@ static NOINLINE err_t decode_any_mmio(const struct riscv_vcpu *v,
     return OK;
 }
 
-/* Nearly all: an integer access. */
+/* Nearly all: an integer access by an instruction of 32 bits. */
 static ALWAYS_INLINE bool decode_usual_mmio(const struct riscv_vcpu *v,
-                                            struct vm_exit *exit,
-                                            uint64_t htinst, bool store)
+                                            struct vm_exit *exit, uint64_t insn,
+                                            bool store)
 {
     struct riscv_access access;
 
-    if (!riscv_decode_integer_htinst(htinst, store, &access) ||
+    if (!riscv_decode_integer_insn(insn, store, &access) ||
         !is_aligned(exit->fault.gpa.raw, access.width))
         return false;
     set_mmio(exit, &access,
@@ -259,50 +246,40 @@ static ALWAYS_INLINE bool decode_usual_mmio(const struct riscv_vcpu *v,
     return true;
 }
 
-static ALWAYS_INLINE err_t decode_described_mmio(const struct riscv_vcpu *v,
-                                                 struct vm_exit *exit,
-                                                 uint64_t htinst)
+static ALWAYS_INLINE err_t decode_insn(const struct riscv_vcpu *v,
+                                       struct vm_exit *exit, uint64_t insn,
+                                       bool store)
 {
-    enum access wanted = exit->fault.access;
-
-    if (likely(wanted == ACCESS_READ &&
-               decode_usual_mmio(v, exit, htinst, false)))
-        return OK;
-    if (likely(wanted == ACCESS_WRITE &&
-               decode_usual_mmio(v, exit, htinst, true)))
-        return OK;
-    return decode_any_mmio(v, exit, htinst);
+    return likely(decode_usual_mmio(v, exit, insn, store))
+               ? OK
+               : decode_any_mmio(v, exit, riscv_transform_insn(insn, store));
 }
 
 /*
- * The hardware does not say which instruction it was. A fetch goes through
- * this CPU's translations. If those have become stale meanwhile, the frame may
- * no longer be the guest's: then what was read is not looked at.
+ * If the hardware does not say which instruction it was, it is fetched, through
+ * this CPU's translations. Should those have become stale meanwhile, the frame
+ * may no longer be the guest's: then what was read is not looked at.
  */
-static NOINLINE err_t decode_fetched_mmio(const struct riscv_vcpu *v,
-                                          struct vm_exit *exit)
-{
-    uint64_t insn = riscv_fetch_insn(v->regs.pc);
-    bool store = exit->fault.access == ACCESS_WRITE;
-
-    atomic_thread_fence(memory_order_acquire);
-    if (insn == RISCV_NO_INSN ||
-        (atomic_load_explicit(&v->base.requests, memory_order_relaxed) &
-         VCPU_REQUEST_FLUSH) != 0)
-        return ERR_BUSY;
-    return decode_described_mmio(v, exit, riscv_transform_insn(insn, store));
-}
-
-err_t riscv_decode_mmio(struct vcpu *vcpu, struct vm_exit *exit)
+EXIT_PATH err_t riscv_decode_mmio(struct vcpu *vcpu, struct vm_exit *exit)
 {
     const struct riscv_vcpu *v = to_riscv(vcpu);
+    uint64_t insn;
 
-    return v->regs.htinst != 0 ? decode_described_mmio(v, exit, v->regs.htinst)
-                               : decode_fetched_mmio(v, exit);
+    if (v->regs.htinst != 0)
+        return decode_any_mmio(v, exit, v->regs.htinst);
+    insn = riscv_hw_fetch_insn(v->regs.pc);
+    atomic_thread_fence(memory_order_acquire);
+    if (unlikely(insn == RISCV_NO_INSN) ||
+        unlikely((atomic_load_explicit(&vcpu->requests, memory_order_relaxed) &
+                  VCPU_REQUEST_FLUSH) != 0))
+        return ERR_BUSY;
+    return exit->fault.access == ACCESS_WRITE
+               ? decode_insn(v, exit, insn, true)
+               : decode_insn(v, exit, insn, false);
 }
 
-void riscv_finish_read(struct vcpu *vcpu, const struct vm_exit *exit,
-                       uint64_t value)
+EXIT_PATH void riscv_finish_read(struct vcpu *vcpu, const struct vm_exit *exit,
+                                 uint64_t value)
 {
     struct riscv_vcpu *v = to_riscv(vcpu);
     const struct mmio_access *mmio = &exit->mmio;

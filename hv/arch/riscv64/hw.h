@@ -34,6 +34,9 @@ enum riscv_feature {
     RISCV_FEATURE_ZICBOZ = 1 << 5,
 };
 
+/* No instruction: it has no such bits. */
+#define RISCV_NO_INSN UINT64_MAX
+
 /* clang-format off */
 #define RISCV_HW_API(FN, PROC, GET, PUT)                                       \
     /* Loads `regs`, enters the guest of the current vCPU, and returns when it \
@@ -112,11 +115,11 @@ enum riscv_feature {
          (uint64_t asid, uint64_t start, uint64_t size), (asid, start, size),  \
          (asid, start, size), FEED)                                            \
     PROC(riscv_hw_fence_i, (void), (), (0), FEED)                              \
-    /* Fetches `size` (2) bytes of code at guest-virtual `address` with the    \
-     * guest's own permissions (HLVX.HU). Returns 2, or 0 when the fetch       \
-     * faults. */                                                              \
-    GET(riscv_hw_fetch_guest, (uint64_t address, void *insn, size_t size),     \
-        (address, insn, size), (address), insn, size)                          \
+    /* The instruction at guest-virtual `pc`, fetched with the guest's own     \
+     * rights (HLVX); a compressed one has its upper half 0. RISCV_NO_INSN     \
+     * when the fetch faults. */                                               \
+    FN(uint64_t, riscv_hw_fetch_insn, (uint64_t pc), (pc), (pc), FEED,         \
+       RISCV_NO_INSN)                                                          \
     /* Loads from the guest through its own translation, as a VS-mode load     \
      * would (HLV.BU): DBCN and legacy calls pass virtual addresses. Returns   \
      * how many bytes could be read. */                                        \

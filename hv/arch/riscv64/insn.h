@@ -110,16 +110,16 @@ static inline bool riscv_decode_htinst(uint64_t htinst,
     return access->width != 0;
 }
 
-/* The same, faster, for nothing but an integer store, or load. */
-static inline bool riscv_decode_integer_htinst(uint64_t htinst, bool store,
-                                               struct riscv_access *access)
+/* The same for an instruction of 32 bits, if it is an integer store, or load.
+ */
+static inline bool riscv_decode_integer_insn(uint64_t insn, bool store,
+                                             struct riscv_access *access)
 {
-    const uint64_t fixed = HTINST_FIXED | INSN_OPCODE_FP | INSN_OPCODE_STORE;
     uint64_t opcode = INSN_OPCODE_LOAD | (store ? INSN_OPCODE_STORE : 0);
 
-    if ((htinst & fixed) != (opcode & fixed))
+    if ((insn & INSN_OPCODE) != opcode)
         return false;
-    *access = riscv_access_of(htinst, store, 0, riscv_htinst_length(htinst));
+    *access = riscv_access_of(insn, store, 0, 4);
     return access->width != 0;
 }
 

@@ -91,6 +91,10 @@ static inline void riscv_write_gpr(struct riscv_vcpu *v, unsigned reg,
 /* The architecture's row in the VMM's table of architectures. */
 extern const struct vcpu_ops riscv_vcpu_ops;
 
+/* --- vcpu.c --- */
+
+void riscv_advance(struct vcpu *vcpu, const struct vm_exit *exit);
+
 /* --- vmid.c --- */
 
 /* What a CPU holds of vCPUs. Touched by that CPU alone. */
@@ -116,13 +120,6 @@ void riscv_decode(const struct vcpu *vcpu, struct vm_exit *exit);
 err_t riscv_decode_mmio(struct vcpu *vcpu, struct vm_exit *exit);
 void riscv_finish_read(struct vcpu *vcpu, const struct vm_exit *exit,
                        uint64_t value);
-
-/*
- * The instruction at `pc`, read with the guest's own rights: one that is
- * compressed has its upper half 0. RISCV_NO_INSN when it cannot be fetched.
- */
-#define RISCV_NO_INSN UINT64_MAX
-uint64_t riscv_fetch_insn(uint64_t pc);
 
 /* --- fpu.c --- */
 

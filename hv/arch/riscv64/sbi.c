@@ -273,7 +273,8 @@ static bool exists(uint64_t eid)
            find_plain(eid) != &unknown_function;
 }
 
-enum verdict riscv_firmware_call(struct vcpu *vcpu, struct vm_exit *exit)
+EXIT_PATH enum verdict riscv_firmware_call(struct vcpu *vcpu,
+                                           struct vm_exit *exit)
 {
     const struct sbi_function *function = exit->firmware.row;
 

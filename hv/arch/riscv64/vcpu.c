@@ -187,7 +187,7 @@ static void world_switch(struct vcpu *vcpu)
     riscv_hw_run(&to_riscv(vcpu)->regs);
 }
 
-static void advance(struct vcpu *vcpu, const struct vm_exit *exit)
+EXIT_PATH void riscv_advance(struct vcpu *vcpu, const struct vm_exit *exit)
 {
     struct riscv_vcpu *v = to_riscv(vcpu);
 
@@ -245,7 +245,7 @@ const struct vcpu_ops riscv_vcpu_ops = {
     .decode = riscv_decode,
     .decode_mmio = riscv_decode_mmio,
     .finish_read = riscv_finish_read,
-    .advance = advance,
+    .advance = riscv_advance,
     .inject_fault = riscv_inject_fault,
     .stage2_format = riscv_stage2_format,
     .place_kernel = riscv_place_kernel,

@@ -7,6 +7,9 @@
  * The layouts are struct riscv_fp_state and struct riscv_vector_state of
  * arch/riscv64/regs.h; hw.c asserts the offsets.
  */
+#define HSTATUS_SPV  0x80
+#define HSTATUS_SPVP 0x100
+
     .option arch, +h
     .option arch, +v
 
@@ -108,49 +111,41 @@ hw_set_vl:
     .text
 
     /*
-     * Loads that may fault do so into a vector of their own. The fault has
-     * changed sstatus (SPP) and hstatus (SPV, GVA), by which the guest will be
-     * entered: they are put back.
-     *
-     * int64_t hw_fetch_guest(uint64_t address): 16 bits, or -1.
+     * Accesses that may fault do so into a vector of their own: t0 takes its
+     * address, t1 keeps stvec's. A fault has changed what the guest will be
+     * entered by, hstatus.SPV and sstatus.SPP: they are put back, as they were
+     * after the guest's exit (SPVP says the same as SPP then). The access gives
+     * all ones, and what follows it comes next. t2 is used, too.
      */
-    .globl hw_fetch_guest
-hw_fetch_guest:
-    csrr t2, sstatus
-    csrr t3, hstatus
-    la t0, hw_load_faulted
-    csrrw t1, stvec, t0
-    hlvx.hu a0, (a0)
-    csrw stvec, t1
-    ret
+    .globl hw_access_faulted
+    .balign 4
+hw_access_faulted:
+    csrr t0, hstatus
+    li t2, HSTATUS_SPVP /* where SPP is in sstatus */
+    and t0, t0, t2
+    csrc sstatus, t2
+    csrs sstatus, t0
+    li t2, HSTATUS_SPV
+    csrs hstatus, t2
+    csrr t0, sepc
+    addi t0, t0, 4
+    li a0, -1
+    jr t0
 
     /* int64_t hw_load_guest(uint64_t address): 8 bits, or -1. */
     .globl hw_load_guest
 hw_load_guest:
-    csrr t2, sstatus
-    csrr t3, hstatus
-    la t0, hw_load_faulted
+    la t0, hw_access_faulted
     csrrw t1, stvec, t0
     hlv.bu a0, (a0)
     csrw stvec, t1
     ret
 
-    .balign 4
-hw_load_faulted:
-    csrw stvec, t1
-    csrw sstatus, t2
-    csrw hstatus, t3
-    li a0, -1
-    ret
-
-    /* int64_t hw_probe_cycle(void): -1 when reading `cycle` traps. */
+    /* int64_t hw_probe_cycle(void): `cycle`, or -1 if it traps. */
     .globl hw_probe_cycle
 hw_probe_cycle:
-    csrr t2, sstatus
-    csrr t3, hstatus
-    la t0, hw_load_faulted
+    la t0, hw_access_faulted
     csrrw t1, stvec, t0
     rdcycle a0
     csrw stvec, t1
-    li a0, 0
     ret

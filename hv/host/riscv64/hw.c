@@ -391,15 +391,45 @@ void riscv_hw_fence_i_impl(void)
     __asm__ volatile("fence.i" : : : "memory");
 }
 
-size_t riscv_hw_fetch_guest_impl(uint64_t address, void *insn, size_t size)
-{
-    int64_t parcel = hw_fetch_guest(address);
-    uint16_t bits = (uint16_t)parcel;
+/*
+ * HLVX.HU and HLVX.WU, which funct7 tells apart: all ones if the fetch faults,
+ * for which guest.S has a vector.
+ */
+#define HLVX_HU "0x32"
+#define HLVX_WU "0x34"
+#define FETCH(funct7, address)                                      \
+    __extension__({                                                 \
+        register uint64_t fetch_a0_ __asm__("a0") = (address);      \
+        __asm__ volatile("la t0, hw_access_faulted\n"               \
+                         "csrrw t1, stvec, t0\n"                    \
+                         ".insn r 0x73, 4, " funct7 ", a0, a0, x3\n" \
+                         "csrw stvec, t1"                           \
+                         : "+r"(fetch_a0_)                          \
+                         :                                          \
+                         : "t0", "t1", "t2", "memory");             \
+        fetch_a0_;                                                  \
+    })
+#define INSN_IS_FULL(bits) (((bits)&3) == 3)
 
-    if (parcel < 0 || size < sizeof(bits))
-        return 0;
-    memcpy(insn, &bits, sizeof(bits));
-    return sizeof(bits);
+/* The word at `pc` could not be fetched: perhaps only its second half, which
+ * does not matter if there is a compressed instruction in the first. */
+static NOINLINE uint64_t fetch_halves(uint64_t pc)
+{
+    uint64_t low = FETCH(HLVX_HU, pc), high;
+
+    if (low == RISCV_NO_INSN || !INSN_IS_FULL(low))
+        return low;
+    high = FETCH(HLVX_HU, pc + 2);
+    return high == RISCV_NO_INSN ? high : high << 16 | low;
+}
+
+uint64_t riscv_hw_fetch_insn_impl(uint64_t pc)
+{
+    uint64_t word = FETCH(HLVX_WU, pc);
+
+    if (unlikely(word == RISCV_NO_INSN))
+        return fetch_halves(pc);
+    return likely(INSN_IS_FULL(word)) ? word : (uint16_t)word;
 }
 
 size_t riscv_hw_read_guest_virtual_impl(uint64_t address, void *bytes,

@@ -108,9 +108,13 @@ void machine_wait(void)
     __asm__ volatile("wfi" : : : "memory");
 }
 
-void machine_enter_guest(struct vcpu *vcpu)
+/* No register survives but the one that says whose registers these are. */
+struct vcpu *machine_enter_guest(struct vcpu *vcpu)
 {
-    world_switch(&to_riscv(vcpu)->regs, "riscv_vector");
+    struct riscv_regs *regs = &to_riscv(vcpu)->regs;
+
+    world_switch(regs, "riscv_vector");
+    return &container_of(regs, struct riscv_vcpu, regs)->base;
 }
 
 /*

@@ -94,6 +94,7 @@ _Static_assert(CSR_htval == 0x643 && CSR_htinst == 0x64a, "likewise");
                          : "+r"(a0_)                            \
                          :                                      \
                          : WORLD_SWITCH_CLOBBERS);              \
+        (regs) = a0_;                                           \
     } while (0)
 
 #endif

@@ -321,46 +321,48 @@ static bool hlv_is_user(const struct fake_riscv *cpu)
     return (cpu->hstatus & HSTATUS_SPVP) == 0;
 }
 
-static size_t copy_instruction(const struct guest_op *op, uint64_t offset,
-                               void *insn, size_t size)
-{
-    unsigned length;
-    uint32_t bits = encode_op(op, &length);
-
-    if ((op->flags & OP_NO_FETCH) != 0)
-        return 0;
-    memcpy(insn, (const uint8_t *)&bits + offset, size);
-    return size;
-}
-
 /* A raw exit has an instruction only if somebody says which. */
 static bool has_instruction(const struct guest_op *op)
 {
     return op->kind != OP_RAW_EXIT || op->number != 0;
 }
 
+/* 16 bits of code in memory; false when the fetch faults. */
+static bool fetch_parcel(struct fake_riscv *cpu, uint64_t address,
+                         uint16_t *parcel)
+{
+    struct translation translation =
+        mmu_translate(cpu, address, ACCESS_EXECUTE, hlv_is_user(cpu));
+    const void *memory =
+        translation.ok
+            ? mmu_host_memory(cpu, translation.hpa, sizeof(*parcel))
+            : NULL;
+
+    if (memory == NULL)
+        return false;
+    memcpy(parcel, memory, sizeof(*parcel));
+    return true;
+}
+
 /* The operation in flight is the instruction at its pc; elsewhere, memory
  * counts. */
-size_t riscv_hw_fetch_guest_impl(uint64_t address, void *insn, size_t size)
+uint64_t riscv_hw_fetch_insn_impl(uint64_t pc)
 {
     struct fake_riscv *cpu = current();
     const struct trap_source *source = cpu->source;
-    struct translation translation;
-    const void *memory;
+    uint16_t low, high = 0;
+    unsigned length;
 
     if (source != NULL && source->op != NULL && source->op_exited &&
-        has_instruction(source->op) && size <= 2 &&
-        address - source->op_pc <= 4 - size)
-        return copy_instruction(source->op, address - source->op_pc, insn,
-                                size);
-    translation = mmu_translate(cpu, address, ACCESS_EXECUTE, hlv_is_user(cpu));
-    if (!translation.ok)
-        return 0;
-    memory = mmu_host_memory(cpu, translation.hpa, size);
-    if (memory == NULL)
-        return 0;
-    memcpy(insn, memory, size);
-    return size;
+        has_instruction(source->op) && pc == source->op_pc)
+        return (source->op->flags & OP_NO_FETCH) != 0
+                   ? RISCV_NO_INSN
+                   : encode_op(source->op, &length);
+    if (!fetch_parcel(cpu, pc, &low))
+        return RISCV_NO_INSN;
+    if ((low & 3) == 3 && !fetch_parcel(cpu, pc + sizeof(low), &high))
+        return RISCV_NO_INSN;
+    return (uint64_t)high << 16 | low;
 }
 
 size_t riscv_hw_read_guest_virtual_impl(uint64_t address, void *bytes,

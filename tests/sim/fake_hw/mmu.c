@@ -400,19 +400,24 @@ Test(mmu, vs_stage_addresses_are_canonical)
 Test(mmu, the_hypervisors_own_accesses_go_through_it)
 {
     uint64_t *vs_root = vs_setup();
-    uint16_t insn = 0;
     char text[8] = "";
 
     /* Executable, not readable: a fetch can, a load cannot. */
     vs_root[0] = entry(hpa(0), V | X | A);
     cpu->hstatus |= HSTATUS_SPVP;
-    memory_write_guest(page, "AB", 2);
-    cr_assert_eq(riscv_hw_fetch_guest(VS_PAGE, &insn, 2), 2);
-    cr_assert_eq(insn, 0x4241);
+    memory_write_guest(page, "ABCD", 4);
+    cr_assert_eq(riscv_hw_fetch_insn(VS_PAGE), 0x4241, "a compressed one");
+    memory_write_guest(page, "CBAD", 4);
+    cr_assert_eq(riscv_hw_fetch_insn(VS_PAGE), 0x44414243);
+    memory_write_guest(hpa_add(page, PAGE_SIZE - 2), "AB", 2);
+    cr_assert_eq(riscv_hw_fetch_insn(VS_PAGE + PAGE_SIZE - 2), 0x4241);
+    memory_write_guest(hpa_add(page, PAGE_SIZE - 2), "CB", 2);
+    cr_assert_eq(riscv_hw_fetch_insn(VS_PAGE + PAGE_SIZE - 2), RISCV_NO_INSN,
+                 "its second half is in a page that is not there");
     cr_assert_eq(riscv_hw_read_guest_virtual(VS_PAGE, text, 2), 0);
     vs_root[0] = entry(hpa(0), V | R | A);
     riscv_hw_hfence_vvma_all();
-    cr_assert_eq(riscv_hw_fetch_guest(VS_PAGE, &insn, 2), 0);
+    cr_assert_eq(riscv_hw_fetch_insn(VS_PAGE), RISCV_NO_INSN);
     memory_write_guest(hpa_add(page, PAGE_SIZE - 2), "YZ", 2);
     cr_assert_eq(riscv_hw_read_guest_virtual(VS_PAGE + PAGE_SIZE - 2, text, 8),
                  2, "the next page is not there");
