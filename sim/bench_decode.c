@@ -22,6 +22,7 @@ static const uint32_t transformed[] = {
 static double measure_batch(struct riscv_vcpu *vcpu)
 {
     double start = bench_seconds();
+    struct device_access access;
     struct vm_exit exit;
 
     for (unsigned i = 0; i < BATCH; i++) {
@@ -32,7 +33,7 @@ static double measure_batch(struct riscv_vcpu *vcpu)
                                 ? CAUSE_STORE_GUEST_PAGE_FAULT
                                 : CAUSE_LOAD_GUEST_PAGE_FAULT;
         riscv_decode(&vcpu->base, &exit);
-        if (riscv_decode_mmio(&vcpu->base, &exit) != OK)
+        if (riscv_decode_mmio(&vcpu->base, &exit, &access) != OK)
             return -1;
     }
     return (bench_seconds() - start) / BATCH;

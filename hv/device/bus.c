@@ -10,7 +10,6 @@
 #include "lib/check.h"
 #include "lib/string.h"
 
-_Static_assert(BUS_MAX_RANGES <= UINT8_MAX + 1, "a hint is one byte");
 _Static_assert(sizeof(struct bus_slot) == 32, "two slots in a cache line");
 
 /* What is different on the buses. */
@@ -50,7 +49,7 @@ const struct bus_slot *bus_search(struct bus *bus, uint64_t address)
 
     if (below == 0 || !slot_has(&bus->slots[below - 1], address))
         return NULL;
-    atomic_store_explicit(bus_hint(bus, address), (uint8_t)(below - 1),
+    atomic_store_explicit(bus_hint(bus, address), &bus->slots[below - 1],
                           memory_order_relaxed);
     return &bus->slots[below - 1];
 }
@@ -60,16 +59,14 @@ const struct bus_slot *bus_search(struct bus *bus, uint64_t address)
  * An aligned access of a width that divides base and size does not leave it.
  */
 static inline bool slot_takes(const struct bus_slot *slot, uint64_t address,
-                              unsigned width)
+                              uint64_t width)
 {
-    unsigned within = (unsigned)address & slot->span;
-
     return likely((slot->widths & width) != 0) &&
-           likely(((within | width) & (width - 1)) == 0);
+           likely((((address & slot->span) | width) & (width - 1)) == 0);
 }
 
 EXIT_PATH err_t bus_slot_read(const struct bus_slot *slot, uint64_t address,
-                              unsigned width, uint64_t *value)
+                              uint64_t width, uint64_t *value)
 {
     struct device *device = slot->device;
     err_t error;
@@ -77,14 +74,14 @@ EXIT_PATH err_t bus_slot_read(const struct bus_slot *slot, uint64_t address,
     if (!slot_takes(slot, address, width))
         return ERR_INVALID_INPUT;
     spin_lock(&device->lock);
-    error = device->ops->read(device, slot->index, address - slot->base, width,
-                              value);
+    error = device->ops->read(device, slot->index, address - slot->base,
+                              (unsigned)width, value);
     spin_unlock(&device->lock);
     return error;
 }
 
 EXIT_PATH err_t bus_slot_write(const struct bus_slot *slot, uint64_t address,
-                               unsigned width, uint64_t value)
+                               uint64_t width, uint64_t value)
 {
     struct device *device = slot->device;
     err_t error;
@@ -92,8 +89,9 @@ EXIT_PATH err_t bus_slot_write(const struct bus_slot *slot, uint64_t address,
     if (!slot_takes(slot, address, width))
         return ERR_INVALID_INPUT;
     spin_lock(&device->lock);
-    error = device->ops->write(device, slot->index, address - slot->base, width,
-                               zero_extend(value, width * 8));
+    error = device->ops->write(device, slot->index, address - slot->base,
+                               (unsigned)width,
+                               zero_extend(value, (unsigned)width * 8));
     spin_unlock(&device->lock);
     return error;
 }

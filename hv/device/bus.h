@@ -23,7 +23,7 @@
 /* One device's range, as the bus keeps it: all that an access needs. */
 struct bus_slot {
     uint64_t base;
-    uint64_t size; /* 0: an unused slot, which no address hits */
+    uint64_t size;
     struct device *device;
     uint8_t index;  /* given to the device: which of its ranges */
     uint8_t widths; /* WIDTH_ bits, of those that divide base and size */
@@ -33,8 +33,9 @@ struct bus_slot {
 struct bus {
     uint32_t count;
     uint32_t page_shift; /* log2 of the addresses that share a hint */
-    _Atomic uint8_t hints[BUS_HINTS];      /* the slot that was hit last */
     struct bus_slot slots[BUS_MAX_RANGES]; /* by base, disjoint */
+    /* The slot that was hit last, or NULL. */
+    _Atomic(const struct bus_slot *) hints[BUS_HINTS];
 };
 
 struct device_set {
@@ -68,7 +69,8 @@ void device_set_reset(struct device_set *set);
  * another only in high bits of its address, as on a board they often do, has
  * hints of its own.
  */
-static inline _Atomic uint8_t *bus_hint(struct bus *bus, uint64_t address)
+static inline _Atomic(const struct bus_slot *) *bus_hint(struct bus *bus,
+                                                         uint64_t address)
 {
     uint64_t page = address >> bus->page_shift;
 
@@ -81,11 +83,10 @@ const struct bus_slot *bus_search(struct bus *bus, uint64_t address);
 /* The slot that answers `address`, or NULL. */
 static inline const struct bus_slot *bus_find(struct bus *bus, uint64_t address)
 {
-    uint8_t hint =
+    const struct bus_slot *slot =
         atomic_load_explicit(bus_hint(bus, address), memory_order_relaxed);
-    const struct bus_slot *slot = &bus->slots[hint];
 
-    if (likely(address - slot->base < slot->size))
+    if (likely(slot != NULL) && likely(address - slot->base < slot->size))
         return slot;
     return bus_search(bus, address);
 }
@@ -98,9 +99,9 @@ static inline const struct bus_slot *bus_find(struct bus *bus, uint64_t address)
  * device says.
  */
 err_t bus_slot_read(const struct bus_slot *slot, uint64_t address,
-                    unsigned width, uint64_t *value) MUST_CHECK;
+                    uint64_t width, uint64_t *value) MUST_CHECK;
 err_t bus_slot_write(const struct bus_slot *slot, uint64_t address,
-                     unsigned width, uint64_t value) MUST_CHECK;
+                     uint64_t width, uint64_t value) MUST_CHECK;
 
 /* The same at whatever answers `address`; ERR_NOT_FOUND: nothing does. */
 err_t bus_read(struct bus *bus, uint64_t address, unsigned width,

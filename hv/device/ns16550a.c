@@ -87,6 +87,7 @@ enum { RBR_THR_DLL, IER_DLM, IIR_FCR, LCR, MCR, LSR, MSR, SCR, REGISTERS };
 #define LSR_TEMT       0x40
 #define LSR_FIFO_ERROR 0x80
 #define LSR_OF_BYTE    (LSR_PE | LSR_FE | LSR_BI)
+#define LSR_QUIET      (LSR_THRE | LSR_TEMT) /* what is sent, is sent at once */
 
 /* Modem Status Register: the lines, and below, what has changed. */
 #define MSR_TERI        0x04
@@ -325,7 +326,7 @@ static bool fifo_has_error(const struct uart *uart)
 /* The errors are gone with it; those of later bytes stay in LSR7. */
 static uint8_t read_lsr(struct uart *uart)
 {
-    uint8_t lsr = uart->lsr_errors | LSR_THRE | LSR_TEMT;
+    uint8_t lsr = uart->lsr_errors | LSR_QUIET;
 
     if (uart->count != 0)
         lsr |= LSR_DR;
@@ -457,13 +458,25 @@ static uint64_t locate(const struct uart *uart, uint64_t offset)
                : REGISTERS;
 }
 
+static NOINLINE err_t read_register(struct uart *uart, uint64_t offset,
+                                    uint64_t *value)
+{
+    uint64_t number = locate(uart, offset);
+
+    *value = number != REGISTERS ? registers[number].read(uart) : 0;
+    return OK;
+}
+
+/* What a driver polls comes first: the line status, of a quiet line. */
 static err_t uart_read(struct device *device, unsigned range, uint64_t offset,
                        unsigned width, uint64_t *value)
 {
     struct uart *uart = to_uart(device);
-    uint64_t number = locate(uart, offset);
 
-    *value = number != REGISTERS ? registers[number].read(uart) : 0;
+    if (unlikely(offset != (uint64_t)LSR << uart->reg_shift) ||
+        unlikely(uart->count != 0) || unlikely(uart->lsr_errors != 0))
+        return read_register(uart, offset, value);
+    *value = LSR_QUIET;
     return OK;
 }
 

@@ -14,8 +14,8 @@
 #include "lib/pause.h"
 
 struct spinlock {
-    _Atomic uint32_t next;    /* the ticket the next CPU takes */
-    _Atomic uint32_t serving; /* the ticket that holds the lock */
+    _Atomic uint64_t next;    /* the ticket the next CPU takes */
+    _Atomic uint64_t serving; /* the ticket that holds the lock */
 };
 
 #define SPINLOCK_INIT \
@@ -25,7 +25,7 @@ struct spinlock {
 
 static inline void spin_lock(struct spinlock *lock)
 {
-    uint32_t ticket =
+    uint64_t ticket =
         atomic_fetch_add_explicit(&lock->next, 1, memory_order_relaxed);
     while (unlikely(
         atomic_load_explicit(&lock->serving, memory_order_acquire) != ticket))
@@ -34,12 +34,12 @@ static inline void spin_lock(struct spinlock *lock)
 
 static inline void spin_unlock(struct spinlock *lock)
 {
-    uint32_t serving =
+    uint64_t serving =
         atomic_load_explicit(&lock->serving, memory_order_relaxed);
-    /* A fence and a store: GCC 12 makes the release store an AMOSWAP on
+    /* A fence and a store: GCC 12 makes any atomic store an AMOSWAP on
      * RISC-V. */
     atomic_thread_fence(memory_order_release);
-    atomic_store_explicit(&lock->serving, serving + 1, memory_order_relaxed);
+    *(volatile uint64_t *)&lock->serving = serving + 1;
 }
 
 /* For assertions: whether some CPU holds the lock. */

@@ -70,15 +70,17 @@ enum verdict {
     VERDICT_COUNT
 };
 
-/* A load or store that a device answers. */
-struct mmio_access {
-    gpa_t gpa;
+/* An access that a device answers. */
+struct device_access {
+    uint64_t address;  /* guest-physical, or a port */
     uint64_t data;     /* a write's value, zero-extended */
     uint8_t width;     /* bytes: 1, 2, 4 or 8 */
     uint8_t reg;       /* a read's destination register */
     uint8_t reg_width; /* bytes of the destination that are written */
-    bool sign_extend;  /* a read's value is extended with its sign */
-    bool reg_is_fp;    /* the destination is a floating-point register */
+    uint8_t insn_len;  /* of the instruction that makes it */
+    bool write;
+    bool sign_extend; /* a read's value is extended with its sign */
+    bool reg_is_fp;   /* the destination is a floating-point register */
 };
 
 struct vm_exit {
@@ -92,12 +94,7 @@ struct vm_exit {
         struct {
             const void *row; /* the architecture's table row */
         } firmware;
-        struct mmio_access mmio;
-        struct {
-            uint16_t port;
-            uint8_t width;
-            uint32_t data;
-        } io;
+        struct device_access access; /* memory-mapped, or of a port */
         struct {
             uint32_t addr;
             uint8_t reg;
@@ -107,7 +104,6 @@ struct vm_exit {
             gpa_t gpa;
             gva_t gva;
             enum access access;
-            uint32_t insn; /* the architecture's syndrome of it, 0: none */
         } fault;
         struct {
             uint8_t vector;

@@ -35,7 +35,7 @@ void exit_stats_print(const struct exit_stats *stats,
     for (unsigned kind = 0; kind < EXIT_KIND_COUNT; kind++)
         total += exit_stats_count(stats, kind);
     format_text(line, sizeof(line), "%-20s %10s %6s %10s  %s", "exit", "count",
-                "share", "cycles", "10^n exits of 2^6, 2^7, ... cycles");
+                "share", "cycles", "10^n exits of 2^7, 2^8, ... cycles");
     print(context, line);
     for (unsigned kind = 0; kind < EXIT_KIND_COUNT; kind++) {
         uint64_t count = exit_stats_count(stats, kind);

@@ -10,11 +10,11 @@
 #include "vcpu/exit.h"
 
 /*
- * Bucket b counts costs of 2^(b+6) to 2^(b+7) - 1 cycles; the first takes what
+ * Bucket b counts costs of 2^(b+7) to 2^(b+8) - 1 cycles; the first takes what
  * is less, the last what is more.
  */
 #define EXIT_COST_BUCKETS 14
-#define EXIT_COST_SHIFT   6
+#define EXIT_COST_SHIFT   7
 
 /* One exit kind's: a cache line. */
 struct exit_cost {
@@ -35,7 +35,7 @@ static inline unsigned exit_cost_bucket(uint64_t cycles)
     return bucket < EXIT_COST_BUCKETS ? bucket : EXIT_COST_BUCKETS - 1;
 }
 
-static inline void exit_stats_add(struct exit_stats *stats, enum exit_kind kind,
+static inline void exit_stats_add(struct exit_stats *stats, size_t kind,
                                   uint64_t cycles)
 {
     struct exit_cost *cost = &stats->costs[kind];

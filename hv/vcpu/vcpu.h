@@ -150,15 +150,17 @@ struct vcpu_ops {
 
     /* Says why the guest exited; no effect but on `exit`. */
     void (*decode)(const struct vcpu *vcpu, struct vm_exit *exit);
-    /* Makes an MMIO access of a nested page fault, reading the instruction
-     * from guest memory when the hardware does not describe it.
-     * ERR_UNSUPPORTED for an instruction no device access is made with;
-     * ERR_BUSY when it could not be read, and the guest shall retry. */
-    err_t (*decode_mmio)(struct vcpu *vcpu, struct vm_exit *exit);
-    /* Finishes a read with the device's value: extends it and writes the
-     * destination. */
-    void (*finish_read)(struct vcpu *vcpu, const struct vm_exit *exit,
+    /* Says which access a nested page fault at a device's address is, reading
+     * the instruction from guest memory when the hardware does not describe
+     * it. ERR_UNSUPPORTED for an instruction no device access is made with,
+     * and for a fetch; ERR_BUSY when it could not be read, and the guest shall retry. */
+    err_t (*decode_mmio)(struct vcpu *vcpu, const struct vm_exit *fault,
+                         struct device_access *access);
+    /* Finishes an access that a device has answered: the pc moves; a read's
+     * value is extended, and written to the destination. */
+    void (*finish_read)(struct vcpu *vcpu, const struct device_access *access,
                         uint64_t value);
+    void (*finish_write)(struct vcpu *vcpu, const struct device_access *access);
     /* Moves the pc past the instruction that caused `exit`; for EXIT_SEND_IPI
      * and EXIT_HALT it also stores the call's success. */
     void (*advance)(struct vcpu *vcpu, const struct vm_exit *exit);
@@ -223,6 +225,7 @@ struct vcpu_ops {
 VCPU_DECLARE(decode)
 VCPU_DECLARE(decode_mmio)
 VCPU_DECLARE(finish_read)
+VCPU_DECLARE(finish_write)
 VCPU_DECLARE(advance)
 VCPU_DECLARE(firmware_call)
 #else

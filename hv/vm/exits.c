@@ -15,8 +15,7 @@
 
 /* Counts an exit after which nothing had changed. */
 static NOINLINE enum verdict resume_stalled(struct vm *vm, struct vcpu *vcpu,
-                                            const struct vm_exit *exit,
-                                            uint64_t where)
+                                            enum exit_kind kind, uint64_t where)
 {
     uint64_t at = where ^ vcpu->ops->get_pc(vcpu);
 
@@ -27,7 +26,7 @@ static NOINLINE enum verdict resume_stalled(struct vm *vm, struct vcpu *vcpu,
     vm_request_stop(vm, VM_STOP_FAULT,
                     "vCPU %u makes no progress: %s again and again at pc 0x%llx"
                     " (0x%llx)",
-                    vcpu->config.id, exit_kind_name(exit->kind),
+                    vcpu->config.id, exit_kind_name(kind),
                     (unsigned long long)vcpu->ops->get_pc(vcpu),
                     (unsigned long long)where);
     return VERDICT_STOP_VM;
@@ -42,7 +41,7 @@ static enum verdict advance(struct vcpu *vcpu, const struct vm_exit *exit)
 static enum verdict on_nothing(struct vm *vm, struct vcpu *vcpu,
                                struct vm_exit *exit)
 {
-    return resume_stalled(vm, vcpu, exit, 0);
+    return resume_stalled(vm, vcpu, exit->kind, 0);
 }
 
 /* The scheduler lets the host handle it before anything runs again. */
@@ -80,10 +79,8 @@ static enum verdict on_lazy_state(struct vm *vm, struct vcpu *vcpu,
 }
 
 /* A device may have asked for the VM's end. */
-static enum verdict after_device(struct vm *vm, struct vcpu *vcpu,
-                                 const struct vm_exit *exit)
+static ALWAYS_INLINE enum verdict after_device(const struct vm *vm)
 {
-    VCPU_OP(vcpu, advance)(vcpu, exit);
     return likely(vm->stop == VM_STOP_NONE) ? VERDICT_RESUME : VERDICT_STOP_VM;
 }
 
@@ -98,31 +95,23 @@ static enum verdict device_refused(err_t error)
     return error == ERR_BUSY ? VERDICT_RESUME : VERDICT_INJECT;
 }
 
-static ALWAYS_INLINE enum verdict on_mmio_read(struct vm *vm, struct vcpu *vcpu,
-                                               struct vm_exit *exit,
-                                               const struct bus_slot *slot)
+static ALWAYS_INLINE enum verdict
+access_slot(struct vm *vm, struct vcpu *vcpu,
+            const struct device_access *access, const struct bus_slot *slot)
 {
-    uint64_t value;
+    uint64_t value = access->data;
     err_t error =
-        bus_slot_read(slot, exit->mmio.gpa.raw, exit->mmio.width, &value);
+        access->write
+            ? bus_slot_write(slot, access->address, access->width, value)
+            : bus_slot_read(slot, access->address, access->width, &value);
 
     if (unlikely(error != OK))
         return device_refused(error);
-    VCPU_OP(vcpu, finish_read)(vcpu, exit, value);
-    return after_device(vm, vcpu, exit);
-}
-
-static ALWAYS_INLINE enum verdict on_mmio_write(struct vm *vm,
-                                                struct vcpu *vcpu,
-                                                struct vm_exit *exit,
-                                                const struct bus_slot *slot)
-{
-    err_t error = bus_slot_write(slot, exit->mmio.gpa.raw, exit->mmio.width,
-                                 exit->mmio.data);
-
-    if (unlikely(error != OK))
-        return device_refused(error);
-    return after_device(vm, vcpu, exit);
+    if (access->write)
+        VCPU_OP(vcpu, finish_write)(vcpu, access);
+    else
+        VCPU_OP(vcpu, finish_read)(vcpu, access, value);
+    return after_device(vm);
 }
 
 /* An access to a device's range: find out what it is, and make it. */
@@ -131,18 +120,16 @@ static ALWAYS_INLINE enum verdict access_device(struct vm *vm,
                                                 struct vm_exit *exit,
                                                 const struct bus_slot *slot)
 {
-    gpa_t where = exit->fault.gpa;
+    struct device_access access;
     err_t error;
 
-    if (exit->fault.access == ACCESS_EXECUTE)
+    error = VCPU_OP(vcpu, decode_mmio)(vcpu, exit, &access);
+    if (unlikely(error == ERR_BUSY))
+        return resume_stalled(vm, vcpu, exit->kind, exit->fault.gpa.raw);
+    if (unlikely(error != OK))
         return VERDICT_INJECT;
-    error = VCPU_OP(vcpu, decode_mmio)(vcpu, exit);
-    if (error == ERR_BUSY)
-        return resume_stalled(vm, vcpu, exit, where.raw);
-    if (error != OK)
-        return VERDICT_INJECT;
-    return exit->kind == EXIT_MMIO_READ ? on_mmio_read(vm, vcpu, exit, slot)
-                                        : on_mmio_write(vm, vcpu, exit, slot);
+    exit->kind = access.write ? EXIT_MMIO_WRITE : EXIT_MMIO_READ;
+    return access_slot(vm, vcpu, &access, slot);
 }
 
 /* Of an architecture whose hardware says what was accessed. */
@@ -150,27 +137,19 @@ static enum verdict on_mmio(struct vm *vm, struct vcpu *vcpu,
                             struct vm_exit *exit)
 {
     const struct bus_slot *slot =
-        bus_find(&vm->devices.buses[BUS_MMIO], exit->mmio.gpa.raw);
+        bus_find(&vm->devices.buses[BUS_MMIO], exit->access.address);
 
-    if (slot == NULL)
-        return VERDICT_INJECT;
-    return exit->kind == EXIT_MMIO_READ ? on_mmio_read(vm, vcpu, exit, slot)
-                                        : on_mmio_write(vm, vcpu, exit, slot);
+    return slot != NULL ? access_slot(vm, vcpu, &exit->access, slot)
+                        : VERDICT_INJECT;
 }
 
-static ALWAYS_INLINE enum verdict
-on_nested_page_fault(struct vm *vm, struct vcpu *vcpu, struct vm_exit *exit)
+/* Memory that is not mapped, or not for this access. */
+static NOINLINE enum verdict resolve_fault(struct vm *vm, struct vcpu *vcpu,
+                                           gpa_t where, enum access access)
 {
-    gpa_t where = exit->fault.gpa;
-    const struct bus_slot *slot =
-        bus_find(&vm->devices.buses[BUS_MMIO], where.raw);
     bool resolved = false;
-    err_t error;
+    err_t error = aspace_handle_fault(&vm->aspace, where, access, &resolved);
 
-    if (slot != NULL)
-        return access_device(vm, vcpu, exit, slot);
-    error =
-        aspace_handle_fault(&vm->aspace, where, exit->fault.access, &resolved);
     if (error == ERR_NO_MEMORY) {
         vm_request_stop(vm, VM_STOP_FAULT,
                         "no memory left for the page at 0x%llx",
@@ -184,29 +163,43 @@ on_nested_page_fault(struct vm *vm, struct vcpu *vcpu, struct vm_exit *exit)
     /* Another vCPU was first, and this CPU may still hold the old entry: the
      * privileged architecture allows to keep even one that was not valid. */
     vcpu_request(vcpu, VCPU_REQUEST_FLUSH);
-    return resume_stalled(vm, vcpu, exit, where.raw);
+    return resume_stalled(vm, vcpu, EXIT_NESTED_PAGE_FAULT, where.raw);
 }
 
+static ALWAYS_INLINE enum verdict
+on_nested_page_fault(struct vm *vm, struct vcpu *vcpu, struct vm_exit *exit)
+{
+    gpa_t where = exit->fault.gpa;
+    const struct bus_slot *slot =
+        bus_find(&vm->devices.buses[BUS_MMIO], where.raw);
+
+    return slot != NULL ? access_device(vm, vcpu, exit, slot)
+                        : resolve_fault(vm, vcpu, where, exit->fault.access);
+}
+
+/* A port that nobody drives floats high. */
 static enum verdict on_io_read(struct vm *vm, struct vcpu *vcpu,
                                struct vm_exit *exit)
 {
     uint64_t value;
 
-    /* A port that nobody drives floats high. */
-    if (bus_read(&vm->devices.buses[BUS_PORT], exit->io.port, exit->io.width,
-                 &value) != OK)
+    if (bus_read(&vm->devices.buses[BUS_PORT], exit->access.address,
+                 exit->access.width, &value) != OK)
         value = ~UINT64_C(0);
-    VCPU_OP(vcpu, finish_read)(vcpu, exit, value);
-    return after_device(vm, vcpu, exit);
+    VCPU_OP(vcpu, finish_read)(vcpu, &exit->access, value);
+    return after_device(vm);
 }
 
 static enum verdict on_io_write(struct vm *vm, struct vcpu *vcpu,
                                 struct vm_exit *exit)
 {
-    err_t ignored = bus_write(&vm->devices.buses[BUS_PORT], exit->io.port,
-                              exit->io.width, exit->io.data);
+    err_t ignored =
+        bus_write(&vm->devices.buses[BUS_PORT], exit->access.address,
+                  exit->access.width, exit->access.data);
+
     (void)ignored;
-    return after_device(vm, vcpu, exit);
+    VCPU_OP(vcpu, finish_write)(vcpu, &exit->access);
+    return after_device(vm);
 }
 
 static enum verdict on_wait(struct vm *vm, struct vcpu *vcpu,
@@ -328,17 +321,27 @@ const exit_handler vm_exit_handlers[EXIT_KIND_COUNT] = {
  * is where it just failed would take it for ever.
  */
 static NOINLINE enum verdict inject(struct vm *vm, struct vcpu *vcpu,
-                                    const struct vm_exit *exit)
+                                    struct vm_exit exit)
 {
     uint64_t pc = vcpu->ops->get_pc(vcpu);
 
-    vcpu->ops->inject_fault(vcpu, exit);
-    return vcpu->ops->get_pc(vcpu) != pc ? VERDICT_RESUME
-                                         : resume_stalled(vm, vcpu, exit, pc);
+    vcpu->ops->inject_fault(vcpu, &exit);
+    return vcpu->ops->get_pc(vcpu) != pc
+               ? VERDICT_RESUME
+               : resume_stalled(vm, vcpu, exit.kind, pc);
 }
 
-/* The table, with its most frequent rows where the compiler can join them with
- * the decoding. */
+static NOINLINE enum verdict handle_other(struct vm *vm, struct vcpu *vcpu,
+                                          struct vm_exit exit)
+{
+    return vm_exit_handlers[exit.kind](vm, vcpu, &exit);
+}
+
+/*
+ * The table, with its most frequent rows where the compiler can join them with
+ * the decoding. What is rare gets the exit by value: one that has no address
+ * is kept in registers.
+ */
 static ALWAYS_INLINE enum verdict handle(struct vm *vm, struct vcpu *vcpu,
                                          struct vm_exit *exit)
 {
@@ -346,7 +349,7 @@ static ALWAYS_INLINE enum verdict handle(struct vm *vm, struct vcpu *vcpu,
         return on_firmware_call(vm, vcpu, exit);
     if (likely(exit->kind == EXIT_NESTED_PAGE_FAULT))
         return on_nested_page_fault(vm, vcpu, exit);
-    return vm_exit_handlers[exit->kind](vm, vcpu, exit);
+    return handle_other(vm, vcpu, *exit);
 }
 
 EXIT_PATH enum verdict vm_handle_exit(struct vm *vm, struct vcpu *vcpu)
@@ -359,7 +362,7 @@ EXIT_PATH enum verdict vm_handle_exit(struct vm *vm, struct vcpu *vcpu)
     VCPU_OP(vcpu, decode)(vcpu, &exit);
     verdict = handle(vm, vcpu, &exit);
     if (unlikely(verdict == VERDICT_INJECT))
-        verdict = inject(vm, vcpu, &exit);
+        verdict = inject(vm, vcpu, exit);
     vcpu->exit_kind = (uint8_t)exit.kind;
     exit_stats_add(vcpu->stats, exit.kind, time_cycles() - start);
     return verdict;

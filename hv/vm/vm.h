@@ -121,10 +121,16 @@ struct vm_host {
 };
 
 struct vm {
+    /* A stop that an exit's handler asked for; the scheduler carries it out.
+     * The first reason stands. */
+    enum vm_stop stop;
+    struct spinlock stop_lock;
+    char reason[VM_REASON_SIZE]; /* in words */
+
+    struct device_set devices;
     struct vm_config config;
     const struct vcpu_ops *arch;
     const struct vm_host *host;
-    struct device_set devices;
     struct aspace aspace;
     struct arena arena;
     struct vcpu *vcpus[MAX_VCPU_NUM];
@@ -134,12 +140,6 @@ struct vm {
     gpa_t entry, boot_arg;
     gpa_t initrd_start, initrd_end;
     const struct device *stdout_device; /* NULL: none has a stream */
-
-    /* A stop that an exit's handler asked for; the scheduler carries it out.
-     * The first reason stands. */
-    struct spinlock stop_lock;
-    enum vm_stop stop;
-    char reason[VM_REASON_SIZE]; /* in words */
 
     /* The scheduler's, under its lock. */
     enum vm_state state;

@@ -73,16 +73,16 @@ static void decode_illegal(const struct riscv_vcpu *v, struct vm_exit *exit)
     exit->insn_len = 0;
 }
 
-static void set_page_fault(const struct riscv_vcpu *v, struct vm_exit *exit,
-                           enum access access)
+static ALWAYS_INLINE void set_page_fault(const struct riscv_vcpu *v,
+                                         struct vm_exit *exit,
+                                         enum access access)
 {
     const struct riscv_regs *regs = &v->regs;
 
     exit->kind = EXIT_NESTED_PAGE_FAULT;
     exit->insn_len = 0;
     exit->fault.gva = gva(regs->stval);
-    exit->fault.insn = (uint32_t)regs->htinst;
-    if (unlikely(riscv_htinst_is_implicit(regs->htinst))) {
+    if (unlikely(regs->htinst != 0) && riscv_htinst_is_implicit(regs->htinst)) {
         /* htval is a page-table entry's address; stval is another one's. */
         exit->fault.gpa = gpa(regs->htval << 2);
         exit->fault.access = riscv_htinst_is_implicit_write(regs->htinst)
@@ -98,18 +98,6 @@ static void decode_insn_page_fault(const struct riscv_vcpu *v,
                                    struct vm_exit *exit)
 {
     set_page_fault(v, exit, ACCESS_EXECUTE);
-}
-
-static void decode_load_page_fault(const struct riscv_vcpu *v,
-                                   struct vm_exit *exit)
-{
-    set_page_fault(v, exit, ACCESS_READ);
-}
-
-static void decode_store_page_fault(const struct riscv_vcpu *v,
-                                    struct vm_exit *exit)
-{
-    set_page_fault(v, exit, ACCESS_WRITE);
 }
 
 static void decode_csr(const struct riscv_vcpu *v, struct vm_exit *exit,
@@ -153,6 +141,7 @@ static void decode_virtual_insn(const struct riscv_vcpu *v,
 
 typedef void (*decoder)(const struct riscv_vcpu *v, struct vm_exit *exit);
 
+/* Without those that riscv_decode() looks at first. */
 static const decoder decoders[CAUSE_COUNT] = {
     [CAUSE_INSN_MISALIGNED] = decode_exception,
     [CAUSE_INSN_ACCESS] = decode_exception,
@@ -164,7 +153,6 @@ static const decoder decoders[CAUSE_COUNT] = {
     [CAUSE_STORE_ACCESS] = decode_exception,
     [CAUSE_ECALL_U] = decode_exception,
     [CAUSE_ECALL_HS] = decode_unknown,
-    [CAUSE_ECALL_VS] = sbi_decode,
     [CAUSE_ECALL_M] = decode_unknown,
     [CAUSE_INSN_PAGE_FAULT] = decode_exception,
     [CAUSE_LOAD_PAGE_FAULT] = decode_exception,
@@ -175,122 +163,146 @@ static const decoder decoders[CAUSE_COUNT] = {
     [18] = decode_unknown,
     [19] = decode_unknown,
     [CAUSE_INSN_GUEST_PAGE_FAULT] = decode_insn_page_fault,
-    [CAUSE_LOAD_GUEST_PAGE_FAULT] = decode_load_page_fault,
     [CAUSE_VIRTUAL_INSN] = decode_virtual_insn,
-    [CAUSE_STORE_GUEST_PAGE_FAULT] = decode_store_page_fault,
 };
 
+static NOINLINE struct vm_exit decode_other(const struct riscv_vcpu *v)
+{
+    uint64_t cause = v->regs.scause;
+    struct vm_exit exit;
+
+    if (cause < CAUSE_COUNT)
+        decoders[cause](v, &exit);
+    else if ((cause & CAUSE_INTERRUPT) != 0)
+        decode_interrupt(v, &exit);
+    else
+        decode_unknown(v, &exit);
+    return exit;
+}
+
+/* The hot paths of every guest come first, and without a call. */
 EXIT_PATH void riscv_decode(const struct vcpu *vcpu, struct vm_exit *exit)
 {
     const struct riscv_vcpu *v = to_riscv_const(vcpu);
     uint64_t cause = v->regs.scause;
 
-    /* The hot path of every guest comes first, and without a call. */
     if (likely(cause == CAUSE_ECALL_VS))
         sbi_decode(v, exit);
-    else if (likely(cause < CAUSE_COUNT))
-        decoders[cause](v, exit);
-    else if ((cause & CAUSE_INTERRUPT) != 0)
-        decode_interrupt(v, exit);
+    else if (likely(cause == CAUSE_LOAD_GUEST_PAGE_FAULT))
+        set_page_fault(v, exit, ACCESS_READ);
+    else if (likely(cause == CAUSE_STORE_GUEST_PAGE_FAULT))
+        set_page_fault(v, exit, ACCESS_WRITE);
     else
-        decode_unknown(v, exit);
+        *exit = decode_other(v);
 }
 
-static ALWAYS_INLINE void
-set_mmio(struct vm_exit *exit, const struct riscv_access *access, uint64_t data)
+static ALWAYS_INLINE struct device_access
+make_access(uint64_t address, const struct riscv_access *insn, uint64_t data)
 {
-    gpa_t address = exit->fault.gpa;
-
-    exit->kind = access->store ? EXIT_MMIO_WRITE : EXIT_MMIO_READ;
-    exit->insn_len = access->length;
-    exit->mmio.gpa = address;
-    exit->mmio.data = data;
-    exit->mmio.width = access->width;
-    exit->mmio.reg = access->reg;
-    exit->mmio.reg_width = sizeof(uint64_t);
-    exit->mmio.sign_extend = access->sign_extend;
-    exit->mmio.reg_is_fp = access->is_fp;
-}
-
-/* The general case. A guest may have changed the instruction since it ran. */
-static NOINLINE err_t decode_any_mmio(const struct riscv_vcpu *v,
-                                      struct vm_exit *exit, uint64_t htinst)
-{
-    struct riscv_access access;
-    uint64_t data = 0;
-
-    if (!riscv_decode_htinst(htinst, &access) ||
-        exit->fault.access != (access.store ? ACCESS_WRITE : ACCESS_READ) ||
-        !is_aligned(exit->fault.gpa.raw, access.width))
-        return ERR_UNSUPPORTED;
-    if (access.store)
-        data = access.is_fp ? riscv_read_fpr(v, access.reg)
-                            : v->regs.gpr[access.reg];
-    set_mmio(exit, &access, zero_extend(data, 8u * access.width));
-    return OK;
-}
-
-/* Nearly all: an integer access by an instruction of 32 bits. */
-static ALWAYS_INLINE bool decode_usual_mmio(const struct riscv_vcpu *v,
-                                            struct vm_exit *exit, uint64_t insn,
-                                            bool store)
-{
-    struct riscv_access access;
-
-    if (!riscv_decode_integer_insn(insn, store, &access) ||
-        !is_aligned(exit->fault.gpa.raw, access.width))
-        return false;
-    set_mmio(exit, &access,
-             store ? zero_extend(v->regs.gpr[access.reg], 8u * access.width)
-                   : 0);
-    return true;
-}
-
-static ALWAYS_INLINE err_t decode_insn(const struct riscv_vcpu *v,
-                                       struct vm_exit *exit, uint64_t insn,
-                                       bool store)
-{
-    return likely(decode_usual_mmio(v, exit, insn, store))
-               ? OK
-               : decode_any_mmio(v, exit, riscv_transform_insn(insn, store));
+    return (struct device_access){
+        .address = address,
+        .data = data,
+        .width = insn->width,
+        .reg = insn->reg,
+        .reg_width = sizeof(uint64_t),
+        .insn_len = insn->length,
+        .write = insn->store,
+        .sign_extend = insn->sign_extend,
+        .reg_is_fp = insn->is_fp,
+    };
 }
 
 /*
- * If the hardware does not say which instruction it was, it is fetched, through
- * this CPU's translations. Should those have become stale meanwhile, the frame
- * may no longer be the guest's: then what was read is not looked at.
+ * The general case; a width of 0: it is no such access. A guest may have
+ * changed the instruction since it ran.
  */
-EXIT_PATH err_t riscv_decode_mmio(struct vcpu *vcpu, struct vm_exit *exit)
+static NOINLINE struct device_access decode_any_mmio(const struct riscv_vcpu *v,
+                                                     uint64_t address,
+                                                     enum access wanted,
+                                                     uint64_t htinst)
 {
-    const struct riscv_vcpu *v = to_riscv(vcpu);
-    uint64_t insn;
+    struct riscv_access insn;
+    uint64_t data = 0;
 
-    if (v->regs.htinst != 0)
-        return decode_any_mmio(v, exit, v->regs.htinst);
-    insn = riscv_hw_fetch_insn(v->regs.pc);
-    atomic_thread_fence(memory_order_acquire);
-    if (unlikely(insn == RISCV_NO_INSN) ||
-        unlikely((atomic_load_explicit(&vcpu->requests, memory_order_relaxed) &
-                  VCPU_REQUEST_FLUSH) != 0))
-        return ERR_BUSY;
-    return exit->fault.access == ACCESS_WRITE
-               ? decode_insn(v, exit, insn, true)
-               : decode_insn(v, exit, insn, false);
+    if (!riscv_decode_htinst(htinst, &insn) ||
+        wanted != (insn.store ? ACCESS_WRITE : ACCESS_READ))
+        return (struct device_access){.width = 0};
+    if (insn.store)
+        data = insn.is_fp ? riscv_read_fpr(v, insn.reg) : v->regs.gpr[insn.reg];
+    return make_access(address, &insn, zero_extend(data, 8u * insn.width));
 }
 
-EXIT_PATH void riscv_finish_read(struct vcpu *vcpu, const struct vm_exit *exit,
+/*
+ * The hardware does not say which instruction it was: it is fetched, through
+ * this CPU's translations. Should those have become stale meanwhile, the frame
+ * may no longer be the guest's: then what was read is not looked at.
+ *
+ * Nearly all are integer accesses by an instruction of 32 bits.
+ */
+static ALWAYS_INLINE err_t decode_fetched_mmio(const struct riscv_vcpu *v,
+                                               uint64_t address,
+                                               enum access wanted,
+                                               struct device_access *access)
+{
+    uint64_t bits = riscv_hw_fetch_insn(v->regs.pc);
+    bool store = wanted == ACCESS_WRITE;
+    struct riscv_access insn;
+
+    atomic_thread_fence(memory_order_acquire);
+    if (unlikely(bits == RISCV_NO_INSN) ||
+        unlikely(
+            (atomic_load_explicit(&v->base.requests, memory_order_relaxed) &
+             VCPU_REQUEST_FLUSH) != 0))
+        return ERR_BUSY;
+    if (likely(riscv_decode_integer_insn(bits, store, &insn)))
+        *access = make_access(
+            address, &insn,
+            store ? zero_extend(v->regs.gpr[insn.reg], 8u * insn.width) : 0);
+    else
+        *access = decode_any_mmio(v, address, wanted,
+                                  riscv_transform_insn(bits, store));
+    return likely(access->width != 0) ? OK : ERR_UNSUPPORTED;
+}
+
+EXIT_PATH err_t riscv_decode_mmio(struct vcpu *vcpu,
+                                  const struct vm_exit *fault,
+                                  struct device_access *access)
+{
+    const struct riscv_vcpu *v = to_riscv(vcpu);
+    uint64_t address = fault->fault.gpa.raw;
+
+    if (unlikely(v->regs.htinst != 0)) {
+        *access =
+            decode_any_mmio(v, address, fault->fault.access, v->regs.htinst);
+        return access->width != 0 ? OK : ERR_UNSUPPORTED;
+    }
+    if (likely(fault->fault.access == ACCESS_READ))
+        return decode_fetched_mmio(v, address, ACCESS_READ, access);
+    if (likely(fault->fault.access == ACCESS_WRITE))
+        return decode_fetched_mmio(v, address, ACCESS_WRITE, access);
+    return ERR_UNSUPPORTED;
+}
+
+EXIT_PATH void riscv_finish_read(struct vcpu *vcpu,
+                                 const struct device_access *access,
                                  uint64_t value)
 {
     struct riscv_vcpu *v = to_riscv(vcpu);
-    const struct mmio_access *mmio = &exit->mmio;
-    unsigned unused = 64 - 8u * mmio->width;
+    unsigned unused = (0 - 8u * access->width) % 64;
     uint64_t top = value << unused;
 
+    v->regs.pc += access->insn_len;
     /* A narrow floating-point value is NaN-boxed: all ones above it. */
-    if (unlikely(mmio->reg_is_fp))
-        riscv_write_fpr(v, mmio->reg, ~(~top >> unused));
-    else if (mmio->sign_extend)
-        riscv_write_gpr(v, mmio->reg, (uint64_t)((int64_t)top >> unused));
+    if (unlikely(access->reg_is_fp))
+        riscv_write_fpr(v, access->reg, ~(~top >> unused));
+    else if (access->sign_extend)
+        riscv_write_gpr(v, access->reg, (uint64_t)((int64_t)top >> unused));
     else
-        riscv_write_gpr(v, mmio->reg, top >> unused);
+        riscv_write_gpr(v, access->reg, top >> unused);
+}
+
+EXIT_PATH void riscv_finish_write(struct vcpu *vcpu,
+                                  const struct device_access *access)
+{
+    to_riscv(vcpu)->regs.pc += access->insn_len;
 }

@@ -116,8 +116,8 @@ enum riscv_feature {
          (asid, start, size), FEED)                                            \
     PROC(riscv_hw_fence_i, (void), (), (0), FEED)                              \
     /* The instruction at guest-virtual `pc`, fetched with the guest's own     \
-     * rights (HLVX); a compressed one has its upper half 0. RISCV_NO_INSN     \
-     * when the fetch faults. */                                               \
+     * rights (HLVX); the upper half of a compressed one may be anything.      \
+     * RISCV_NO_INSN when the fetch faults. */                                 \
     FN(uint64_t, riscv_hw_fetch_insn, (uint64_t pc), (pc), (pc), FEED,         \
        RISCV_NO_INSN)                                                          \
     /* Loads from the guest through its own translation, as a VS-mode load     \

@@ -81,7 +81,7 @@ static inline const struct riscv_vcpu *to_riscv_const(const struct vcpu *vcpu)
 }
 
 /* Sets a general register; x0 stays 0. */
-static inline void riscv_write_gpr(struct riscv_vcpu *v, unsigned reg,
+static inline void riscv_write_gpr(struct riscv_vcpu *v, size_t reg,
                                    uint64_t value)
 {
     if (reg != REG_ZERO)
@@ -117,9 +117,11 @@ bool riscv_assign_vmid(struct riscv_vcpu *v, uint32_t cpu);
 /* --- decode.c, insn.c --- */
 
 void riscv_decode(const struct vcpu *vcpu, struct vm_exit *exit);
-err_t riscv_decode_mmio(struct vcpu *vcpu, struct vm_exit *exit);
-void riscv_finish_read(struct vcpu *vcpu, const struct vm_exit *exit,
+err_t riscv_decode_mmio(struct vcpu *vcpu, const struct vm_exit *fault,
+                        struct device_access *access);
+void riscv_finish_read(struct vcpu *vcpu, const struct device_access *access,
                        uint64_t value);
+void riscv_finish_write(struct vcpu *vcpu, const struct device_access *access);
 
 /* --- fpu.c --- */
 

@@ -253,7 +253,7 @@ const struct sbi_extension sbi_extensions[1 << SBI_SLOT_BITS] = {
     ROW(SBI_EID_PMU, pmu_functions),
 };
 
-static const struct sbi_function *find_plain(uint64_t eid)
+NOINLINE const struct sbi_function *sbi_find_plain(uint64_t eid)
 {
     if (eid == SBI_EID_HYPERCALL)
         return &hypercall_function;
@@ -261,16 +261,19 @@ static const struct sbi_function *find_plain(uint64_t eid)
                                   : &unknown_function;
 }
 
-void sbi_decode_plain(const struct riscv_vcpu *v, struct vm_exit *exit)
+NOINLINE struct vm_exit sbi_decode_call(const struct riscv_vcpu *v,
+                                        struct vm_exit exit,
+                                        const struct sbi_function *function)
 {
-    sbi_set_exit(v, exit, find_plain(v->regs.gpr[REG_A7]));
+    function->decode(v, &exit);
+    return exit;
 }
 
 /* Free slots hold the id 0, a legacy one, which exists. */
 static bool exists(uint64_t eid)
 {
     return sbi_extensions[SBI_SLOT(eid)].eid == eid ||
-           find_plain(eid) != &unknown_function;
+           sbi_find_plain(eid) != &unknown_function;
 }
 
 EXIT_PATH enum verdict riscv_firmware_call(struct vcpu *vcpu,

@@ -65,9 +65,13 @@ struct sbi_extension {
 #define SBI_SLOT(eid) ((eid)&BIT_MASK(SBI_SLOT_BITS - 1, 0))
 extern const struct sbi_extension sbi_extensions[1 << SBI_SLOT_BITS];
 
-/* Decodes a call to what is not in the table: extensions of one function,
- * whatever its id, and what does not exist. */
-void sbi_decode_plain(const struct riscv_vcpu *v, struct vm_exit *exit);
+/* A call to what is not in the table: extensions of one function, whatever its
+ * id, and what does not exist. */
+const struct sbi_function *sbi_find_plain(uint64_t eid);
+
+/* What function->decode() makes of `exit`. */
+struct vm_exit sbi_decode_call(const struct riscv_vcpu *v, struct vm_exit exit,
+                               const struct sbi_function *function);
 
 static inline void sbi_set_exit(const struct riscv_vcpu *v,
                                 struct vm_exit *exit,
@@ -77,7 +81,7 @@ static inline void sbi_set_exit(const struct riscv_vcpu *v,
     exit->insn_len = 4;
     exit->firmware.row = function;
     if (unlikely(function->decode != NULL))
-        function->decode(v, exit);
+        *exit = sbi_decode_call(v, *exit, function);
 }
 
 /* Decodes an ECALL. Every pair of an extension and a function has a row. */
@@ -87,10 +91,10 @@ static inline void sbi_decode(const struct riscv_vcpu *v, struct vm_exit *exit)
     uint64_t fid = v->regs.gpr[REG_A6];
     const struct sbi_extension *row = &sbi_extensions[SBI_SLOT(eid)];
 
-    if (likely(row->eid == eid && fid < row->count))
-        sbi_set_exit(v, exit, &row->functions[fid]);
-    else
-        sbi_decode_plain(v, exit);
+    sbi_set_exit(v, exit,
+                 likely(row->eid == eid && fid < row->count)
+                     ? &row->functions[fid]
+                     : sbi_find_plain(eid));
 }
 
 /* Functions of the extensions that have a file of their own. */

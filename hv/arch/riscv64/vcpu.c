@@ -245,6 +245,7 @@ const struct vcpu_ops riscv_vcpu_ops = {
     .decode = riscv_decode,
     .decode_mmio = riscv_decode_mmio,
     .finish_read = riscv_finish_read,
+    .finish_write = riscv_finish_write,
     .advance = riscv_advance,
     .inject_fault = riscv_inject_fault,
     .stage2_format = riscv_stage2_format,

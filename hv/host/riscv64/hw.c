@@ -4,6 +4,7 @@
  * instruction or a few per row.
  */
 #include "arch/riscv64/hw.h"
+#include "arch/riscv64/insn.h"
 
 #include "host/riscv64/csr_access.h"
 #include "host/riscv64/riscv_host.h"
@@ -397,39 +398,35 @@ void riscv_hw_fence_i_impl(void)
  */
 #define HLVX_HU "0x32"
 #define HLVX_WU "0x34"
-#define FETCH(funct7, address)                                      \
-    __extension__({                                                 \
-        register uint64_t fetch_a0_ __asm__("a0") = (address);      \
-        __asm__ volatile("la t0, hw_access_faulted\n"               \
-                         "csrrw t1, stvec, t0\n"                    \
+#define FETCH(funct7, address)                                       \
+    __extension__({                                                  \
+        register uint64_t fetch_a0_ __asm__("a0") = (address);       \
+        __asm__ volatile("la t0, hw_access_faulted\n"                \
+                         "csrrw t1, stvec, t0\n"                     \
                          ".insn r 0x73, 4, " funct7 ", a0, a0, x3\n" \
-                         "csrw stvec, t1"                           \
-                         : "+r"(fetch_a0_)                          \
-                         :                                          \
-                         : "t0", "t1", "t2", "memory");             \
-        fetch_a0_;                                                  \
+                         "csrw stvec, t1"                            \
+                         : "+r"(fetch_a0_)                           \
+                         :                                           \
+                         : "t0", "t1", "t2", "memory");              \
+        fetch_a0_;                                                   \
     })
-#define INSN_IS_FULL(bits) (((bits)&3) == 3)
-
 /* The word at `pc` could not be fetched: perhaps only its second half, which
  * does not matter if there is a compressed instruction in the first. */
 static NOINLINE uint64_t fetch_halves(uint64_t pc)
 {
     uint64_t low = FETCH(HLVX_HU, pc), high;
 
-    if (low == RISCV_NO_INSN || !INSN_IS_FULL(low))
+    if (low == RISCV_NO_INSN || (low & INSN_LENGTH) != INSN_LENGTH_FULL)
         return low;
     high = FETCH(HLVX_HU, pc + 2);
     return high == RISCV_NO_INSN ? high : high << 16 | low;
 }
 
-uint64_t riscv_hw_fetch_insn_impl(uint64_t pc)
+EXIT_PATH uint64_t riscv_hw_fetch_insn_impl(uint64_t pc)
 {
     uint64_t word = FETCH(HLVX_WU, pc);
 
-    if (unlikely(word == RISCV_NO_INSN))
-        return fetch_halves(pc);
-    return likely(INSN_IS_FULL(word)) ? word : (uint16_t)word;
+    return likely(word != RISCV_NO_INSN) ? word : fetch_halves(pc);
 }
 
 size_t riscv_hw_read_guest_virtual_impl(uint64_t address, void *bytes,

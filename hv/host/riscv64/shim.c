@@ -107,6 +107,9 @@ MEMORY_API(SHIM_FN, SHIM_PROC, SHIM_GET, SHIM_PUT)
 TIME_API(SHIM_FN, SHIM_PROC, SHIM_GET, SHIM_PUT)
 RISCV_HW_API(SHIM_FN, SHIM_PROC, SHIM_GET, SHIM_PUT)
 
+/* On the exit path of a guest that uses devices. */
+EXIT_PATH uint64_t riscv_hw_fetch_insn(uint64_t pc);
+
 /* This module lies above the seams. */
 #define PLAIN_FN(ret, name, params, args, traced, flow, failure) \
     ret name params                                              \

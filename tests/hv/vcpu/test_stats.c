@@ -11,9 +11,9 @@ Test(stats, costs_fall_into_their_bucket)
         uint64_t cycles;
         unsigned bucket;
     } rows[] = {
-        {0, 0},    {31, 0},   {63, 0},       {64, 1},          {127, 1},
-        {128, 2},  {255, 2},  {256, 3},      {1 << 20, 13},    {4095, 6},
-        {4096, 7}, {8191, 7}, {1 << 19, 13}, {UINT64_MAX, 13},
+        {0, 0},     {127, 0},   {255, 0},      {256, 1},         {511, 1},
+        {512, 2},   {1023, 2},  {1024, 3},     {1 << 22, 13},    {16383, 6},
+        {16384, 7}, {32767, 7}, {1 << 21, 13}, {UINT64_MAX, 13},
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
@@ -35,7 +35,7 @@ Test(stats, the_table_shows_what_occurred)
     static struct exit_stats stats;
 
     for (int i = 0; i < 30; i++)
-        exit_stats_add(&stats, EXIT_MMIO_READ, 100);
+        exit_stats_add(&stats, EXIT_MMIO_READ, 300);
     for (int i = 0; i < 10; i++)
         exit_stats_add(&stats, EXIT_HALT, 5000);
     cr_expect_eq(exit_stats_count(&stats, EXIT_MMIO_READ), 30u);
@@ -43,9 +43,9 @@ Test(stats, the_table_shows_what_occurred)
 
     exit_stats_print(&stats, gather, NULL);
     cr_expect(strstr(text, "mmio-read                    30  75.0%"
-                           "        100  .1............"));
+                           "        300  .1............"));
     cr_expect(strstr(text, "halt                         10  25.0%"
-                           "       5000  .......1......"));
+                           "       5000  .....1........"));
     cr_expect_null(strstr(text, "nothing"));
 }
 
