@@ -334,9 +334,8 @@ static bool fetch_parcel(struct fake_riscv *cpu, uint64_t address,
     struct translation translation =
         mmu_translate(cpu, address, ACCESS_EXECUTE, hlv_is_user(cpu));
     const void *memory =
-        translation.ok
-            ? mmu_host_memory(cpu, translation.hpa, sizeof(*parcel))
-            : NULL;
+        translation.ok ? mmu_host_memory(cpu, translation.hpa, sizeof(*parcel))
+                       : NULL;
 
     if (memory == NULL)
         return false;
