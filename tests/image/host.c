@@ -99,10 +99,9 @@ static void wait_for_timers(unsigned count)
     }
 }
 
-static uint64_t set_timer(uint64_t after_ns, uintptr_t number)
+static uint64_t set_timer(uint64_t at_ns, uintptr_t number)
 {
-    uint64_t token =
-        time_register_timer(time_nanos() + after_ns, on_timer, (void *)number);
+    uint64_t token = time_register_timer(at_ns, on_timer, (void *)number);
 
     EXPECT(token != TIMER_NONE);
     return token;
@@ -113,10 +112,10 @@ static void test_timers(void)
     uint64_t cancelled;
     uint64_t start = time_nanos();
 
-    set_timer(UINT64_C(20000000), 3);
-    cancelled = set_timer(UINT64_C(1000000), 9);
-    set_timer(UINT64_C(10000000), 2);
-    set_timer(0, 1);
+    set_timer(start + UINT64_C(20000000), 3);
+    cancelled = set_timer(start + UINT64_C(1000000), 9);
+    set_timer(start + UINT64_C(10000000), 2);
+    set_timer(start, 1);
     EXPECT(time_cancel_timer(cancelled) == OK);
     EXPECT(time_cancel_timer(cancelled) == ERR_NOT_FOUND);
     EXPECT(time_cancel_timer(TIMER_NONE) == ERR_NOT_FOUND);
