@@ -43,6 +43,7 @@ static err_t split_below(const struct s2_format *format, pte_t *slot,
             if (error != OK)
                 return error;
         }
+        CHECK(level != 0); /* `address` is that of a page */
         slot = s2_table(format, *slot, level--);
         slot += s2_index(format, address, level);
     }

@@ -143,7 +143,7 @@ static struct hw_walk walk(const struct hw *hw, hpa_t root, uint64_t gpa,
     uint64_t table = root.raw;
 
     cr_assert(is_aligned(table, hw->root_entries * 8), "the root is aligned");
-    for (unsigned level = hw->levels - 1;; level--) {
+    for (unsigned level = hw->levels; level-- != 0;) {
         uint64_t shift = 12 + 9 * level;
         uint64_t entries = level + 1 == hw->levels ? hw->root_entries : 512;
         uint64_t index = gpa >> shift;
@@ -167,8 +167,9 @@ static struct hw_walk walk(const struct hw *hw, hpa_t root, uint64_t gpa,
                         align_down(gpa & ((UINT64_C(1) << shift) - 1), 4096),
                 .access = entry.access,
                 .level = level};
-        cr_assert(level != 0);
     }
+    cr_assert(false, "the walk has not ended at level 0");
+    return (struct hw_walk){0};
 }
 
 struct hw_walk hw_translate(const struct hw *hw, hpa_t root, uint64_t gpa)

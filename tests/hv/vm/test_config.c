@@ -235,8 +235,7 @@ Test(config, more_memory_than_there_is_room_for_is_refused)
 
     for (uint64_t i = 0; i < VM_MAX_MEMORY; i++) {
         char name[32];
-        (void)snprintf(name, sizeof(name), "memory@%llx",
-                       (unsigned long long)(i << 12));
+        (void)snprintf(name, sizeof(name), "memory@%lx", i << 12);
         put_reg(fdt, fdt_add_subnode(fdt, vm, name), i << 12, 0x1000);
         vm = fdt_path_offset(fdt, "/vms/vm@3");
     }

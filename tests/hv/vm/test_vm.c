@@ -100,10 +100,11 @@ Test(vm, the_boot_vcpu_begins_at_the_kernel_with_the_tree, .fini = end_machine)
 
 Test(vm, a_linux_image_goes_where_its_header_says, .fini = end_machine)
 {
+    static const uint8_t magic[] = {'R', 'S', 'C', 5};
     static uint8_t kernel[PAGE_SIZE];
     struct machine_spec spec = {.vm_count = 1};
 
-    memcpy(kernel + 56, "RSC\x05", 4);
+    memcpy(kernel + 56, magic, sizeof(magic));
     kernel[8 + 2] = 0x10; /* text_offset 0x100000 */
     spec_usual_vm(&spec.vms[0], 1, 1);
     spec.vms[0].kernel_by_header = true;
