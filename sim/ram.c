@@ -14,6 +14,7 @@
 
 #include "lib/bits.h"
 #include "lib/check.h"
+#include "lib/shared.h"
 #include "lib/spinlock.h"
 #include "sim/ram_internal.h"
 
@@ -210,13 +211,13 @@ static uint8_t *guest_pointer(hpa_t address, uint64_t size)
 
 size_t memory_read_guest_impl(hpa_t from, void *to, size_t size)
 {
-    memcpy(to, guest_pointer(from, size), size);
+    shared_read(to, guest_pointer(from, size), size);
     return size;
 }
 
 void memory_write_guest_impl(hpa_t to, const void *from, size_t size)
 {
-    memcpy(guest_pointer(to, size), from, size);
+    shared_write(guest_pointer(to, size), from, size);
     ram_note_write(to, size);
 }
 

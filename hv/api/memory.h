@@ -29,10 +29,13 @@
     PROC(memory_free_contiguous, (hpa_t first, size_t frames),                 \
          (first, frames), (first.raw, frames), FEED)                           \
     /* Copies guest RAM to `to`. The guest may be changing it: look only at    \
-     * the copy. Returns `size`. */                                            \
+     * the copy. 2, 4 or 8 bytes at a multiple of their size are one load, so  \
+     * that a word which the guest stores at once is not seen half stored.     \
+     * Returns `size`. */                                                      \
     GET(memory_read_guest, (hpa_t from, void *to, size_t size),                \
         (from, to, size), (from.raw), to, size)                                \
-    /* Copies `from` to guest RAM. */                                          \
+    /* Copies `from` to guest RAM; 2, 4 or 8 bytes at a multiple of their size \
+     * by one store. */                                                        \
     PUT(memory_write_guest, (hpa_t to, const void *from, size_t size),         \
         (to, from, size), (to.raw), from, size)                                \
     /* Moves bytes that the hypervisor never looks at (image bytes, disk       \

@@ -21,6 +21,7 @@
 #include "host/machine.h"
 #include "lib/bits.h"
 #include "lib/check.h"
+#include "lib/shared.h"
 #include "lib/string.h"
 
 #define WORD_BITS 64
@@ -256,13 +257,13 @@ hpa_t memory_virt_to_phys(const void *pointer)
 
 size_t memory_read_guest_impl(hpa_t from, void *to, size_t size)
 {
-    memcpy(to, memory_phys_to_virt(from), size);
+    shared_read(to, memory_phys_to_virt(from), size);
     return size;
 }
 
 void memory_write_guest_impl(hpa_t to, const void *from, size_t size)
 {
-    memcpy(memory_phys_to_virt(to), from, size);
+    shared_write(memory_phys_to_virt(to), from, size);
 }
 
 void memory_move_impl(hpa_t to, hpa_t from, size_t size)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tests with guests: the world switch, and CPUs that interrupt each other. */
 #include "api/arch.h"
+#include "api/memory.h"
 #include "api/time.h"
 #include "lib/bits.h"
 #include "tests/image/calls.h"
@@ -151,6 +152,53 @@ static bool step_ticks(struct riscv_vcpu *v)
     return ticks % 2 == 0;
 }
 
+/* CPU 1 writes words of equal bytes to guest memory, and CPU 0 never reads
+ * one whose bytes differ. */
+static hpa_t shared_word;
+
+static void make_shared_word(void)
+{
+    shared_word = memory_alloc_frame();
+    EXPECT(!hpa_is_none(shared_word));
+}
+
+static _Noreturn void write_words(size_t size)
+{
+    for (uint64_t word = 0;; word = ~word)
+        memory_write_guest(shared_word, &word, size);
+}
+
+static void read_words(size_t size)
+{
+    uint64_t word = 0, before = 0;
+
+    for (unsigned changes = 0; changes < 1000; before = word) {
+        (void)memory_read_guest(shared_word, &word, size);
+        EXPECT(word == 0 ||
+               word == zero_extend(UINT64_MAX, (unsigned)size * 8));
+        changes += word != before;
+    }
+    selftest_pass();
+}
+
+#define STEP_WORDS(bits)                                \
+    static bool step_words_##bits(struct riscv_vcpu *v) \
+    {                                                   \
+        if (host_current_cpu() != 0)                    \
+            write_words((bits) / 8);                    \
+        read_words((bits) / 8);                         \
+        return false;                                   \
+    }
+STEP_WORDS(16)
+STEP_WORDS(32)
+STEP_WORDS(64)
+
+#define WORDS_TEST(bits)                                     \
+    {                                                        \
+        .name = "words-" #bits, .init = make_shared_word,    \
+        .guest = guest_registers, .step = step_words_##bits, \
+    }
+
 const struct selftest guest_tests[] = {
     {.name = "count", .guest = guest_count, .step = step_count},
     {.name = "registers", .guest = guest_registers, .step = step_registers},
@@ -166,5 +214,8 @@ const struct selftest guest_tests[] = {
      .init = start_ticks,
      .guest = guest_spin,
      .step = step_ticks},
+    WORDS_TEST(16),
+    WORDS_TEST(32),
+    WORDS_TEST(64),
     {.name = NULL},
 };

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The fake RAM: what hv/api/memory.h promises, and snapshots. */
 #include <criterion/criterion.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "api/memory.h"
@@ -181,6 +183,43 @@ Test(ram, guest_memory_is_copied_moved_and_cleared)
     memory_clear(hpa_add(run, PAGE_SIZE - 1), 4);
     (void)memory_read_guest(hpa_add(run, PAGE_SIZE - 3), text, 10);
     cr_assert_eq(memcmp(text, "st\0\0\0\0les", 10), 0);
+}
+
+/* Writes words of equal bytes until it is told that it has been enough. */
+struct writer {
+    hpa_t at;
+    size_t size;
+    atomic_bool enough;
+};
+
+static void *write_words(void *argument)
+{
+    struct writer *writer = argument;
+
+    for (uint64_t word = 0; !atomic_load(&writer->enough); word = ~word)
+        memory_write_guest_impl(writer->at, &word, writer->size);
+    return NULL;
+}
+
+Test(ram, an_aligned_word_is_never_seen_half_written)
+{
+    hpa_t frame = memory_alloc_frame();
+
+    for (size_t size = 2; size <= 8; size *= 2) {
+        struct writer writer = {.at = frame, .size = size};
+        uint64_t word = 0, before = 0;
+        pthread_t thread;
+
+        memory_clear(frame, PAGE_SIZE);
+        cr_assert_eq(pthread_create(&thread, NULL, write_words, &writer), 0);
+        for (unsigned changes = 0; changes < 1000; before = word) {
+            (void)memory_read_guest_impl(frame, &word, size);
+            cr_assert(word == 0 || bit_count(word) == size * 8, "%lx", word);
+            changes += word != before;
+        }
+        atomic_store(&writer.enough, true);
+        pthread_join(thread, NULL);
+    }
 }
 
 Test(ram, a_snapshot_brings_back_contents_and_allocations)
