@@ -13,18 +13,25 @@
 #include "lib/format.h"
 #include "lib/string.h"
 
-/* The narrowest first: every level costs a memory access per TLB miss. */
-static const struct s2_format *const formats[] = {&s2_sv39x4, &s2_sv48x4,
-                                                  &s2_sv57x4};
+/* The narrowest first: every level costs a memory access per TLB miss. Each
+ * without memory types, and with them. */
+static const struct s2_format *const formats[][2] = {
+    {&s2_sv39x4, &s2_sv39x4_svpbmt},
+    {&s2_sv48x4, &s2_sv48x4_svpbmt},
+    {&s2_sv57x4, &s2_sv57x4_svpbmt},
+};
 
 const struct s2_format *riscv_stage2_format(uint64_t top)
 {
     uint64_t modes = riscv_hw_stage2_modes();
+    bool has_types = (riscv_hw_features() & RISCV_FEATURE_SVPBMT) != 0;
 
     for (unsigned i = 0; i < ARRAY_SIZE(formats); i++) {
-        if ((modes & BIT(formats[i]->mode)) != 0 &&
-            (top == 0 || (top - 1) >> formats[i]->gpa_bits == 0))
-            return formats[i];
+        const struct s2_format *format = formats[i][has_types];
+
+        if ((modes & BIT(format->mode)) != 0 &&
+            (top == 0 || (top - 1) >> format->gpa_bits == 0))
+            return format;
     }
     return NULL;
 }

@@ -22,6 +22,9 @@ Test(boot, the_narrowest_format_that_fits)
         {"virt", UINT64_MAX, NULL},
         {"plain", UINT64_C(1) << 41, &s2_sv39x4},
         {"plain", (UINT64_C(1) << 41) + 1, NULL},
+        {"full", 1, &s2_sv39x4_svpbmt},
+        {"full", (UINT64_C(1) << 41) + 1, &s2_sv48x4_svpbmt},
+        {"full", UINT64_C(1) << 59, &s2_sv57x4_svpbmt},
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
