@@ -91,16 +91,17 @@ bool board_reg(const struct board_node *node, unsigned index,
                struct range *range)
 {
     uint32_t address = node->parent->address_cells;
-    uint32_t cells = address + node->parent->size_cells;
-    uint64_t first = (uint64_t)index * cells;
+    uint32_t length = node->parent->size_cells;
+    uint64_t cells = (uint64_t)address + length;
+    uint64_t first = index * cells;
     uint32_t size;
     const fdt32_t *reg = board_property(node, PROPERTY_REG, &size);
 
-    if (cells == 0 || address > 2 || cells > 4 ||
+    if (cells == 0 || address > 2 || length > 2 ||
         (first + cells) * sizeof(*reg) > size)
         return false;
     range->start = read_cells(reg + first, address);
-    range->size = read_cells(reg + first + address, cells - address);
+    range->size = read_cells(reg + first + address, length);
     return range->start + range->size >= range->start;
 }
 
