@@ -153,7 +153,8 @@ struct vcpu_ops {
     /* Says which access a nested page fault at a device's address is, reading
      * the instruction from guest memory when the hardware does not describe
      * it. ERR_UNSUPPORTED for an instruction no device access is made with,
-     * and for a fetch; ERR_BUSY when it could not be read, and the guest shall retry. */
+     * and for a fetch; ERR_BUSY when it could not be read, and the guest shall
+     * retry. */
     err_t (*decode_mmio)(struct vcpu *vcpu, const struct vm_exit *fault,
                          struct device_access *access);
     /* Finishes an access that a device has answered: the pc moves; a read's
