@@ -5,11 +5,17 @@
  * shown by whole lines, each behind the VM's name. The keys of the console's
  * own follow the escape key, Ctrl-]; docs/console.md lists them.
  *
+ * Nobody writes into a line that the VM in focus has begun. Lines of others
+ * are held until it ends, or until it is clear that it will not end soon: its
+ * VM rests, as at a prompt, or what is held fills its buffer. Then a line of
+ * the console's own making ends it.
+ *
  * Input that the VM in focus does not take is kept, up to CONSOLE_INPUT bytes;
  * what is typed beyond that is dropped with a bell, so that the escape key
  * works whatever the guest does.
  */
 #include "api/console.h"
+#include "lib/bits.h"
 #include "lib/format.h"
 #include "lib/string.h"
 #include "vmm/internal.h"
@@ -22,22 +28,76 @@ static void put(const char *text, size_t size)
         console_write(text, size);
 }
 
-/* Ends a line that the VM in focus has begun. */
-static void end_focus_line(struct console *console)
+/* A line of what was measured. */
+static void report_line(void *context, const char *line)
+{
+    (void)context;
+    console_report("[twinax] ", 9);
+    console_report(line, strlen(line));
+    console_report("\r\n", 2);
+}
+
+static void show_stats(const struct vm *vm)
+{
+    for (uint32_t i = 0; i < vm->config.cpu_num; i++) {
+        char text[VM_NAME_SIZE + 64];
+
+        (void)format_text(text, sizeof(text),
+                          "[twinax] VM %u (%s) vCPU %u:\r\n", vm->config.id,
+                          vm->config.name, i);
+        put(text, strlen(text));
+        exit_stats_print(vm->vcpus[i]->stats, report_line, NULL);
+    }
+}
+
+/* Shows what is held; a line that the VM in focus has begun ends here. */
+static void release(struct console *console)
 {
     if (console->mid_line)
         put("\r\n", 2);
     console->mid_line = false;
+    put(console->held, console->held_used);
+    console->held_used = 0;
+    for (unsigned i = 0; i < VMM_MAX_VMS; i++) {
+        if ((console->stats_due & BIT(i)) && vmm->vms[i] != NULL)
+            show_stats(vmm->vms[i]);
+    }
+    console->stats_due = 0;
+    atomic_store(&console->is_behind, false);
+}
+
+void console_release(void)
+{
+    spin_lock(&vmm->console.lock);
+    release(&vmm->console);
+    spin_unlock(&vmm->console.lock);
+}
+
+/* Shows a piece of a line, or holds it: there is room. */
+static void emit(struct console *console, const char *text, size_t size)
+{
+    if (console->mid_line) {
+        memcpy(console->held + console->held_used, text, size);
+        console->held_used += size;
+    } else {
+        put(text, size);
+    }
 }
 
 static void print_line(const char *label, const char *text, size_t size)
 {
-    end_focus_line(&vmm->console);
-    put("[", 1);
-    put(label, strlen(label));
-    put("] ", 2);
-    put(text, size);
-    put("\r\n", 2);
+    struct console *console = &vmm->console;
+    size_t label_size = strlen(label);
+
+    if (console->held_used + label_size + size + strlen("[] \r\n") >
+        CONSOLE_HELD)
+        release(console);
+    emit(console, "[", 1);
+    emit(console, label, label_size);
+    emit(console, "] ", 2);
+    emit(console, text, size);
+    emit(console, "\r\n", 2);
+    atomic_store(&console->is_behind, console->mid_line);
 }
 
 void console_print(const char *format, ...)
@@ -76,6 +136,24 @@ static void gather(struct console_port *port, const char *bytes, size_t size)
     }
 }
 
+/* Output of the VM in focus. What waits for the end of its line comes between
+ * that and the beginning of the next. */
+static void show(struct console *console, const char *text, size_t size)
+{
+    size_t ended = size;
+
+    while (ended != 0 && text[ended - 1] != '\n')
+        ended--;
+    put(text, ended);
+    if (ended != 0) {
+        console->mid_line = false;
+        if (atomic_load(&console->is_behind))
+            release(console);
+    }
+    put(text + ended, size - ended);
+    console->mid_line |= ended != size;
+}
+
 static void port_write(struct chardev *chardev, const uint8_t *bytes,
                        size_t size)
 {
@@ -86,12 +164,10 @@ static void port_write(struct chardev *chardev, const uint8_t *bytes,
     if (size == 0)
         return;
     spin_lock(&vmm->console.lock);
-    if (port->vm == vmm->console.focus && port->is_main) {
-        put(text, size);
-        vmm->console.mid_line = text[size - 1] != '\n';
-    } else {
+    if (port->vm == vmm->console.focus && port->is_main)
+        show(&vmm->console, text, size);
+    else
         gather(port, text, size);
-    }
     spin_unlock(&vmm->console.lock);
 }
 
@@ -157,34 +233,47 @@ static void close_console(struct vm *vm)
 
 const struct vm_host vmm_vm_host = {open_console, close_console};
 
-void console_flush(struct vm *vm)
+/* Ends the lines that a VM has begun. */
+static void end_lines(const struct vm *vm)
 {
-    spin_lock(&vmm->console.lock);
     for (struct console_port *port = vmm->console.ports; port != NULL;
          port = port->next) {
         if (port->vm == vm)
             flush_line(port);
     }
-    spin_unlock(&vmm->console.lock);
+    if (vm == vmm->console.focus)
+        release(&vmm->console);
 }
 
-/* A line of what was measured. */
-static void report_line(void *context, const char *line)
+void console_flush(const struct vm *vm)
 {
-    (void)context;
     spin_lock(&vmm->console.lock);
-    console_report("[twinax] ", 9);
-    console_report(line, strlen(line));
-    console_report("\r\n", 2);
+    end_lines(vm);
     spin_unlock(&vmm->console.lock);
 }
 
 void console_report_stats(const struct vm *vm)
 {
-    for (uint32_t i = 0; i < vm->config.cpu_num; i++) {
-        console_print("VM %u (%s) vCPU %u:", vm->config.id, vm->config.name, i);
-        exit_stats_print(vm->vcpus[i]->stats, report_line, NULL);
-    }
+    struct console *console = &vmm->console;
+
+    /* Held as a request: a text whose length was measured would have a replay
+     * hold more or less than the recording did. */
+    spin_lock(&console->lock);
+    console->stats_due |= BIT(vm->config.id);
+    if (console->mid_line)
+        atomic_store(&console->is_behind, true);
+    else
+        release(console);
+    spin_unlock(&console->lock);
+}
+
+static void set_focus(struct vm *vm)
+{
+    spin_lock(&vmm->console.lock);
+    release(&vmm->console);
+    end_lines(vm);
+    vmm->console.focus = vm;
+    spin_unlock(&vmm->console.lock);
 }
 
 /* The console's own keys. */
@@ -211,8 +300,7 @@ static void key_next(struct vm *focus)
 
         if (vm == NULL)
             continue;
-        console_flush(vm);
-        vmm->console.focus = vm;
+        set_focus(vm);
         console_print("VM %u (%s) is connected", vm->config.id,
                       vm->config.name);
         return;
@@ -291,6 +379,7 @@ static void run_key(uint8_t byte)
 {
     struct vm *focus = vmm->console.focus;
 
+    console_release();
     for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
         if (keys[i].key == (char)byte) {
             keys[i].run(focus);

@@ -35,6 +35,7 @@ struct vmm_cpu {
 
 #define CONSOLE_LINE  120
 #define CONSOLE_INPUT 1024
+#define CONSOLE_HELD  2048
 
 /* One device's end of the console. */
 struct console_port {
@@ -55,6 +56,13 @@ struct console {
     struct vm *focus; /* its output is shown as it comes, input is its */
     bool mid_line;    /* the focus VM has begun a line */
     bool escape;      /* the last input byte was the escape key */
+
+    /* What waits for the end of that line: lines, and the VMs, a bit for each,
+     * whose exit counters are to be shown behind them. */
+    atomic_bool is_behind; /* something waits */
+    uint64_t stats_due;
+    size_t held_used;
+    char held[CONSOLE_HELD];
 };
 
 struct vmm {
@@ -79,9 +87,11 @@ extern const struct vm_host vmm_vm_host;
 void console_print(const char *format, ...) PRINTF_LIKE(1, 2);
 /* Takes the host's input; calls no function with the scheduler's lock held. */
 void console_poll(void);
-/* A VM has gone: shows what its last line began with. */
-void console_flush(struct vm *vm);
+/* A VM has gone: ends the lines that it has begun. */
+void console_flush(const struct vm *vm);
 void console_report_stats(const struct vm *vm);
+/* The VM in focus will not end its line soon: shows what waits for that. */
+void console_release(void);
 
 /* sched.c */
 struct vcpu *sched_next(struct vmm_cpu *cpu);

@@ -345,6 +345,33 @@ static struct vcpu *enter(struct vmm_cpu *cpu)
     return NULL;
 }
 
+/* None of its vCPUs runs or could run. */
+static bool is_at_rest(const struct vm *vm)
+{
+    for (uint32_t i = 0; i < vm->config.cpu_num; i++) {
+        if (vm->vcpus[i]->place == PLACE_QUEUED ||
+            vm->vcpus[i]->place == PLACE_ON_CPU)
+            return false;
+    }
+    return true;
+}
+
+/* Others' lines wait for the VM in focus to end its own, but not for a guest
+ * that waits in the middle of one: it shows a prompt. */
+static void keep_console_moving(void)
+{
+    const struct vm *focus = vmm->console.focus;
+    bool at_rest;
+
+    if (likely(!atomic_load(&vmm->console.is_behind)))
+        return;
+    spin_lock(&vmm->lock);
+    at_rest = focus == NULL || is_at_rest(focus);
+    spin_unlock(&vmm->lock);
+    if (at_rest)
+        console_release();
+}
+
 struct vcpu *sched_next(struct vmm_cpu *cpu)
 {
     struct vcpu *vcpu = NULL;
@@ -353,6 +380,7 @@ struct vcpu *sched_next(struct vmm_cpu *cpu)
         struct vm *done;
 
         poll_host();
+        keep_console_moving();
         done = choose(cpu);
         if (done != NULL) {
             vmm_finish_stop(done);

@@ -2,6 +2,8 @@
 /* One console for several VMs: what is shown, and where typing goes. */
 #include "support/machine.h"
 
+#define SBI_DBCN UINT64_C(0x4442434e)
+
 static void guest_writes(vm_id vm, const char *text)
 {
     for (; *text != '\0'; text++)
@@ -47,10 +49,99 @@ Test(console, other_vms_write_whole_lines_behind_their_names)
     cr_expect_str_eq(console_output(NULL), "");
     guest_writes(2, "llo\r\n");
     cr_expect_str_eq(console_output(NULL), "[vm@2] hello\r\n");
-    console_clear_output();
+}
+
+Test(console, a_line_in_focus_is_not_split)
+{
+    guest_writes(1, "all che");
+    guest_writes(2, "hello\nbye\n");
+    cr_expect_str_eq(console_output(NULL), "all che");
+    guest_writes(1, "cks\n");
+    cr_expect_str_eq(console_output(NULL),
+                     "all checks\n[vm@2] hello\r\n[vm@2] bye\r\n");
+    guest_writes(2, "again\n");
+    cr_expect(strstr(console_output(NULL), "again"), "nothing is in the way");
+}
+
+Test(console, what_comes_in_one_write_is_split_at_its_last_line)
+{
+    static const char text[] = "one\ntwo\nthr";
+
+    guest_writes(1, "- ");
+    guest_writes(2, "bye\n");
+    for (size_t i = 0; i < sizeof(text) - 1; i += 4) {
+        uint32_t word = 0;
+
+        memcpy(&word, text + i, 4);
+        (void)run_op(1, 0, OP_STORE_OF(SPEC_MEMORY + i, 4, word));
+    }
+    (void)run_op(1, 0,
+                 OP_ECALL_OF(SBI_DBCN, 0, sizeof(text) - 1, SPEC_MEMORY, 0));
+    cr_expect_str_eq(console_output(NULL), "- one\ntwo\n[vm@2] bye\r\nthr");
+}
+
+Test(console, a_guest_that_waits_in_a_line_holds_nobody_up)
+{
     guest_writes(1, "# ");
     guest_writes(2, "bye\n");
+    (void)run_op(1, 0, (struct guest_op){.kind = OP_WFI});
     cr_expect_str_eq(console_output(NULL), "# \r\n[vm@2] bye\r\n");
+}
+
+/* How often `text` has `what`. */
+static unsigned count(const char *text, const char *what)
+{
+    unsigned n = 0;
+
+    while ((text = strstr(text, what)) != NULL) {
+        text += strlen(what);
+        n++;
+    }
+    return n;
+}
+
+Test(console, what_is_held_is_bounded)
+{
+    guest_writes(1, "begun");
+    for (unsigned i = 0; i < 300; i++) {
+        guest_writes(2, "0123456789\n");
+        if (strchr(console_output(NULL), '\n'))
+            break;
+    }
+    cr_expect(strstr(console_output(NULL), "begun\r\n[vm@2] 0123456789\r\n"));
+    guest_writes(1, "ended\n");
+    guest_writes(2, "last\n");
+    cr_expect_eq(count(console_output(NULL), "\n[vm@2] "),
+                 count(console_output(NULL), "\n") - 2);
+}
+
+Test(console, an_end_is_reported_behind_the_line_in_focus)
+{
+    guest_writes(1, "all che");
+    guest_writes(2, "bye");
+    (void)run_op(2, 0, OP_ECALL_OF(SBI_SRST, 0, 0));
+    cr_expect_str_eq(console_output(NULL), "all che");
+    guest_writes(1, "cks\n");
+    cr_expect(strstr(console_output(NULL),
+                     "all checks\n[vm@2] bye\r\n[twinax] VM 2 (vm@2) has "
+                     "stopped: power-off"));
+    cr_expect(strstr(console_output(NULL), "[twinax] VM 2 (vm@2) vCPU 0:"));
+    cr_expect(strstr(console_output(NULL), "system-down"));
+}
+
+Test(console, keys_and_the_end_of_the_vm_in_focus_end_its_line)
+{
+    guest_writes(1, "# ");
+    guest_writes(2, "bye\n");
+    type("\x1dl");
+    cr_expect(
+        strstr(console_output(NULL), "# \r\n[vm@2] bye\r\n[twinax] * VM 1"));
+    console_clear_output();
+    guest_writes(1, "# ");
+    guest_writes(2, "more\n");
+    (void)run_op(1, 0, OP_ECALL_OF(SBI_SRST, 0, 0));
+    cr_expect(strstr(console_output(NULL),
+                     "# \r\n[vm@2] more\r\n[twinax] VM 1 (vm@1) has stopped"));
 }
 
 Test(console, a_line_without_end_is_shown_in_pieces)
