@@ -25,8 +25,15 @@ struct fuzz_source {
     struct fuzz_script script;
 };
 
+bool fuzz_is_thorough;
+
 static struct machine *machine;
 static uint64_t runs;
+
+static bool is_time(uint64_t interval)
+{
+    return fuzz_is_thorough || runs % interval == 0;
+}
 
 uint64_t fuzz_take(struct fuzz_input *input, unsigned bytes)
 {
@@ -117,13 +124,6 @@ static void make_machine(void (*describe)(struct machine_spec *spec))
     violations_set_fatal(true);
 }
 
-static void remake_machine(void (*describe)(struct machine_spec *spec))
-{
-    if (machine != NULL)
-        need(machine_destroy(machine) == 0, "frames have leaked");
-    make_machine(describe);
-}
-
 int fuzz_run(const uint8_t *data, size_t size,
              void (*describe)(struct machine_spec *spec), fuzz_decode decode)
 {
@@ -136,18 +136,21 @@ int fuzz_run(const uint8_t *data, size_t size,
     fuzz.left = FUZZ_OPERATIONS;
     fuzz.next = fuzz.script.count = 0;
 
-    if (runs % RUNS_PER_REMAKE == 0)
-        remake_machine(describe);
+    if (machine == NULL)
+        make_machine(describe);
     machine_set_source(machine, 1, 0, &fuzz.source);
     (void)machine_run(machine, FUZZ_STEPS);
-    if (runs % RUNS_PER_WALK == 0) {
+    if (is_time(RUNS_PER_WALK)) {
         mixed = machine_check_isolation(machine);
         need(mixed == NULL, mixed);
     }
     machine_set_source(machine, 1, 0, NULL);
     runs++;
-    /* The leak check needs a machine that has been used. */
-    if (runs % RUNS_PER_REMAKE != 0)
+    if (is_time(RUNS_PER_REMAKE)) {
+        need(machine_destroy(machine) == 0, "frames have leaked");
+        machine = NULL;
+    } else {
         machine_reset(machine);
+    }
     return 0;
 }

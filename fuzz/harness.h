@@ -13,6 +13,9 @@
 #include "sim/machine.h"
 #include "sim/spec.h"
 
+/* Makes the slow checks after each input, not only now and then. */
+extern bool fuzz_is_thorough;
+
 /* The input; what is behind its end reads as 0. */
 struct fuzz_input {
     const uint8_t *at, *end;
