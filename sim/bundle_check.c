@@ -14,6 +14,8 @@
 #include "vm/vm.h"
 #include "vmm/vmm.h"
 
+#define DISK_SERIAL 20 /* virtio 1.2, 5.2.6: a device ID has 20 bytes */
+#define DISK_SECTOR 512
 #define MAX_EXTENTS (VM_MAX_MEMORY + BUS_MAX_RANGES)
 
 struct extent {
@@ -114,8 +116,13 @@ static err_t check_interrupt(const struct check *check, int devices, int node)
 
 static err_t check_disk(const struct check *check, int node)
 {
+    const char *serial = fdt_getprop(check->fdt, node, "serial", NULL);
+
     if (has(check, node, "file") == has(check, node, "size"))
         return bundle_refuse(check, node, "file, size: a disk has one of them");
+    if (serial != NULL && strlen(serial) > DISK_SERIAL)
+        return bundle_refuse(
+            check, node, "serial: it has more than %d characters", DISK_SERIAL);
     return OK;
 }
 
@@ -267,6 +274,27 @@ static err_t check_image(const struct check *check, int vm, const char *name,
         image->size);
 }
 
+/* A disk's file is whole sectors. */
+static err_t check_disk_files(const struct check *check, int vm)
+{
+    int devices = fdt_subnode_offset(check->fdt, vm, "devices");
+    int node;
+
+    if (devices < 0)
+        return OK;
+    fdt_for_each_subnode(node, check->fdt, devices)
+    {
+        const fdt64_t *size = fdt_getprop(check->fdt, node, "data-size", NULL);
+
+        if (size != NULL && fdt64_ld(size) % DISK_SECTOR != 0)
+            return bundle_refuse(check, node,
+                                 "file: its %" PRIu64
+                                 " bytes are not a multiple of %d",
+                                 fdt64_ld(size), DISK_SECTOR);
+    }
+    return OK;
+}
+
 err_t bundle_check_packed(const struct bundle *bundle, char *what)
 {
     const struct check check = {bundle->bytes, what};
@@ -286,6 +314,8 @@ err_t bundle_check_packed(const struct bundle *bundle, char *what)
         error = check_image(&check, vm, "kernel", &config, &config.kernel);
         if (error == OK)
             error = check_image(&check, vm, "initrd", &config, &config.initrd);
+        if (error == OK)
+            error = check_disk_files(&check, vm);
         if (error != OK)
             return error;
     }

@@ -3,6 +3,7 @@
  * The nodes and properties of docs/configuration.md as tables, and their
  * interpreter: each kind of node has a list of what may be in it.
  */
+#include <inttypes.h>
 #include <libfdt.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -33,6 +34,8 @@ struct property_rule {
     const char *name;
     enum shape shape;
     bool required;
+    uint64_t least, most; /* of a number; most 0: any */
+    uint64_t multiple;    /* it must be one of this; 0: any */
 };
 
 struct child_rule;
@@ -77,7 +80,7 @@ static const struct node_rule memory_rule = {
 static const struct node_rule image_rule = {
     (const struct property_rule[]){
         {"file", SHAPE_STRING, true},
-        {"load-address", SHAPE_NUMBER},
+        {"load-address", SHAPE_NUMBER, .multiple = 4096},
         PHANDLES,
         {0},
     },
@@ -148,18 +151,20 @@ struct model_rule {
 
 static const struct model_rule model_rules[] = {
     {"sifive,plic-1.0.0",
-     (const struct property_rule[]){{"riscv,ndev", SHAPE_U32}, {0}}},
+     (const struct property_rule[]){
+         {"riscv,ndev", SHAPE_U32, .least = 1, .most = 1023}, {0}}},
     {"ns16550a",
      (const struct property_rule[]){
-         {"reg-shift", SHAPE_U32},
-         {"reg-io-width", SHAPE_U32},
-         {"clock-frequency", SHAPE_U32},
+         {"reg-shift", SHAPE_U32, .most = 4},
+         {"reg-io-width", SHAPE_U32, .least = 1, .most = 4},
+         {"clock-frequency", SHAPE_U32, .least = 1, .most = UINT32_MAX},
          {0},
      }},
     {"virtio,blk",
      (const struct property_rule[]){
          {"file", SHAPE_STRING},
-         {"size", SHAPE_NUMBER},
+         {"size", SHAPE_NUMBER, .least = 512, .most = UINT64_MAX,
+          .multiple = 512},
          {"read-only", SHAPE_FLAG},
          {"serial", SHAPE_STRING},
          {"legacy", SHAPE_FLAG},
@@ -167,8 +172,8 @@ static const struct model_rule model_rules[] = {
      }},
     {"virtio,console",
      (const struct property_rule[]){
-         {"cols", SHAPE_U32},
-         {"rows", SHAPE_U32},
+         {"cols", SHAPE_U32, .least = 1, .most = UINT16_MAX},
+         {"rows", SHAPE_U32, .least = 1, .most = UINT16_MAX},
          {"legacy", SHAPE_FLAG},
          {0},
      }},
@@ -212,6 +217,27 @@ static const char *shape_problem(enum shape shape, const void *data, int size)
     case SHAPE_ANY: break;
     }
     return NULL;
+}
+
+/* A number that is not one the rule allows is refused. */
+static err_t check_number(const struct check *check, int node,
+                          const struct property_rule *rule, const void *data,
+                          int size)
+{
+    uint64_t value;
+
+    if (rule->shape != SHAPE_U32 && rule->shape != SHAPE_NUMBER)
+        return OK;
+    value = size == 4 ? fdt32_ld(data) : fdt64_ld(data);
+    if (rule->most != 0 && (value < rule->least || value > rule->most))
+        return bundle_refuse(
+            check, node, "%s: %" PRIu64 " is not in %" PRIu64 " to %" PRIu64,
+            rule->name, value, rule->least, rule->most);
+    if (rule->multiple != 0 && value % rule->multiple != 0)
+        return bundle_refuse(check, node,
+                             "%s: 0x%" PRIx64 " is not a multiple of %" PRIu64,
+                             rule->name, value, rule->multiple);
+    return OK;
 }
 
 static const struct property_rule *
@@ -273,6 +299,9 @@ static err_t check_properties(const struct check *check, int node,
         const char *problem = shape_problem(rule->shape, data, size);
         if (problem != NULL)
             return bundle_refuse(check, node, "%s: %s", name, problem);
+        err_t error = check_number(check, node, rule, data, size);
+        if (error != OK)
+            return error;
     }
     for (; rules->name != NULL; rules++) {
         if (rules->required &&

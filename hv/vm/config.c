@@ -64,6 +64,17 @@ static err_t read_string(const struct reader *reader, int node,
     return OK;
 }
 
+static bool is_vm_name(const char *name)
+{
+    size_t size = strlen(name);
+
+    for (size_t i = 0; i < size; i++) {
+        if (name[i] < ' ' || name[i] > '~')
+            return false;
+    }
+    return size != 0 && size < VM_NAME_SIZE;
+}
+
 static err_t read_identity(const struct reader *reader)
 {
     struct vm_config *config = reader->config;
@@ -82,6 +93,11 @@ static err_t read_identity(const struct reader *reader)
         name = fdt_get_name(reader->fdt, config->node, NULL);
     else if (error != OK)
         return error;
+    else if (!is_vm_name(name))
+        return refuse(reader,
+                      "vm-name: 1 to %d printable characters are"
+                      " expected",
+                      VM_NAME_SIZE - 1);
     (void)format_text(config->name, sizeof(config->name), "%s", name);
     return OK;
 }
@@ -182,6 +198,10 @@ static err_t read_image(const struct reader *reader, int node, const char *name,
     image->size = size;
     error = read_number(reader, node, "load-address", &image->load.raw);
     image->has_load = error == OK;
+    if (image->has_load && !is_aligned(image->load.raw, PAGE_SIZE))
+        return refuse(
+            reader, "%s: load-address 0x%llx is not a multiple of %llu", name,
+            (unsigned long long)image->load.raw, (unsigned long long)PAGE_SIZE);
     return error == ERR_NOT_FOUND ? OK : error;
 }
 

@@ -21,6 +21,42 @@ static void on_system_failed(void *vm_object, uint32_t code)
                     code);
 }
 
+/* The region of guest memory that a range of addresses reaches into, or NULL.
+ */
+static const struct vm_memory *memory_under(const struct vm_config *config,
+                                            const struct device_range *range)
+{
+    for (uint32_t i = 0; i < config->memory_count; i++) {
+        const struct vm_memory *memory = &config->memory[i];
+
+        if (range->base < memory->base.raw + memory->size &&
+            memory->base.raw <= range->base + (range->size - 1))
+            return memory;
+    }
+    return NULL;
+}
+
+/* Where there is memory, no access would ever reach the device. */
+static err_t check_place(const struct vm *vm, const struct device *device,
+                         char *what)
+{
+    for (unsigned i = 0; i < device->range_count; i++) {
+        const struct device_range *range = &device->ranges[i];
+        const struct vm_memory *memory =
+            range->bus == BUS_MMIO ? memory_under(&vm->config, range) : NULL;
+
+        if (memory == NULL)
+            continue;
+        (void)format_text(what, VM_REASON_SIZE,
+                          "%s: 0x%llx bytes at 0x%llx overlap memory@%llx",
+                          device->name, (unsigned long long)range->size,
+                          (unsigned long long)range->base,
+                          (unsigned long long)memory->base.raw);
+        return ERR_ALREADY_EXISTS;
+    }
+    return OK;
+}
+
 static err_t add_device(struct vm *vm, struct device_context *context,
                         char *what)
 {
@@ -42,6 +78,9 @@ static err_t add_device(struct vm *vm, struct device_context *context,
                           error_text(error));
         return error;
     }
+    error = check_place(vm, device, what);
+    if (error != OK)
+        return error;
     error = device_set_add(&vm->devices, device, &conflict);
     if (error != OK) {
         (void)format_text(what, VM_REASON_SIZE, "%s: %s (%s)", name,

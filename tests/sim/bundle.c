@@ -33,9 +33,9 @@
 static const struct bundle_file files[] = {
     {"kernel", "kernel bytes", 12},
     {"initrd", "other bytes!", 12},
-    {"twin", "kernel bytes", 12},
     {"empty", "", 0},
     {"disk", (const uint8_t[1024]){1, 2, 3}, 1024},
+    {"disktwin", (const uint8_t[1024]){1, 2, 3}, 1024},
 };
 
 static err_t make(const char *text, struct bundle *bundle, char *what)
@@ -98,17 +98,22 @@ Test(bundle, shares_images_and_never_disks)
     uint64_t size;
 
     cr_assert_eq(
-        make(SOURCE(VM(VM_PROPERTIES MEMORY KERNEL DEVICES(UART DISK(
-                 "file = \"kernel\";"))) "vm@2 { compatible = \"twinax,vm\"; "
-                                         "id = <2>;" CELLS MEMORY
-                                         "kernel { file = \"twin\"; };" DEVICES(
-                                             DISK("file = \"disk\";")) "};"),
+        make(SOURCE(VM(
+                 VM_PROPERTIES MEMORY
+                 "kernel { file = \"disk\"; };" DEVICES(UART DISK(
+                     "file = \"disk\";"))) "vm@2 { compatible = \"twinax,vm\"; "
+                                           "id = <2>;" CELLS MEMORY
+                                           "kernel { file = \"disktwin\"; "
+                                           "};" DEVICES(
+                                               DISK("file = \"disk\";")) "};"),
              &bundle, what),
         OK, "%s", what);
     cr_assert_eq(data_of(&bundle, "/vms/vm@1/kernel", &size),
                  data_of(&bundle, "/vms/vm@2/kernel", &size));
     cr_assert_neq(data_of(&bundle, "/vms/vm@1/kernel", &size),
                   data_of(&bundle, "/vms/vm@1/devices/disk@10001000", &size));
+    cr_assert_neq(data_of(&bundle, "/vms/vm@1/devices/disk@10001000", &size),
+                  data_of(&bundle, "/vms/vm@2/devices/disk@10001000", &size));
     bundle_free(&bundle);
 }
 
@@ -202,6 +207,8 @@ static const struct mistake {
     {WITH_VM("vm-name = \"\";"), "/vms/vm@1", "vm-name: one string"},
     {WITH_VM("vm-name = \"12345678901234567890123456789012\";"), "/vms/vm@1",
      "vm-name: it has more than 31"},
+    {WITH_VM("vm-name = \"a\\tb\";"), "/vms/vm@1",
+     "vm-name: 1 to 31 printable characters"},
     {WITH_VM("no-autostart = <1>;"), "/vms/vm@1", "no-autostart: it is a flag"},
     {WITH_MEMORY(""), "/vms/vm@1", "memory: missing"},
     {WITH_MEMORY("memory@0 { };"), "/vms/vm@1/memory@0", "reg: it is missing"},
@@ -228,7 +235,13 @@ static const struct mistake {
     {WITH_KERNEL("kernel { data-offset = <0>; data-size = <0>; };"),
      "/vms/vm@1/kernel", "data-offset: bundles have it"},
     {WITH_KERNEL("kernel { file = \"kernel\"; load-address = <0x800ffff8>; };"),
-     "/vms/vm@1/kernel", "12 bytes at 0x800ffff8 are not inside memory"},
+     "/vms/vm@1/kernel", "load-address: 0x800ffff8 is not a multiple of 4096"},
+    {WITH_KERNEL("kernel { file = \"kernel\"; load-address = <0x80100000>; };"),
+     "/vms/vm@1/kernel", "12 bytes at 0x80100000 are not inside memory"},
+    {WITH_KERNEL(KERNEL "initrd { file = \"initrd\"; load-address = <8>; };"),
+     "/vms/vm@1/initrd", "load-address: 0x8 is not a multiple of 4096"},
+    {WITH_KERNEL(KERNEL "kernel@1 { file = \"kernel\"; };"), "/vms/vm@1",
+     "kernel: 2, where 1 are the most"},
     {WITH_KERNEL("kernel { file = \"kernel\"; load-address = <0x1000>; };"),
      "/vms/vm@1/kernel", "not inside memory"},
     {WITH_KERNEL(KERNEL "initrd { file = \"nothing\"; };"), "/vms/vm@1/initrd",
@@ -256,6 +269,27 @@ static const struct mistake {
      "file, size: a disk has one of them"},
     {WITH_DEVICES(DISK("file = \"disk\"; size = <512>;")),
      "/vms/vm@1/devices/disk@10001000", "a disk has one of them"},
+    {WITH_DEVICES(DISK("size = <1000>;")), "/vms/vm@1/devices/disk@10001000",
+     "size: 0x3e8 is not a multiple of 512"},
+    {WITH_DEVICES(DISK("size = <0>;")), "/vms/vm@1/devices/disk@10001000",
+     "size: 0 is not in 512 to"},
+    {WITH_DEVICES(DISK("file = \"kernel\";")),
+     "/vms/vm@1/devices/disk@10001000",
+     "file: its 12 bytes are not a multiple of 512"},
+    {WITH_DEVICES(DISK("size = <512>; serial = \"123456789012345678901\";")),
+     "/vms/vm@1/devices/disk@10001000", "serial: it has more than 20"},
+    {WITH_DEVICES("p@0 { compatible = \"sifive,plic-1.0.0\";"
+                  " reg = <0 0 0 0x400000>; riscv,ndev = <1024>; };"),
+     "/vms/vm@1/devices/p@0", "riscv,ndev: 1024 is not in 1 to 1023"},
+    {WITH_DEVICES("x@0 { compatible = \"ns16550a\"; reg = <0 0 0 8>;"
+                  " reg-shift = <5>; };"),
+     "/vms/vm@1/devices/x@0", "reg-shift: 5 is not in 0 to 4"},
+    {WITH_DEVICES("x@0 { compatible = \"virtio,console\"; reg = <0 0 0 0x200>;"
+                  " cols = <65536>; };"),
+     "/vms/vm@1/devices/x@0", "cols: 65536 is not in 1 to 65535"},
+    {WITH_DEVICES(UART "x@0 { compatible = \"ns16550a\";"
+                       " reg = <0 0x100000ff 0 8>; };"),
+     "/vms/vm@1/devices/x@0", "overlaps with that of serial@10000000"},
     {WITH_DEVICES(DISK("file = \"none\";")), "/vms/vm@1/devices/disk@10001000",
      "'none'"},
 };

@@ -130,6 +130,9 @@ Test(vm, what_cannot_be_made_is_left_out_with_the_reason)
         {"uart", SPEC_UART, 0, 0, "already exists"},
         {"uart", 0x10008000, SPEC_UART_IRQ, 0, "already exists"},
         {"uart", 0x10008000, 1000, 0, "device@10008000"},
+        {"uart", SPEC_MEMORY + 0x10000, 0, 0,
+         "device@80010000: 0x100 bytes at 0x80010000 overlap memory@80000000"},
+        {"uart", SPEC_MEMORY - 1, 0, 0, "overlap memory@80000000"},
         {NULL, 0, 0, UINT64_C(1) << 62, "translates no addresses"},
     };
 
