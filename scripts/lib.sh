@@ -49,17 +49,52 @@ bad_usage() {
     exit 2
 }
 
-# need_value OPTION COUNT: the option is followed by a value.
+# need_value OPTION [VALUE]...: the option is followed by a value.
 need_value() {
-    if [ "$2" -lt 2 ]; then
+    if [ -z "${2-}" ]; then
         bad_usage "option $1 needs a value"
     fi
 }
 
+# need_number OPTION VALUE: it is a number that bash can calculate with.
 need_number() {
-    case $2 in
-    '' | *[!0-9]*) bad_usage "option $1: '$2' is not a number" ;;
-    esac
+    if ! [[ $2 =~ ^(0|[1-9][0-9]{0,8})$ ]]; then
+        bad_usage "option $1: '$2' is not a number"
+    fi
+}
+
+# need_count OPTION VALUE: the same, and not 0.
+need_count() {
+    need_number "$@"
+    [ "$2" -ne 0 ] || bad_usage "option $1: it must be 1 or more"
+}
+
+# need_output OPTION FILE: FILE can be written, as far as one can tell.
+need_output() {
+    local folder
+    folder=$(dirname "$2")
+    [ ! -d "$2" ] || die "$1: $2 is a folder" "name a file"
+    [ -d "$folder" ] ||
+        die "$1: there is no folder $folder" "make it, or name another file"
+    [ -w "$folder" ] || [ -w "$2" ] ||
+        die "$1: $2 cannot be written" "name a file in a folder of your own"
+}
+
+# need_tool TOOL...: they are installed.
+need_tool() {
+    local tool
+    for tool in "$@"; do
+        command -v "$tool" >/dev/null ||
+            die "$tool is missing" "scripts/setup installs what is missing"
+    done
+}
+
+# need_built FILE...: they are there already, for scripts with --no-build.
+need_built() {
+    local file
+    for file in "$@"; do
+        [ -f "$file" ] || die "$file is missing" "run it without --no-build"
+    done
 }
 
 # on_exit COMMAND ARG...: runs it when the script ends, however it ends; the
@@ -81,7 +116,9 @@ trap 'exit 143' TERM HUP
 
 # Makes $scratch, a new folder that is gone when the script ends.
 make_scratch() {
-    scratch=$(mktemp -d "${TMPDIR:-/tmp}/twinax.XXXXXX")
+    scratch=$(mktemp -d "${TMPDIR:-/tmp}/twinax.XXXXXX") ||
+        die "no temporary folder in ${TMPDIR:-/tmp}" \
+            "free some space there, or set TMPDIR"
     on_exit rm -rf "$scratch"
 }
 

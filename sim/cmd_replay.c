@@ -204,6 +204,9 @@ static int parse(int argc, char **argv, struct arguments *arguments)
     }
     if (optind + 1 != argc)
         return bad_usage("one trace is expected", "");
+    if (arguments->options.until != 0 &&
+        arguments->options.from >= arguments->options.until)
+        return bad_usage("--from is not below --until", "");
     arguments->file = argv[optind];
     return -1;
 }
@@ -230,7 +233,5 @@ int cmd_replay(int argc, char **argv)
     else
         print_text(&input, &result, identical);
     trace_input_close(&input);
-    if (fflush(stdout) != 0)
-        identical = false;
     return identical ? EXIT_SUCCESS : EXIT_WRONG;
 }

@@ -94,15 +94,6 @@ static bool open_input(const struct arguments *arguments,
     return trace_input_open(input, arguments->file);
 }
 
-/* Standard output may be a file on a full disk. */
-static bool flush_output(void)
-{
-    if (fflush(stdout) == 0 && !ferror(stdout))
-        return true;
-    fprintf(stderr, "twinax trace: cannot write: %s\n", strerror(errno));
-    return false;
-}
-
 static int run_stat(const struct arguments *arguments)
 {
     struct trace_input input;
@@ -113,7 +104,7 @@ static int run_stat(const struct arguments *arguments)
         return status;
     ok = trace_stat(&input, arguments->json, stdout);
     trace_input_close(&input);
-    return flush_output() && ok ? EXIT_SUCCESS : EXIT_WRONG;
+    return ok ? EXIT_SUCCESS : EXIT_WRONG;
 }
 
 static int run_show(const struct arguments *arguments)
@@ -126,7 +117,7 @@ static int run_show(const struct arguments *arguments)
         return status;
     ok = trace_show(&input, arguments->from, arguments->until, stdout);
     trace_input_close(&input);
-    return flush_output() && ok ? EXIT_SUCCESS : EXIT_WRONG;
+    return ok ? EXIT_SUCCESS : EXIT_WRONG;
 }
 
 static const struct trace_export *find_format(const char *name)
@@ -171,8 +162,12 @@ static int export_to_file(const struct trace_export *format,
         unlink(partial);
         return status;
     }
-    if (rename(partial, arguments->out) != 0)
-        return export_failed(arguments->out, "create");
+    if (rename(partial, arguments->out) != 0) {
+        int status = export_failed(arguments->out, "create");
+
+        unlink(partial);
+        return status;
+    }
     return ok ? EXIT_SUCCESS : EXIT_WRONG;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The command `twinax`: picks the subcommand. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -41,7 +42,17 @@ static const struct command *find_command(const char *name)
     return NULL;
 }
 
-int main(int argc, char **argv)
+/* What was printed may have gone to a file on a full disk. */
+static int flush_output(void)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return 0;
+    fprintf(stderr, "twinax: the output cannot be written: %s\n",
+            strerror(errno));
+    return EXIT_WRONG;
+}
+
+static int run(int argc, char **argv)
 {
     const struct command *command;
 
@@ -65,4 +76,12 @@ int main(int argc, char **argv)
         return EXIT_USAGE;
     }
     return command->run(argc - 1, argv + 1);
+}
+
+int main(int argc, char **argv)
+{
+    int status = run(argc, argv);
+    int flushed = flush_output();
+
+    return status != 0 ? status : flushed;
 }
