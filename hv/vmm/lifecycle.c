@@ -132,6 +132,22 @@ static void reset_and_start(struct vm *vm)
                       vm->config.name, what);
 }
 
+/*
+ * An end has been reported, and the VM started again if it is to be. Whether
+ * nothing runs any more, and no other CPU is still at that for another VM: its
+ * report would be cut off, or its VM about to start.
+ */
+static bool end_was_last(void)
+{
+    bool last;
+
+    spin_lock(&vmm->lock);
+    vmm->ending--;
+    last = vmm->ending == 0 && vmm_running_count() == 0;
+    spin_unlock(&vmm->lock);
+    return last;
+}
+
 void vmm_finish_stop(struct vm *vm)
 {
     bool stopped = false;
@@ -142,6 +158,7 @@ void vmm_finish_stop(struct vm *vm)
     } else if (vm->state == VM_STOPPING && vm->on_cpu == 0) {
         vm->state = VM_STOPPED;
         end_waits(vm);
+        vmm->ending++;
         stopped = true;
     }
     spin_unlock(&vmm->lock);
@@ -151,7 +168,7 @@ void vmm_finish_stop(struct vm *vm)
     if (vm->stop == VM_STOP_RESTART ||
         (vm->stop == VM_STOP_REBOOT && vm->config.restart_on_reboot))
         reset_and_start(vm);
-    if (vmm->power_off_when_done && vmm_running_count() == 0)
+    if (end_was_last() && vmm->power_off_when_done)
         host_power_off(false);
 }
 
