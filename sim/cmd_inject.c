@@ -9,6 +9,8 @@
 #include "sim/json.h"
 #include "sim/scenario.h"
 #include "sim/scenario_internal.h"
+#include "sim/trace_file.h"
+#include "trace/encode.h"
 
 static const char usage[] =
     "usage: twinax inject [OPTION]... FILE...\n\n"
@@ -16,6 +18,7 @@ static const char usage[] =
     "  --seed N        the order in which the CPUs take turns (default 0)\n"
     "  --cpus N        fake CPUs, where the scenario does not say (default 1)\n"
     "  --profile NAME  the processor, where the scenario does not say\n"
+    "  --record TRACE  record every exit of FILE, one only, to TRACE.twx\n"
     "  --verbose       print each operation and what came of it\n"
     "  --json          print one JSON object instead of text\n"
     "  --help          print this\n\n"
@@ -24,6 +27,7 @@ static const char usage[] =
 
 struct inject {
     struct scenario_options scenario;
+    const char *record;
     bool json;
     unsigned files, failed, unusable;
 };
@@ -125,9 +129,43 @@ static char *folder_of(const char *path)
                          : strndup(path, (size_t)(slash - path) + 1);
 }
 
+static void trace_write(void *context, const void *bytes, size_t size)
+{
+    (void)twx_write(context, bytes, size);
+}
+
+static bool trace_is_refused(void *context)
+{
+    return twx_error(context) != NULL;
+}
+
+/* Runs the scenario; false, with the reason in `what`, when it should have
+ * been recorded and could not be. */
+static bool run_recorded(struct inject *inject, const char *text, size_t size,
+                         struct scenario_report *report, char *what)
+{
+    struct twx_writer *writer = NULL;
+    struct trace_sink sink = {trace_write, trace_is_refused, NULL};
+
+    if (inject->record != NULL) {
+        sink.context = writer = twx_create(inject->record, what);
+        if (writer == NULL)
+            return false;
+        inject->scenario.record = &sink;
+    }
+    (void)scenario_run(text, size, &inject->scenario, report);
+    if (writer == NULL)
+        return true;
+    if (!is_unusable(report))
+        return twx_finish(writer, NULL, what);
+    twx_abandon(writer);
+    return true;
+}
+
 static void run_file(struct inject *inject, const char *path)
 {
-    struct scenario_report report;
+    struct scenario_report report = {0};
+    char what[TRACE_ERROR_SIZE];
     size_t size;
     char *text = read_file(path, &size);
     char *folder;
@@ -140,9 +178,13 @@ static void run_file(struct inject *inject, const char *path)
     }
     folder = folder_of(path);
     inject->scenario.folder = folder;
-    ok = scenario_run(text, size, &inject->scenario, &report);
+    if (!run_recorded(inject, text, size, &report, what)) {
+        fprintf(stderr, "twinax inject: %s: %s\n", inject->record, what);
+        inject->unusable++;
+    }
     free(folder);
     free(text);
+    ok = report.failure_count == 0;
     if (inject->json)
         print_json(path, ok, inject->files == 0, &report);
     else
@@ -162,6 +204,10 @@ static bool set_option(struct inject *inject, const char *option,
         inject->scenario.profile = riscv_profile_find(value);
         return inject->scenario.profile != NULL;
     }
+    if (strcmp(option, "--record") == 0) {
+        inject->record = value;
+        return true;
+    }
     if (!parse_number(value, &number))
         return false;
     if (strcmp(option, "--seed") == 0)
@@ -175,7 +221,7 @@ static bool set_option(struct inject *inject, const char *option,
 static bool takes_value(const char *option)
 {
     return strcmp(option, "--seed") == 0 || strcmp(option, "--cpus") == 0 ||
-           strcmp(option, "--profile") == 0;
+           strcmp(option, "--profile") == 0 || strcmp(option, "--record") == 0;
 }
 
 /* Reads options; returns the first file's index, or -1: what is wrong has been
@@ -217,6 +263,10 @@ int cmd_inject(int argc, char **argv)
         return print_usage(stdout, 0);
     if (first < 0 || first == argc)
         return print_usage(stderr, EXIT_USAGE);
+    if (inject.record != NULL && argc - first != 1) {
+        fprintf(stderr, "twinax inject: --record takes one scenario\n");
+        return EXIT_USAGE;
+    }
     if (inject.json)
         printf("{\"files\": [");
     for (int i = first; i < argc; i++)

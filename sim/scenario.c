@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "sim/recording.h"
 #include "sim/scenario_internal.h"
 #include "sim/sim.h"
 
@@ -152,6 +153,13 @@ static err_t make_bundle(struct scenario *s, struct bundle *bundle)
     return error;
 }
 
+static err_t start_recording(void *context, const struct vmm_boot *boot)
+{
+    const struct scenario_options *options = context;
+
+    return recording_start(boot, options->record);
+}
+
 struct machine *need_machine(struct scenario *s)
 {
     struct bundle bundle;
@@ -162,6 +170,10 @@ struct machine *need_machine(struct scenario *s)
     error = make_bundle(s, &bundle);
     if (error == OK) {
         s->config.bundle = &bundle;
+        if (s->options->record != NULL) {
+            s->config.before_boot = start_recording;
+            s->config.context = (void *)s->options;
+        }
         error = machine_create(&s->config, &s->machine);
         bundle_free(&bundle);
     }
@@ -192,6 +204,11 @@ static void do_inject(struct scenario *s, const struct words *words)
     if (need_machine(s) == NULL || !parse_vcpu_name(s, words->at[1], &name) ||
         !need_number(s, words->at[2], &vector))
         return;
+    /* It does not come through a seam, so a trace cannot hold it. */
+    if (s->options->record != NULL) {
+        scenario_bad(s, "inject: cannot be recorded");
+        return;
+    }
     error = machine_inject(s->machine, name.vm, name.vcpu,
                            (interrupt_vector)vector);
     if (error != OK)
@@ -342,8 +359,10 @@ bool scenario_run(const char *text, size_t size,
     violations_reset();
     violations_set_print(options->verbose);
     run_text(&s, text, text + size);
-    if (need_machine(&s) != NULL)
+    if (need_machine(&s) != NULL) {
+        recording_stop(TRACE_END_STOPPED);
         finish(&s);
+    }
     violations_set_print(true);
     return report->failure_count == 0;
 }

@@ -12,6 +12,8 @@
 
 #include "sim/fake_hw/riscv64/profile.h"
 
+struct trace_sink;
+
 /* What holds unless the scenario says otherwise. */
 struct scenario_options {
     const struct riscv_profile *profile; /* NULL: the default */
@@ -19,6 +21,7 @@ struct scenario_options {
     uint32_t cpus;      /* 0: one */
     bool verbose;       /* each operation is printed with what came of it */
     const char *folder; /* what `config` is relative to; NULL: the process's */
+    const struct trace_sink *record; /* where a trace of it goes; NULL: none */
 };
 
 /* Something that is wrong: with the text, or with the hypervisor. */
