@@ -53,6 +53,9 @@ _Noreturn void replay_differ_text(struct replay *replay, const char *expected,
 {
     struct replay_difference *first = &replay->result->first;
 
+    /* Where the stream has broken, what it says is no expectation. */
+    if (trace_decoder_error(replay->decoder) != NULL)
+        replay_fail(replay, NULL);
     snprintf(first->field, sizeof(first->field), "%s", field);
     snprintf(first->expected, sizeof(first->expected), "%s", expected);
     snprintf(first->actual, sizeof(first->actual), "%s", actual);

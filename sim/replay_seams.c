@@ -211,6 +211,7 @@ static void before(void *context, const struct shim_call *call)
     expect_call(replay, call);
     if (shim_rows[call->id].kind == SHIM_KIND_FN)
         replay->run_result = trace_decode_result(replay->decoder);
+    check_decoder(replay);
     if (is_row(call, SHIM_time_register_timer) &&
         replay->run_result == TIMER_NONE)
         shim_fail_nth(1, shim_rows[call->id].name, false);
