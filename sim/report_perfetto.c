@@ -16,9 +16,6 @@
 /* The host's "process". */
 #define HOST_PID 0
 
-/* Events of one tick, at most; more begin a new one. */
-#define MOST_PENDING 4096
-
 /* An event, as far as the timeline shows it. */
 struct mark {
     uint64_t number, cpu, vcpu, entered, kind, pc;
@@ -33,8 +30,10 @@ struct timeline {
     FILE *out;
     bool any; /* something was printed: a comma is due */
     uint64_t tick;
-    unsigned pending;
-    struct mark marks[MOST_PENDING];
+    /* The events of that tick: how many there will be is not known before. */
+    size_t pending, room;
+    struct mark *marks;
+    bool out_of_memory;
     /* By CPU: the vCPU that it is in the guest of, and since when. */
     uint64_t running[MAX_CPU_NUM];
     double since[MAX_CPU_NUM];
@@ -54,18 +53,41 @@ static double microseconds(const struct timeline *line, double ticks)
            (double)numbers->frequency;
 }
 
+/* The most that a trace of sense comes to is far below this. */
+#define MOST_MICROSECONDS 9e12
+
+static int64_t nanoseconds(double microseconds)
+{
+    if (microseconds > MOST_MICROSECONDS)
+        microseconds = MOST_MICROSECONDS;
+    return (int64_t)(microseconds * 1e3 + 0.5);
+}
+
+/* When a slice is. Its ends are rounded, not its length: slices that adjoin
+ * would overlap otherwise, and overlapping ones nest. */
+static void put_span(struct timeline *line, double from, double to)
+{
+    int64_t start = nanoseconds(from), end = nanoseconds(to);
+    int64_t length = end > start ? end - start : 0;
+
+    fprintf(line->out, ",\"ts\":%" PRId64 ".%03d,\"dur\":%" PRId64 ".%03d",
+            start / 1000, (int)(start % 1000), length / 1000,
+            (int)(length % 1000));
+}
+
 static void put_exit(struct timeline *line, const struct mark *mark, double at,
                      double length)
 {
     begin_item(line);
     fputs("{\"ph\":\"X\",\"name\":", line->out);
     json_string(line->out, trace_exit_kind_name(line->start, mark->kind));
+    fprintf(line->out, ",\"pid\":%u,\"tid\":%u", trace_name_vm(mark->vcpu) + 1,
+            trace_name_vcpu(mark->vcpu) + 1);
+    put_span(line, at, at + length);
     fprintf(line->out,
-            ",\"pid\":%u,\"tid\":%u,\"ts\":%.3f,\"dur\":%.3f,\"args\":{"
-            "\"event\":%" PRIu64 ",\"pc\":\"0x%" PRIx64 "\",\"cpu\":%" PRIu64
-            "}}",
-            trace_name_vm(mark->vcpu) + 1, trace_name_vcpu(mark->vcpu) + 1, at,
-            length, mark->number, mark->pc, mark->cpu);
+            ",\"args\":{\"event\":%" PRIu64 ",\"pc\":\"0x%" PRIx64
+            "\",\"cpu\":%" PRIu64 "}}",
+            mark->number, mark->pc, mark->cpu);
 }
 
 /* The CPU has been in one vCPU's guest until now, or in none. */
@@ -80,11 +102,9 @@ static void put_run(struct timeline *line, uint64_t cpu, double now)
     fputs("{\"ph\":\"X\",\"name\":", line->out);
     json_string(line->out, trace_vm_name(&line->devices, trace_name_vm(vcpu),
                                          room, sizeof(room)));
-    fprintf(line->out,
-            ",\"pid\":%d,\"tid\":%" PRIu64 ",\"ts\":%.3f,\"dur\":%.3f,"
-            "\"args\":{\"vcpu\":%u}}",
-            HOST_PID, cpu + 1, line->since[cpu], now - line->since[cpu],
-            trace_name_vcpu(vcpu));
+    fprintf(line->out, ",\"pid\":%d,\"tid\":%" PRIu64, HOST_PID, cpu + 1);
+    put_span(line, line->since[cpu], now);
+    fprintf(line->out, ",\"args\":{\"vcpu\":%u}}", trace_name_vcpu(vcpu));
 }
 
 static void place_cpu(struct timeline *line, const struct mark *mark, double at)
@@ -99,10 +119,10 @@ static void place_cpu(struct timeline *line, const struct mark *mark, double at)
 /* Spreads the events of a tick over it. */
 static void flush_tick(struct timeline *line)
 {
-    double step = microseconds(line, 1) / (line->pending + 1);
+    double step = microseconds(line, 1) / (double)(line->pending + 1);
 
-    for (unsigned i = 0; i < line->pending; i++) {
-        double at = microseconds(line, (double)line->tick) + step * i;
+    for (size_t i = 0; i < line->pending; i++) {
+        double at = microseconds(line, (double)line->tick) + step * (double)i;
 
         if (line->marks[i].is_exit)
             put_exit(line, &line->marks[i], at, step / 2);
@@ -111,15 +131,35 @@ static void flush_tick(struct timeline *line)
     line->pending = 0;
 }
 
+/* Room for one more event of the tick. */
+static bool make_room(struct timeline *line)
+{
+    size_t room = 2 * line->room + 64;
+    struct mark *larger;
+
+    if (line->pending < line->room)
+        return true;
+    larger = realloc(line->marks, room * sizeof(*larger));
+    if (larger == NULL) {
+        line->out_of_memory = true;
+        return false;
+    }
+    line->marks = larger;
+    line->room = room;
+    return true;
+}
+
 static bool on_end(void *context, uint64_t number,
                    const struct trace_event *event, bool cut)
 {
     struct timeline *line = context;
 
     trace_count_end(&line->counts, event);
-    if (line->pending == MOST_PENDING || event->time != line->tick)
+    if (event->time != line->tick)
         flush_tick(line);
     line->tick = event->time;
+    if (!make_room(line))
+        return false;
     line->marks[line->pending++] = (struct mark){
         .number = number,
         .cpu = event->cpu,
@@ -165,17 +205,22 @@ static void put_names(struct timeline *line)
     }
 }
 
+static bool complain_of_memory(void)
+{
+    fputs("twinax trace export: out of memory\n", stderr);
+    return false;
+}
+
 bool report_perfetto(struct trace_input *input, uint64_t until,
                      const char *path, FILE *out)
 {
     struct timeline *line = calloc(1, sizeof(*line));
     struct trace_visitor visitor = {.end = on_end, .context = line};
+    bool ok;
 
     (void)path;
-    if (line == NULL) {
-        fputs("twinax trace export: out of memory\n", stderr);
-        return false;
-    }
+    if (line == NULL)
+        return complain_of_memory();
     line->start = input->start;
     line->until = until;
     line->out = out;
@@ -187,7 +232,9 @@ bool report_perfetto(struct trace_input *input, uint64_t until,
         put_run(line, cpu, microseconds(line, (double)line->tick + 1));
     put_names(line);
     fputs("\n]}\n", out);
+    ok = !line->out_of_memory || complain_of_memory();
     trace_devices_fini(&line->devices);
+    free(line->marks);
     free(line);
-    return !trace_input_report(input, "twinax trace export");
+    return !trace_input_report(input, "twinax trace export") && ok;
 }
