@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See test_trace_rig.h. */
-#include "sim/test_trace_rig.h"
+/* See trace_rig.h. */
+#include "support/trace_rig.h"
 
 #include <criterion/criterion.h>
 #include <string.h>
@@ -44,6 +44,12 @@ static const struct guest_op ops[] = {
      .reg = 15,
      .flags = OP_HAS_VALUE,
      .address = SPEC_UART},
+    {.kind = OP_LOAD, .width = 1, .reg = 15, .address = RIG_UART_SCRATCH},
+    {.kind = OP_STORE,
+     .width = 1,
+     .reg = 15,
+     .flags = OP_HAS_VALUE,
+     .address = RIG_UART_SCRATCH},
     {.kind = OP_LOAD, .width = 4, .reg = 10, .address = SPEC_PLIC + 4},
     {.kind = OP_STORE,
      .width = 4,
@@ -122,19 +128,14 @@ static void actor_done(struct trap_source *source,
     actor->done++;
 }
 
-struct start {
-    struct trace_sink sink;
-};
-
 static err_t start_recording(void *context, const struct vmm_boot *boot)
 {
-    struct start *start = context;
-
-    return recording_start(boot, &start->sink);
+    return recording_start(boot, context);
 }
 
-static struct machine *make_machine(const struct rig_run *run,
-                                    struct start *start)
+/* `sink`: of a recording, or NULL. */
+static struct machine *power_on(const struct rig_run *run,
+                                struct trace_sink *sink)
 {
     static struct machine_spec spec;
     struct machine_config config = {.cpus = run->cpus, .seed = run->seed};
@@ -149,19 +150,18 @@ static struct machine *make_machine(const struct rig_run *run,
     error = spec_build(&spec, &bundle);
     cr_assert_eq(error, OK);
     config.bundle = &bundle;
-    config.before_boot = start_recording;
-    config.context = start;
+    if (sink != NULL)
+        config.before_boot = start_recording;
+    config.context = sink;
     error = machine_create(&config, &machine);
     bundle_free(&bundle);
     cr_assert_eq(error, OK, "%s", error_text(error));
     return machine;
 }
 
-void rig_record(const struct rig_run *run, struct recording_buffer *trace)
+static void run_guests(struct machine *machine, const struct rig_run *run)
 {
     static struct actor actors[SPEC_MAX_VMS][MAX_VCPU_NUM];
-    struct start start = {recording_sink(trace)};
-    struct machine *machine = make_machine(run, &start);
 
     for (uint32_t vm = 0; vm < run->vms; vm++) {
         for (uint32_t vcpu = 0; vcpu < run->vcpus; vcpu++) {
@@ -178,9 +178,28 @@ void rig_record(const struct rig_run *run, struct recording_buffer *trace)
         (void)console_inject("x", 1);
         (void)machine_run(machine, left < 1000 ? left : 1000);
     }
+}
+
+void rig_record(const struct rig_run *run, struct recording_buffer *trace)
+{
+    struct trace_sink sink = recording_sink(trace);
+    struct machine *machine = power_on(run, &sink);
+
+    run_guests(machine, run);
     recording_stop(TRACE_END_STOPPED);
     cr_assert_not(trace->failed);
     cr_assert_eq(machine_destroy(machine), 0);
+}
+
+uint64_t rig_run_unrecorded(const struct rig_run *run)
+{
+    struct machine *machine = power_on(run, NULL);
+    uint64_t exits;
+
+    run_guests(machine, run);
+    exits = machine_exits(machine);
+    cr_assert_eq(machine_destroy(machine), 0);
+    return exits;
 }
 
 bool rig_replay(struct recording_buffer *trace,

@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Recordings of simulated machines, for the tests of traces. */
-#ifndef TESTS_SIM_TEST_TRACE_RIG_H
-#define TESTS_SIM_TEST_TRACE_RIG_H
+#ifndef TESTS_SUPPORT_TRACE_RIG_H
+#define TESTS_SUPPORT_TRACE_RIG_H
 
 #include "sim/machine.h"
 #include "sim/recording.h"
 #include "sim/replay.h"
+#include "sim/spec.h"
+
+/* A register without any effect of its own, which the guests read and write:
+ * SCR of the NS16550A. */
+#define RIG_UART_SCRATCH (SPEC_UART + 7)
 
 /* What is recorded. */
 struct rig_run {
@@ -18,6 +23,9 @@ struct rig_run {
 
 /* Runs guests that do a bit of everything, and records all of it. */
 void rig_record(const struct rig_run *run, struct recording_buffer *trace);
+
+/* The same without a recording; returns how many exits there were. */
+uint64_t rig_run_unrecorded(const struct rig_run *run);
 
 /* Replays a stream, which is read from its beginning. False when it is not
  * even opened; `result->error` says why then. */
