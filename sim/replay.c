@@ -180,8 +180,7 @@ static void check_rewritten(struct replay *replay, struct vcpu *vcpu)
                           "register %s of the vCPU that is entered",
                           field_name(replay, field));
     }
-    replay->known[place_of(event->entered)] =
-        BIT_MASK(replay->layout.count - 1, 0);
+    replay->known[place_of(event->entered)] = trace_all_fields(replay->start);
 }
 
 /* Another vCPU than the one that exited is entered. */
@@ -420,9 +419,8 @@ static bool build_machine(struct replay *replay)
     replay_map_rows(replay);
     for (unsigned field = 0; field < replay->layout.count; field++)
         replay->before[replay->layout.words[field]] = poison_of(field);
-    memset(replay->known, 0xff, sizeof(replay->known));
     for (unsigned i = 0; i < REPLAY_VCPUS; i++)
-        replay->known[i] &= BIT_MASK(replay->layout.count - 1, 0);
+        replay->known[i] = trace_all_fields(replay->start);
     return true;
 }
 

@@ -32,6 +32,12 @@ struct trace_start {
     const void *config;
 };
 
+/* The bits of all of the trace's fields, of which there are 63 at most. */
+static inline uint64_t trace_all_fields(const struct trace_start *start)
+{
+    return BIT(start->numbers.fields % 64) - 1;
+}
+
 #define TRACE_ERROR_SIZE 256
 
 struct trace_decoder;

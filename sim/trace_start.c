@@ -123,7 +123,7 @@ static void take_start(struct trace_decoder *decoder)
     if (decoder->error[0] == '\0')
         (void)trace_decoder_take_raw(decoder, (void *)start->config,
                                      start->numbers.config_size);
-    decoder->all_fields = BIT_MASK(start->numbers.fields - 1, 0);
+    decoder->all_fields = trace_all_fields(start);
 }
 
 struct trace_decoder *trace_decoder_open(const struct trace_source *source,
