@@ -7,8 +7,9 @@
  * the image area. docs/configuration.md describes it.
  *
  * Boot arguments (/chosen/bootargs), words separated by spaces:
- *   record, record=MIB  records everything that happens, through a ring of
- *                       MIB mebibytes (64) in memory: docs/trace-format.md
+ *   record, record=SIZE records everything that happens, through a ring of
+ *                       SIZE mebibytes (64) in memory, or kibibytes with a K
+ *                       behind: docs/record-replay.md
  *   stay                does not power off when the last VM has stopped
  */
 #include <libfdt.h>
@@ -22,6 +23,7 @@
 #include "trace/record.h"
 #include "trace/ring.h"
 
+#define KIB              (UINT64_C(1) << 10)
 #define MIB              (UINT64_C(1) << 20)
 #define DEFAULT_RING_MIB 64
 #define MAX_RING_MIB     65536
@@ -31,6 +33,15 @@ static _Atomic bool released;
 
 /* The recording's ring, or NULL. */
 static struct trace_ring *ring;
+static struct trace_ring_writer ring_writer;
+
+/* Without a word, a machine that waits for the ring's reader looks hung. */
+static void ring_stalled(bool is_over)
+{
+    host_print(is_over ? "twinax: the recording goes on\n"
+                       : "twinax: the recording's ring is full: everything "
+                         "waits for its reader, 'twinax trace record'\n");
+}
 
 /* The boot argument `name`, or NULL: what follows the name, "=MIB" say. */
 static const char *find_argument(const struct board *board, const char *name)
@@ -52,18 +63,25 @@ static const char *find_argument(const struct board *board, const char *name)
 uint64_t host_recording_size(const struct board *board)
 {
     const char *value = find_argument(board, "record");
-    uint64_t mib = 0;
+    uint64_t size = 0, unit = MIB;
 
     if (value == NULL)
         return 0;
     if (*value != '=')
         return DEFAULT_RING_MIB * MIB;
-    for (value++; *value >= '0' && *value <= '9' && mib <= MAX_RING_MIB;
+    for (value++; *value >= '0' && *value <= '9' && size <= MAX_RING_MIB;
          value++)
-        mib = mib * 10 + (uint64_t)(*value - '0');
-    if (mib == 0 || mib > MAX_RING_MIB || (*value != '\0' && *value != ' '))
-        host_refuse("boot argument record=MIB: MIB is 1 to %d", MAX_RING_MIB);
-    return mib * MIB;
+        size = size * 10 + (uint64_t)(*value - '0');
+    if (*value == 'K') {
+        unit = KIB;
+        value++;
+    }
+    if (size == 0 || size > MAX_RING_MIB || size * unit < PAGE_SIZE ||
+        (*value != '\0' && *value != ' '))
+        host_refuse("boot argument record=SIZE: SIZE is 1 to %d, in MiB, or "
+                    "4K to %dK, in KiB",
+                    MAX_RING_MIB, MAX_RING_MIB);
+    return size * unit;
 }
 
 static void *need_memory(uint64_t bytes, const char *what)
@@ -105,7 +123,9 @@ static void start_recording(const struct board *board,
     ring = need_memory(size + PAGE_SIZE, "a trace ring");
     trace_ring_init(ring, memory_virt_to_phys(ring), size + PAGE_SIZE,
                     machine_ticks());
-    sink = trace_ring_sink(ring);
+    ring_writer = (struct trace_ring_writer){
+        .ring = ring, .stalled = ring_stalled, .patience = machine_frequency()};
+    sink = trace_ring_sink(&ring_writer);
     memory = need_memory(trace_recorder_size(), "the recorder");
     const struct trace_machine machine = {
         .arch = machine_trace_arch,

@@ -45,8 +45,18 @@ struct trace_ring {
 void trace_ring_init(void *memory, hpa_t self, uint64_t bytes,
                      uint64_t session);
 
-/* A sink that writes to the ring at `ring`. */
-struct trace_sink trace_ring_sink(struct trace_ring *ring);
+/* The writer's own: what the other side has no business with. */
+struct trace_ring_writer {
+    struct trace_ring *ring;
+    /* Told when a write has waited for so many ticks of the host's counter,
+     * and once more when it goes on. Called within a step, with the recorder's
+     * lock held, so it crosses no seam. May be NULL. */
+    void (*stalled)(bool is_over);
+    uint64_t patience;
+};
+
+/* A sink that writes to the writer's ring. */
+struct trace_sink trace_ring_sink(struct trace_ring_writer *writer);
 
 /* Tells the reader that the recording has ended. */
 void trace_ring_end(struct trace_ring *ring);

@@ -77,7 +77,8 @@ Test(trace_ring, a_full_ring_waits_and_loses_nothing)
 {
     enum { BYTES = 300000 };
     struct trace_ring *ring = make_ring(2);
-    struct trace_sink sink = trace_ring_sink(ring);
+    struct trace_ring_writer writer = {.ring = ring};
+    struct trace_sink sink = trace_ring_sink(&writer);
     struct reader reader = {ring, malloc(BYTES), BYTES, 0};
     uint8_t *sent = malloc(BYTES);
     pthread_t thread;
@@ -105,7 +106,8 @@ Test(trace_ring, a_full_ring_waits_and_loses_nothing)
 Test(trace_ring, a_reader_that_stops_lets_the_writer_go_on)
 {
     struct trace_ring *ring = make_ring(2);
-    struct trace_sink sink = trace_ring_sink(ring);
+    struct trace_ring_writer writer = {.ring = ring};
+    struct trace_sink sink = trace_ring_sink(&writer);
     uint8_t bytes[10000] = {0};
 
     cr_assert_not(sink.is_refused(sink.context));
@@ -113,5 +115,57 @@ Test(trace_ring, a_reader_that_stops_lets_the_writer_go_on)
     cr_assert(sink.is_refused(sink.context));
     sink.write(sink.context, bytes, sizeof(bytes));
     cr_assert_leq(ring->head, ring->size);
+    free(ring);
+}
+
+/* What the writer has said, in order; the reader begins when it has heard it.
+ */
+static struct reader late;
+static pthread_t late_thread;
+static unsigned stalls, ends;
+
+static void stalled(bool is_over)
+{
+    if (is_over) {
+        ends++;
+    } else {
+        stalls++;
+        cr_assert_eq(pthread_create(&late_thread, NULL, read_all, &late), 0);
+    }
+}
+
+Test(trace_ring, a_writer_that_waits_says_so_once)
+{
+    struct trace_ring *ring = make_ring(2);
+    struct trace_ring_writer writer = {.ring = ring, .stalled = stalled};
+    struct trace_sink sink = trace_ring_sink(&writer);
+    uint8_t sent[PAGE_SIZE + 100], got[sizeof(sent)];
+
+    late = (struct reader){ring, got, sizeof(got), 0};
+    memset(sent, 0x5a, sizeof(sent));
+    sink.write(sink.context, sent, PAGE_SIZE);
+    cr_assert_eq(stalls, 0);
+    sink.write(sink.context, sent + PAGE_SIZE, 100);
+    cr_assert_eq(stalls, 1);
+    cr_assert_eq(ends, 1);
+    pthread_join(late_thread, NULL);
+    cr_assert_eq(memcmp(got, sent, sizeof(got)), 0);
+    free(ring);
+}
+
+Test(trace_ring, a_writer_that_is_patient_says_nothing)
+{
+    struct trace_ring *ring = make_ring(2);
+    struct trace_ring_writer writer = {
+        .ring = ring, .stalled = stalled, .patience = UINT64_MAX};
+    struct trace_sink sink = trace_ring_sink(&writer);
+    static uint8_t sent[3 * PAGE_SIZE], got[sizeof(sent)];
+    struct reader reader = {ring, got, sizeof(got), 0};
+    pthread_t thread;
+
+    cr_assert_eq(pthread_create(&thread, NULL, read_all, &reader), 0);
+    sink.write(sink.context, sent, sizeof(sent));
+    pthread_join(thread, NULL);
+    cr_assert_eq(stalls, 0);
     free(ring);
 }
