@@ -48,6 +48,15 @@ struct trace_decoder *trace_decoder_open(const struct trace_source *source,
                                          char *what);
 void trace_decoder_close(struct trace_decoder *decoder); /* NULL is allowed */
 
+/*
+ * The same in two steps, for who decodes many streams: a decoder of none (NULL:
+ * no memory), and the beginning of another stream, whatever the last one came
+ * to. False, with the reason in `what`; the decoder can begin again then.
+ */
+struct trace_decoder *trace_decoder_new(void);
+bool trace_decoder_begin(struct trace_decoder *decoder,
+                         const struct trace_source *source, char *what);
+
 const struct trace_start *
 trace_decoder_start(const struct trace_decoder *decoder);
 

@@ -1,23 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* CRC-32C, four bits at a time: see trace_file_layout.h. */
+/* CRC-32C, a byte at a time: see trace_file_layout.h. */
 #include "sim/trace_file_layout.h"
 
-/* Entry n: the remainder of n * x^32 by the reflected polynomial 0x82f63b78. */
-static const uint32_t nibbles[16] = {
-    0x00000000, 0x105ec76f, 0x20bd8ede, 0x30e349b1, 0x417b1dbc, 0x5125dad3,
-    0x61c69362, 0x7198540d, 0x82f63b78, 0x92a8fc17, 0xa24bb5a6, 0xb21572c9,
-    0xc38d26c4, 0xd3d3e1ab, 0xe330a81a, 0xf36e6f75,
-};
+#define POLYNOMIAL UINT32_C(0x82f63b78) /* reflected */
+
+/* Entry n: the remainder of n * x^32. Entry 1, say, is never 0. */
+static uint32_t table[256];
+
+static void fill_table(void)
+{
+    for (uint32_t n = 0; n < 256; n++) {
+        uint32_t rest = n;
+
+        for (unsigned bit = 0; bit < 8; bit++)
+            rest = rest >> 1 ^ ((rest & 1) != 0 ? POLYNOMIAL : 0);
+        table[n] = rest;
+    }
+}
 
 uint32_t twx_checksum(uint32_t crc, const void *bytes, size_t size)
 {
     const uint8_t *from = bytes;
 
+    if (table[1] == 0)
+        fill_table();
     crc = ~crc;
-    for (size_t i = 0; i < size; i++) {
-        crc ^= from[i];
-        crc = crc >> 4 ^ nibbles[crc & 15];
-        crc = crc >> 4 ^ nibbles[crc & 15];
-    }
+    for (size_t i = 0; i < size; i++)
+        crc = crc >> 8 ^ table[(crc ^ from[i]) & 0xff];
     return ~crc;
 }

@@ -126,23 +126,48 @@ static void take_start(struct trace_decoder *decoder)
     decoder->all_fields = trace_all_fields(start);
 }
 
+/* What belongs to the stream that was decoded. */
+static void drop_stream(struct trace_decoder *decoder)
+{
+    free(decoder->start.exit_kinds);
+    free(decoder->start.fields);
+    free(decoder->start.rows);
+    free((void *)decoder->start.config);
+    free(decoder->names);
+    free(decoder->bytes);
+}
+
+struct trace_decoder *trace_decoder_new(void)
+{
+    return calloc(1, sizeof(struct trace_decoder));
+}
+
+bool trace_decoder_begin(struct trace_decoder *decoder,
+                         const struct trace_source *source, char *what)
+{
+    drop_stream(decoder);
+    memset(decoder, 0, offsetof(struct trace_decoder, window));
+    decoder->source = *source;
+    decoder->next = decoder->end = decoder->window;
+    decoder->coded = CODEC_GROUP;
+    take_start(decoder);
+    if (decoder->error[0] == '\0')
+        return true;
+    snprintf(what, TRACE_ERROR_SIZE, "%s", decoder->error);
+    return false;
+}
+
 struct trace_decoder *trace_decoder_open(const struct trace_source *source,
                                          char *what)
 {
-    struct trace_decoder *decoder = calloc(1, sizeof(*decoder));
+    struct trace_decoder *decoder = trace_decoder_new();
 
     if (decoder == NULL) {
         snprintf(what, TRACE_ERROR_SIZE, "out of memory");
         return NULL;
     }
-    decoder->source = *source;
-    decoder->next = decoder->end = decoder->window;
-    decoder->coded = CODEC_GROUP;
-    codec_init(&decoder->codec);
-    take_start(decoder);
-    if (decoder->error[0] == '\0')
+    if (trace_decoder_begin(decoder, source, what))
         return decoder;
-    snprintf(what, TRACE_ERROR_SIZE, "%s", decoder->error);
     trace_decoder_close(decoder);
     return NULL;
 }
@@ -151,12 +176,7 @@ void trace_decoder_close(struct trace_decoder *decoder)
 {
     if (decoder == NULL)
         return;
-    free(decoder->start.exit_kinds);
-    free(decoder->start.fields);
-    free(decoder->start.rows);
-    free((void *)decoder->start.config);
-    free(decoder->names);
-    free(decoder->bytes);
+    drop_stream(decoder);
     free(decoder);
 }
 
