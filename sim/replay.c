@@ -319,16 +319,33 @@ static void note_event(struct replay *replay,
         options->verified(options->context, number, &replay->event);
 }
 
+__attribute__((noinline)) void replay_from_here(void)
+{
+    __asm__ volatile(""); /* or its call is nothing, and left out */
+}
+
+/* Up to where it was asked for, or to the trace's end. */
+static void replay_events(struct replay *replay,
+                          const struct replay_options *options)
+{
+    const uint64_t *events = &replay->result->events;
+
+    while (options->until == 0 || *events < options->until) {
+        if (unlikely(*events == options->from))
+            replay_from_here();
+        if (!replay_event(replay))
+            return;
+        note_event(replay, options);
+    }
+}
+
 static void replay_all(struct replay *replay,
                        const struct replay_options *options)
 {
     /* What is changed between here and a jump lies in *replay. */
     switch (setjmp(replay->stop)) {
     case REPLAY_GOES_ON:
-        while (
-            (options->until == 0 || replay->result->events < options->until) &&
-            replay_event(replay))
-            note_event(replay, options);
+        replay_events(replay, options);
         replay->result->ended = true;
         break;
     case REPLAY_IS_CUT:

@@ -55,6 +55,10 @@ struct replay_result {
     char error[TRACE_ERROR_SIZE];
 };
 
+/* Called before event options.from is replayed: a place for a breakpoint
+ * (docs/record-replay.md). */
+void replay_from_here(void);
+
 /*
  * Replays what `decoder`, fresh from trace_decoder_open(), has. It uses the
  * process's one fake machine, and leaves it reset. True when everything is
