@@ -77,8 +77,7 @@ static bool on_end(void *context, uint64_t number,
                    const struct trace_event *event, bool cut)
 {
     (void)number;
-    (void)cut;
-    trace_count_end(context, event);
+    trace_count_end(context, event, cut);
     return true;
 }
 

@@ -145,7 +145,7 @@ static bool on_end(void *context, uint64_t number,
 
     if (data->counts.events == 0)
         data->first = event->time;
-    trace_count_end(&data->counts, event);
+    trace_count_end(&data->counts, event, cut);
     (void)bin_of(data, event->time);
     if (event->kind == TRACE_EVENT_EXIT && !cut)
         note_exit(data, event);

@@ -154,7 +154,7 @@ static bool on_end(void *context, uint64_t number,
 {
     struct timeline *line = context;
 
-    trace_count_end(&line->counts, event);
+    trace_count_end(&line->counts, event, cut);
     if (event->time != line->tick)
         flush_tick(line);
     line->tick = event->time;

@@ -26,8 +26,10 @@ struct trace_counts {
     enum trace_end end;
 };
 
+/* What a step that was cut off was taken for, no trace says: it is an exit of
+ * no kind. */
 void trace_count_end(struct trace_counts *counts,
-                     const struct trace_event *event);
+                     const struct trace_event *event, bool cut);
 void trace_count_costs(struct trace_counts *counts,
                        const struct trace_event *event);
 

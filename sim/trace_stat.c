@@ -23,7 +23,7 @@ static void count_vcpu(struct trace_counts *counts, uint64_t name)
 }
 
 void trace_count_end(struct trace_counts *counts,
-                     const struct trace_event *event)
+                     const struct trace_event *event, bool cut)
 {
     if (counts->events == 0)
         counts->first_time = event->time;
@@ -34,7 +34,7 @@ void trace_count_end(struct trace_counts *counts,
     if (event->kind != TRACE_EVENT_EXIT)
         return;
     counts->exits++;
-    if (event->exit_kind < REPORT_MAX_KINDS)
+    if (!cut && event->exit_kind < REPORT_MAX_KINDS)
         counts->kinds[event->exit_kind]++;
     count_vcpu(counts, event->vcpu);
 }
@@ -79,8 +79,7 @@ static bool on_end(void *context, uint64_t number,
                    const struct trace_event *event, bool cut)
 {
     (void)number;
-    (void)cut;
-    trace_count_end(context, event);
+    trace_count_end(context, event, cut);
     return true;
 }
 
