@@ -15,7 +15,7 @@
 #include "sim/trace_decode.h"
 
 /* Bytes of the stream in a chunk, but for the last one. */
-#define TWX_CHUNK_SIZE (1024 * 1024)
+#define TWX_CHUNK_SIZE (128 * 1024)
 
 struct twx_writer;
 
