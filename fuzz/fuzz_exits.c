@@ -10,8 +10,11 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* What an operation's first byte says; below these, it is a raw exit. */
+/* What an operation's first byte says; below these, it is a raw exit: of the
+ * cause that it is, if there is one. */
 enum {
+    KIND_INTERRUPT = 0x80,
+    KIND_ANY_CAUSE = 0xbc,
     KIND_CALL = 0xc0,
     KIND_SET = 0xd0,
     KIND_CSR = 0xd8,
@@ -79,9 +82,13 @@ static uint64_t decode_cause(struct fuzz_input *input, unsigned kind)
     };
     static const uint8_t interrupts[] = {IRQ_S_SOFT, IRQ_S_TIMER, IRQ_S_EXT};
 
-    if (kind < 0xa8)
+    if (kind <= CAUSE_STORE_GUEST_PAGE_FAULT)
+        return kind;
+    if (kind < KIND_INTERRUPT)
         return causes[kind % sizeof(causes)];
-    if (kind < 0xbc)
+    if (kind < KIND_INTERRUPT + 16)
+        return CAUSE_INTERRUPT | (kind - KIND_INTERRUPT);
+    if (kind < KIND_ANY_CAUSE)
         return CAUSE_INTERRUPT | interrupts[kind % sizeof(interrupts)];
     return fuzz_number(input) | (uint64_t)(kind & 1) << 63;
 }
@@ -156,6 +163,13 @@ static void decode(struct fuzz_input *input, struct fuzz_script *script)
     else
         decode_guest(input, op);
 }
+
+static void skip(struct fuzz_input *input)
+{
+    fuzz_skip_step(input, decode, false);
+}
+
+FUZZ_MUTATOR(skip)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

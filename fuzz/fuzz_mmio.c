@@ -232,6 +232,13 @@ static void decode(struct fuzz_input *input, struct fuzz_script *script)
     }
 }
 
+static void skip(struct fuzz_input *input)
+{
+    fuzz_skip_step(input, decode, false);
+}
+
+FUZZ_MUTATOR(skip)
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     return fuzz_run(data, size, describe, decode);

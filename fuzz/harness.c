@@ -4,7 +4,11 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "fuzz/features.h"
+#include "sim/console.h"
+#include "sim/ram.h"
 #include "sim/sim.h"
 
 #define FUZZ_STEPS    1024
@@ -16,45 +20,37 @@
 #define RUNS_PER_WALK   256
 #define RUNS_PER_REMAKE 16384
 
+/* libFuzzer allocates for each input: a long quarantine and deep stacks of
+ * allocations cost more than what they could ever tell of it. */
+const char *__asan_default_options(void);
+const char *__asan_default_options(void)
+{
+    return "quarantine_size_mb=4:malloc_context_size=2";
+}
+
+/* What the bystander's memory holds, and where. */
+#define BYSTANDER_AT    (SPEC_MEMORY + 0x1000)
+#define BYSTANDER_VALUE UINT64_C(0x5ca1ab1e0ddba11)
+
+/* An actor, and what it is to do. */
 struct fuzz_source {
     struct trap_source source;
-    struct fuzz_input input;
-    fuzz_decode decode;
-    unsigned left; /* operations that may still be done */
-    unsigned next; /* of the script */
-    struct fuzz_script script;
+    struct fuzz_actor actor;
+    unsigned next, count; /* of the operations */
+    uint64_t exits;       /* the machine's, when the operation began */
+    struct guest_op ops[FUZZ_OPERATIONS];
 };
 
-bool fuzz_is_thorough;
-
+static struct fuzz_source sources[FUZZ_ACTORS];
 static struct machine *machine;
 static uint64_t runs;
 
-static bool is_time(uint64_t interval)
+void fuzz_need(bool ok, const char *what)
 {
-    return fuzz_is_thorough || runs % interval == 0;
-}
-
-uint64_t fuzz_take(struct fuzz_input *input, unsigned bytes)
-{
-    uint64_t value = 0;
-
-    for (unsigned i = 0; i < bytes && input->at < input->end; i++)
-        value |= (uint64_t)*input->at++ << (8 * i);
-    return value;
-}
-
-uint64_t fuzz_number(struct fuzz_input *input)
-{
-    unsigned how = (unsigned)fuzz_take(input, 1);
-
-    if (how < 0xa0)
-        return how;
-    if (how < 0xe0)
-        return (UINT64_C(1) << (how - 0xa0)) - 1 + fuzz_take(input, 1) % 3;
-    if (how < 0xe8)
-        return 0 - fuzz_take(input, 1);
-    return fuzz_take(input, (how & 7) + 1);
+    if (ok)
+        return;
+    fprintf(stderr, "fuzz: %s\n", what);
+    abort();
 }
 
 void fuzz_usual_vm(struct spec_vm *vm, uint32_t id, uint32_t vcpus)
@@ -81,70 +77,179 @@ struct guest_op *fuzz_add(struct fuzz_script *script)
     return op;
 }
 
+static void happen(const struct fuzz_actor *actor, const struct guest_op *op)
+{
+    uint8_t bytes[sizeof(op->value)];
+
+    if (op->kind == FUZZ_INJECT) {
+        (void)machine_inject(machine, actor->vm, actor->vcpu,
+                             (interrupt_vector)op->number);
+        return;
+    }
+    memcpy(bytes, &op->value, sizeof(bytes));
+    (void)console_inject(bytes, op->width % (sizeof(bytes) + 1));
+}
+
 static const struct guest_op *next_op(struct trap_source *source)
 {
     struct fuzz_source *fuzz = container_of(source, struct fuzz_source, source);
 
-    if (fuzz->left == 0)
-        return NULL;
-    while (fuzz->next == fuzz->script.count) {
-        if (fuzz_is_empty(&fuzz->input))
-            return NULL;
-        fuzz->script.count = fuzz->next = 0;
-        fuzz->decode(&fuzz->input, &fuzz->script);
+    while (fuzz->next < fuzz->count) {
+        const struct guest_op *op = &fuzz->ops[fuzz->next++];
+
+        if (op->kind < OP_KIND_COUNT) {
+            fuzz->exits = machine_exits(machine);
+            return op;
+        }
+        happen(&fuzz->actor, op);
     }
-    fuzz->left--;
-    return &fuzz->script.ops[fuzz->next++];
+    return NULL;
 }
 
-static void need(bool ok, const char *what)
+static void op_done(struct trap_source *source,
+                    const struct guest_result *result)
 {
-    if (ok)
-        return;
-    fprintf(stderr, "fuzz: %s\n", what);
-    abort();
+    struct fuzz_source *fuzz = container_of(source, struct fuzz_source, source);
+
+    features_of_operation(fuzz->actor.vm, fuzz->actor.vcpu, source->op,
+                          fuzz->exits != machine_exits(machine), result);
 }
 
-static void make_machine(void (*describe)(struct machine_spec *spec))
+/* Has the bystander load what it once stored. */
+static void ask_bystander(vm_id vm)
+{
+    struct guest_op op = {.kind = OP_LOAD,
+                          .width = 8,
+                          .reg = OP_DEFAULT_REG,
+                          .address = BYSTANDER_AT};
+    struct guest_result result;
+
+    fuzz_need(machine_do(machine, vm, 0, &op, &result) == OK &&
+                  result.outcome == OUTCOME_RETIRED,
+              "the bystander cannot run any more");
+    fuzz_need(result.value == BYSTANDER_VALUE,
+              "the bystander's memory has changed");
+}
+
+static void prepare_bystander(vm_id vm)
+{
+    struct guest_op op = {.kind = OP_STORE,
+                          .width = 8,
+                          .reg = OP_DEFAULT_REG,
+                          .flags = OP_HAS_VALUE,
+                          .address = BYSTANDER_AT,
+                          .value = BYSTANDER_VALUE};
+    struct guest_result result;
+
+    fuzz_need(machine_do(machine, vm, 0, &op, &result) == OK,
+              "there is no bystander");
+    ask_bystander(vm);
+}
+
+static void make_machine(const struct fuzz_setup *setup)
 {
     static struct machine_spec spec;
     struct machine_config config = {
-        .cpus = 1, .ram = FUZZ_RAM, .patience = FUZZ_PATIENCE};
+        .cpus = setup->cpus, .ram = FUZZ_RAM, .patience = FUZZ_PATIENCE};
     struct bundle bundle;
 
     spec = (struct machine_spec){0};
-    describe(&spec);
-    need(spec_build(&spec, &bundle) == OK, "the configuration is too large");
+    setup->describe(&spec);
+    fuzz_need(spec_build(&spec, &bundle) == OK,
+              "the configuration is too large");
     config.bundle = &bundle;
-    need(machine_create(&config, &machine) == OK, "the machine cannot be made");
+    fuzz_need(machine_create(&config, &machine) == OK,
+              "the machine cannot be made");
     bundle_free(&bundle);
-    need(vmm_find_vm(1) != NULL, console_output(NULL));
+    fuzz_need(vmm_find_vm(1) != NULL, console_output(NULL));
     (void)machine_run(machine, 16);
-    need(machine_snapshot(machine) == OK, "no memory for the snapshot");
+    if (setup->bystander != 0)
+        prepare_bystander(setup->bystander);
+    fuzz_need(machine_snapshot(machine) == OK, "no memory for the snapshot");
+    ram_snapshot_watch();
     violations_set_fatal(true);
 }
 
-int fuzz_run(const uint8_t *data, size_t size,
-             void (*describe)(struct machine_spec *spec), fuzz_decode decode)
+static void remake_machine(const struct fuzz_setup *setup)
 {
-    static struct fuzz_source fuzz;
+    if (machine != NULL)
+        fuzz_need(machine_destroy(machine) == 0, "frames have leaked");
+    make_machine(setup);
+}
+
+static unsigned take_actor(struct fuzz_input *input, unsigned actors)
+{
+    return actors > 1 ? fuzz_pick(input, actors) : 0;
+}
+
+static void give(struct fuzz_source *fuzz, const struct fuzz_script *script,
+                 unsigned *left)
+{
+    for (unsigned i = 0; i < script->count && *left != 0; i++) {
+        fuzz->ops[fuzz->count++] = script->ops[i];
+        --*left;
+    }
+}
+
+/* Tells each actor what to do. */
+static void decode_all(struct fuzz_input *input, const struct fuzz_setup *setup)
+{
+    static struct fuzz_script script;
+    unsigned left = FUZZ_OPERATIONS;
+
+    for (unsigned i = 0; i < setup->actor_count; i++) {
+        sources[i].source =
+            (struct trap_source){.next = next_op, .done = op_done};
+        sources[i].actor = setup->actors[i];
+        sources[i].next = sources[i].count = 0;
+    }
+    while (left != 0 && !fuzz_is_empty(input)) {
+        unsigned actor = take_actor(input, setup->actor_count);
+
+        script.count = 0;
+        setup->decode(input, &script);
+        give(&sources[actor], &script, &left);
+    }
+}
+
+static void set_sources(const struct fuzz_setup *setup, bool set)
+{
+    for (unsigned i = 0; i < setup->actor_count; i++)
+        machine_set_source(machine, setup->actors[i].vm, setup->actors[i].vcpu,
+                           set ? &sources[i].source : NULL);
+}
+
+/* What is to hold after each input, and what is too slow for that. */
+static void check(const struct fuzz_setup *setup)
+{
     const char *mixed;
 
-    fuzz.source = (struct trap_source){.next = next_op};
-    fuzz.input = (struct fuzz_input){data, data + size};
-    fuzz.decode = decode;
-    fuzz.left = FUZZ_OPERATIONS;
-    fuzz.next = fuzz.script.count = 0;
-
-    if (machine == NULL)
-        make_machine(describe);
-    machine_set_source(machine, 1, 0, &fuzz.source);
-    (void)machine_run(machine, FUZZ_STEPS);
-    if (is_time(RUNS_PER_WALK)) {
-        mixed = machine_check_isolation(machine);
-        need(mixed == NULL, mixed);
+    for (unsigned i = 0; i < setup->actor_count; i++) {
+        if (i == 0 || setup->actors[i].vm != setup->actors[i - 1].vm)
+            features_of_end(setup->actors[i].vm);
     }
-    machine_set_source(machine, 1, 0, NULL);
+    if (setup->bystander != 0)
+        ask_bystander(setup->bystander);
+    if (runs % RUNS_PER_WALK != 0)
+        return;
+    mixed = machine_check_isolation(machine);
+    fuzz_need(mixed == NULL, mixed);
+}
+
+int fuzz_run_setup(const uint8_t *data, size_t size,
+                   const struct fuzz_setup *setup)
+{
+    struct fuzz_input input = {data, data + size};
+
+    if (runs % RUNS_PER_REMAKE == 0)
+        remake_machine(setup);
+    if (setup->actor_count > 1)
+        machine_set_seed(machine, fuzz_take(&input, 1));
+    decode_all(&input, setup);
+    set_sources(setup, true);
+    (void)machine_run(machine, FUZZ_STEPS);
+    check(setup);
+    set_sources(setup, false);
     runs++;
     if (is_time(RUNS_PER_REMAKE)) {
         need(machine_destroy(machine) == 0, "frames have leaked");
@@ -153,4 +258,23 @@ int fuzz_run(const uint8_t *data, size_t size,
         machine_reset(machine);
     }
     return 0;
+}
+
+int fuzz_run(const uint8_t *data, size_t size,
+             void (*describe)(struct machine_spec *spec), fuzz_decode decode)
+{
+    static const struct fuzz_actor only = {1, 0};
+    const struct fuzz_setup setup = {describe, decode, 1, 1, &only, 0};
+
+    return fuzz_run_setup(data, size, &setup);
+}
+
+void fuzz_skip_step(struct fuzz_input *input, fuzz_decode decode, bool actors)
+{
+    static struct fuzz_script script;
+
+    if (actors)
+        (void)fuzz_take(input, 1);
+    script.count = 0;
+    decode(input, &script);
 }

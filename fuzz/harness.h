@@ -1,43 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the fuzz targets share: bytes taken from the input one by one, and a
- * simulated machine that is made once and put back for each input.
+ * What the fuzz targets of the whole machine share: a simulated machine that
+ * is made once and put back for each input, and vCPUs that do what the input
+ * says.
  *
  * A finding is a CHECK that fails, a sanitizer's report, a violation of the
- * fake hardware's rules, machines that are no longer apart, or a frame that
- * has leaked.
+ * fake hardware's rules, machines that are no longer apart, a frame that has
+ * leaked, or a bystander who got stuck.
  */
 #ifndef FUZZ_HARNESS_H
 #define FUZZ_HARNESS_H
 
+#include "fuzz/input.h"
+#include "fuzz/mutate.h"
 #include "sim/machine.h"
 #include "sim/spec.h"
 
-/* Makes the slow checks after each input, not only now and then. */
-extern bool fuzz_is_thorough;
-
-/* The input; what is behind its end reads as 0. */
-struct fuzz_input {
-    const uint8_t *at, *end;
-};
-
-static inline bool fuzz_is_empty(const struct fuzz_input *input)
-{
-    return input->at == input->end;
-}
-
-/* The next `bytes` (8 at most) as a little-endian number. */
-uint64_t fuzz_take(struct fuzz_input *input, unsigned bytes);
-
-/* One of `count`, by one byte. */
-static inline unsigned fuzz_pick(struct fuzz_input *input, unsigned count)
-{
-    return (unsigned)fuzz_take(input, 1) % count;
-}
-
-/* A number that is small, near a power of two, or anything: one to nine bytes
- * of the input. */
-uint64_t fuzz_number(struct fuzz_input *input);
+/* Ends the process, as a finding, unless `ok`. */
+void fuzz_need(bool ok, const char *what);
 
 /*
  * The usual VM, but small, and one that does not start again by itself: what a
@@ -57,6 +37,13 @@ struct fuzz_script {
  * its last one again. */
 struct guest_op *fuzz_add(struct fuzz_script *script);
 
+/* What is no operation of a guest, but happens to it from outside, as the kind
+ * of a guest_op. It happens when the vCPU would do its next operation. */
+enum fuzz_event {
+    FUZZ_INJECT = OP_KIND_COUNT, /* interrupt `number` becomes pending */
+    FUZZ_TYPE,                   /* `width` bytes of `value` are typed */
+};
+
 /* Makes a script of the next step; called while there is input left. */
 typedef void (*fuzz_decode)(struct fuzz_input *input,
                             struct fuzz_script *script);
@@ -69,5 +56,34 @@ typedef void (*fuzz_decode)(struct fuzz_input *input,
 #define FUZZ_OPERATIONS 192
 int fuzz_run(const uint8_t *data, size_t size,
              void (*describe)(struct machine_spec *spec), fuzz_decode decode);
+
+/* Who does what: a vCPU, and a VM that must not notice any of it. */
+struct fuzz_actor {
+    vm_id vm;
+    vcpu_id vcpu;
+};
+
+struct fuzz_setup {
+    void (*describe)(struct machine_spec *spec);
+    fuzz_decode decode;
+    uint32_t cpus;
+    unsigned actor_count; /* FUZZ_ACTORS at most */
+    const struct fuzz_actor *actors;
+    /* A VM of one vCPU, none of the actors': after each input, it must still
+     * run, and find its memory as it was. 0: there is none. */
+    vm_id bystander;
+};
+
+/*
+ * The same with several vCPUs. The input's first byte seeds the order of the
+ * CPUs; each step begins with a byte that says which actor's it is. Of a
+ * mutator, the skip function is fuzz_skip_step().
+ */
+#define FUZZ_ACTORS 8
+int fuzz_run_setup(const uint8_t *data, size_t size,
+                   const struct fuzz_setup *setup);
+
+/* Takes a step of fuzz_run() or, with actors, of fuzz_run_setup(). */
+void fuzz_skip_step(struct fuzz_input *input, fuzz_decode decode, bool actors);
 
 #endif

@@ -132,6 +132,11 @@ static uint32_t draw(struct machine *machine, uint32_t below)
     return (uint32_t)((x * UINT64_C(2685821657736338717)) >> 32) % below;
 }
 
+void machine_set_seed(struct machine *machine, uint64_t seed)
+{
+    machine->random = seed * 2 + 1;
+}
+
 /* A CPU that has something to do, or machine->cpus. */
 static uint32_t pick(struct machine *machine)
 {
@@ -387,7 +392,7 @@ err_t machine_create(const struct machine_config *config,
     ram_reset(config->ram);
     fake_riscv_reset(config->profile, cpus);
     *made = (struct machine){.cpus = cpus};
-    made->random = config->seed * 2 + 1;
+    machine_set_seed(made, config->seed);
     made->patience =
         config->patience != 0 ? config->patience : DEFAULT_PATIENCE;
     error = load_bundle(made, config->bundle);

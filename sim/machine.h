@@ -68,6 +68,9 @@ enum machine_end machine_run(struct machine *machine, uint64_t steps);
 /* One turn of a CPU that has something to do. False: no CPU has. */
 bool machine_step(struct machine *machine);
 
+/* From now on, CPUs take turns in the order of this seed. */
+void machine_set_seed(struct machine *machine, uint64_t seed);
+
 /* Exits handled since machine_create(). */
 uint64_t machine_exits(const struct machine *machine);
 

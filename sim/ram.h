@@ -59,6 +59,14 @@ void ram_snapshot_restore(void);
 void ram_snapshot_drop(void);
 void ram_track(hpa_t start, uint64_t size);
 
+/*
+ * From soon on, of the other frames too, those are copied back that were
+ * written to. It is found out by write-protecting them, at the price of a few
+ * SIGSEGVs, which a debugger must pass on. Not for memory that the kernel
+ * writes: it would fail instead of faulting.
+ */
+void ram_snapshot_watch(void);
+
 /* Whether writes are to be noted at present. */
 extern bool ram_is_tracking;
 void ram_note_tracked_write(hpa_t start, uint64_t size);

@@ -2,15 +2,27 @@
 /*
  * Snapshots of the fake RAM: see ram.h. A restore costs a copy of the frames
  * that may have changed, and nothing for those that were allocated since.
+ *
+ * Which frames the hypervisor itself may have changed nobody says: it writes
+ * them through pointers. So they are watched: write-protected now and then,
+ * so that the first write to each faults; from then on it is copied back.
  */
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "lib/check.h"
 #include "sim/ram_internal.h"
 
-/* How a frame of the snapshot is copied back. */
-enum track { TRACK_ALWAYS, TRACK_CLEAN, TRACK_DIRTY };
+/* How a frame of the snapshot is copied back: at each restore; if it was
+ * dirty; once it is written to, at each restore. */
+enum track { TRACK_ALWAYS, TRACK_CLEAN, TRACK_DIRTY, TRACK_WATCHED };
+
+/* Restores before frames are watched, so that a machine that is made for a
+ * single input takes no faults; and until they are watched anew. */
+#define WATCH_FIRST 64
+#define WATCH_EVERY 4096
 
 struct saved_frame {
     uint32_t frame;
@@ -26,17 +38,85 @@ static struct {
     uint32_t *copy_of; /* by frame number below `words` * 64 */
     uint8_t *track;    /* likewise: enum track */
     bool always_stale; /* `always` has frames that are tracked by now */
+    bool watch;        /* wanted */
+    uint64_t restores;
     uint32_t always_count, dirty_count;
     struct saved_frame *always; /* those that are copied back every time */
     struct saved_frame *dirty;  /* the tracked ones that have changed */
 } snapshot;
 
 bool ram_is_tracking;
+static struct sigaction fault_before;
+
+static void protect(uint64_t frame, int protection)
+{
+    if (mprotect(ram_frame(frame), PAGE_SIZE, protection) != 0)
+        abort();
+}
+
+static void end_watch(uint64_t frame)
+{
+    protect(frame, PROT_READ | PROT_WRITE);
+    snapshot.track[frame] = TRACK_ALWAYS;
+    snapshot.always[snapshot.always_count++] =
+        (struct saved_frame){(uint32_t)frame, snapshot.copy_of[frame]};
+}
+
+/* Only what was watched is ours; anything else goes where it always has. */
+static void on_fault(int signal, siginfo_t *info, void *context)
+{
+    uint64_t at = (uint64_t)((uintptr_t)info->si_addr - (uintptr_t)ram.window);
+
+    if (at < snapshot.words * 64 * PAGE_SIZE &&
+        snapshot.track[at / PAGE_SIZE] == TRACK_WATCHED)
+        end_watch(at / PAGE_SIZE);
+    else if ((fault_before.sa_flags & SA_SIGINFO) != 0)
+        fault_before.sa_sigaction(signal, info, context);
+    else
+        sigaction(SIGSEGV, &fault_before, NULL); /* and it faults again */
+}
+
+static void catch_faults(void)
+{
+    struct sigaction action = {.sa_sigaction = on_fault,
+                               .sa_flags = SA_SIGINFO | SA_ONSTACK};
+    static bool caught;
+
+    if (!caught && sigaction(SIGSEGV, &action, &fault_before) != 0)
+        abort();
+    caught = true;
+}
+
+static void watch_always(void)
+{
+    catch_faults();
+    for (uint32_t i = 0; i < snapshot.always_count; i++) {
+        protect(snapshot.always[i].frame, PROT_READ);
+        snapshot.track[snapshot.always[i].frame] = TRACK_WATCHED;
+    }
+    snapshot.always_count = 0;
+}
+
+static void end_all_watches(void)
+{
+    for (uint64_t frame = 0; frame < snapshot.words * 64; frame++) {
+        if (snapshot.track[frame] == TRACK_WATCHED)
+            end_watch(frame);
+    }
+}
+
+void ram_snapshot_watch(void)
+{
+    CHECK(snapshot.taken);
+    snapshot.watch = true;
+}
 
 void ram_snapshot_drop(void)
 {
     if (!snapshot.taken)
         return;
+    if (snapshot.restores != 0)
+        end_all_watches();
     free(snapshot.used);
     free(snapshot.copies);
     free(snapshot.copy_of);
@@ -110,8 +190,11 @@ void ram_track(hpa_t start, uint64_t size)
     uint64_t end = first + (size + PAGE_SIZE - 1) / PAGE_SIZE;
 
     CHECK(snapshot.taken && ram_is_allocated(start, size));
-    for (uint64_t frame = first; frame < end; frame++)
+    for (uint64_t frame = first; frame < end; frame++) {
+        if (snapshot.track[frame] == TRACK_WATCHED)
+            end_watch(frame);
         snapshot.track[frame] = TRACK_CLEAN;
+    }
     snapshot.always_stale = true;
     ram_is_tracking = true;
 }
@@ -164,10 +247,27 @@ static void restore_allocator(void)
     ram.peak = snapshot.peak;
 }
 
-static void copy_back(const struct saved_frame *saved)
+/* Most of a frame is as it was: writing only what is not is quicker than a
+ * memcpy(), all the more as AddressSanitizer looks at that byte by byte. The
+ * addresses are the snapshot's own. */
+__attribute__((no_sanitize("address", "undefined"))) static void
+copy_back(const struct saved_frame *saved)
 {
-    memcpy(ram_frame(saved->frame),
-           snapshot.copies + (size_t)saved->copy * PAGE_SIZE, PAGE_SIZE);
+    uint64_t *to = (uint64_t *)(void *)ram_frame(saved->frame);
+    const uint64_t *from =
+        (const uint64_t *)(const void *)(snapshot.copies +
+                                         (size_t)saved->copy * PAGE_SIZE);
+
+    for (unsigned i = 0; i < PAGE_SIZE / sizeof(*to); i += 8) {
+        uint64_t changed = 0;
+
+        for (unsigned j = i; j < i + 8; j++)
+            changed |= to[j] ^ from[j];
+        if (changed == 0)
+            continue;
+        for (unsigned j = i; j < i + 8; j++)
+            to[j] = from[j];
+    }
 }
 
 void ram_snapshot_restore(void)
@@ -183,4 +283,7 @@ void ram_snapshot_restore(void)
         snapshot.track[snapshot.dirty[i].frame] = TRACK_CLEAN;
     }
     snapshot.dirty_count = 0;
+    snapshot.restores++;
+    if (snapshot.watch && snapshot.restores % WATCH_EVERY == WATCH_FIRST)
+        watch_always();
 }
