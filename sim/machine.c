@@ -267,7 +267,7 @@ err_t machine_do(struct machine *machine, vm_id vm, vcpu_id vcpu,
                  const struct guest_op *op, struct guest_result *result)
 {
     struct guest *guest;
-    uint64_t steps = MACHINE_DO_STEPS;
+    uint64_t steps = machine->do_steps;
 
     if (find_vcpu(vm, vcpu) == NULL)
         return ERR_NOT_FOUND;
@@ -395,6 +395,8 @@ err_t machine_create(const struct machine_config *config,
     machine_set_seed(made, config->seed);
     made->patience =
         config->patience != 0 ? config->patience : DEFAULT_PATIENCE;
+    made->do_steps =
+        config->do_steps != 0 ? config->do_steps : MACHINE_DO_STEPS;
     error = load_bundle(made, config->bundle);
     if (fail_at_boot != 0)
         shim_fail_nth(fail_at_boot, "memory_alloc", false);

@@ -24,6 +24,8 @@ struct machine_config {
     /* How many deadlines may pass while guests wait, without any of them
      * getting on, before a run ends; 0: enough for all. */
     uint32_t patience;
+    /* What machine_do() runs at most; 0: MACHINE_DO_STEPS. */
+    uint64_t do_steps;
     bool power_off_when_done; /* as in struct vmm_boot */
     /* Called when all is ready for vmm_init(), to start a recording, say; an
      * error ends the creation. May be NULL. */

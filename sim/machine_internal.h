@@ -27,6 +27,7 @@ struct machine {
     uint64_t random;
     uint64_t exits;
     uint32_t idle_advances, patience;
+    uint64_t do_steps;
     struct machine_cpu cpu[MAX_CPU_NUM];
     struct guest *guests[VMM_MAX_VMS]; /* by VM, of MAX_VCPU_NUM */
     hpa_t bundle;

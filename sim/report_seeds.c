@@ -33,7 +33,7 @@ static const struct {
     {0x10002000, 0x1000}, {0x10003000, 0x1000},    {0x00100000, 0x1000},
 };
 
-#define RUN_EXITS  32
+#define RUN_EXITS  4 /* fuzzers like their inputs short */
 #define SEED_SIZE  4096
 #define SORTS      65536 /* a hash table of the sorts of exits seen */
 #define MOST_SEEDS 4096  /* of each target */
@@ -45,6 +45,7 @@ struct seed {
     size_t size;
     unsigned exits;
     bool is_new;
+    uint64_t gpr[REG_COUNT]; /* as the seed has set them */
 };
 
 struct target {
@@ -141,7 +142,17 @@ static void add_call(struct seeds *seeds, const struct trace_event *event,
         put_number(seed, field(seeds, event, args[i]));
 }
 
-/* The general registers that the exit brought, then the exit itself. */
+/* Whether the instruction that made the exit, where that is known, may read
+ * the register: as rs1 or rs2. */
+static bool is_read(const struct riscv_vcpu *v, unsigned reg)
+{
+    uint64_t insn = v->regs.htinst != 0 ? v->regs.htinst : v->regs.stval;
+
+    return reg == (insn >> 15 & 31) || reg == (insn >> 20 & 31);
+}
+
+/* The general registers that matter and that the seed has not set before, then
+ * the exit itself. */
 static void add_raw(struct seeds *seeds, const struct trace_event *event,
                     struct seed *seed)
 {
@@ -149,8 +160,9 @@ static void add_raw(struct seeds *seeds, const struct trace_event *event,
     uint64_t cause = event->fields[TRACE_FIELD_CAUSE];
 
     for (unsigned reg = 1; reg < REG_COUNT; reg++) {
-        if (v->regs.gpr[reg] == 0)
+        if (!is_read(v, reg) || v->regs.gpr[reg] == seed->gpr[reg])
             continue;
+        seed->gpr[reg] = v->regs.gpr[reg];
         put(seed, EXITS_SET, 1);
         put(seed, reg, 1);
         put_number(seed, v->regs.gpr[reg]);

@@ -355,6 +355,7 @@ bool scenario_run(const char *text, size_t size,
     *report = (struct scenario_report){0};
     s.config.seed = options->seed;
     s.config.cpus = options->cpus;
+    s.config.do_steps = options->do_steps;
     s.config.profile = options->profile;
     violations_reset();
     violations_set_print(options->verbose);

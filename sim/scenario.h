@@ -19,6 +19,7 @@ struct scenario_options {
     const struct riscv_profile *profile; /* NULL: the default */
     uint64_t seed;
     uint32_t cpus;      /* 0: one */
+    uint64_t do_steps;  /* as in struct machine_config */
     bool verbose;       /* each operation is printed with what came of it */
     const char *folder; /* what `config` is relative to; NULL: the process's */
     const struct trace_sink *record; /* where a trace of it goes; NULL: none */

@@ -268,3 +268,34 @@ Test(ram, a_tracked_frame_that_was_freed_comes_back)
     cr_assert_str_eq(text, "before");
     ram_snapshot_drop();
 }
+
+/* Rounds enough to be before, between and after the two points at which a
+ * snapshot that watches write-protects its frames. */
+Test(ram, a_watching_snapshot_brings_back_what_was_written)
+{
+    enum { FRAMES = 4, ROUNDS = 4500, SIZE = FRAMES * PAGE_SIZE };
+    static uint8_t before[SIZE];
+    hpa_t run = memory_alloc_contiguous(FRAMES, PAGE_SIZE);
+    uint8_t *bytes = memory_phys_to_virt(run);
+
+    for (unsigned i = 0; i < SIZE; i++)
+        before[i] = (uint8_t)(i / 3);
+    memcpy(bytes, before, SIZE);
+    cr_assert_eq(ram_snapshot_take(), OK);
+    ram_snapshot_watch();
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        /* Frame 3 is first written late, frame 2 by way of the allocator. */
+        bytes[round * 17 % (2 * PAGE_SIZE)] ^= 0xff;
+        if (round % 1000 == 999) {
+            bytes[3 * PAGE_SIZE + round] ^= 0xff;
+            memory_free_frame(hpa_add(run, 2 * PAGE_SIZE));
+            cr_assert_eq(memory_alloc_frame().raw, run.raw + 2 * PAGE_SIZE);
+            cr_assert_eq(bytes[2 * PAGE_SIZE + 77], 0);
+        }
+        ram_snapshot_restore();
+        cr_assert_eq(memcmp(bytes, before, SIZE), 0, "round %u", round);
+    }
+    ram_track(run, SIZE);
+    ram_snapshot_drop();
+    memset(bytes, 1, SIZE); /* nothing is protected any more */
+}
