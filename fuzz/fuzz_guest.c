@@ -118,10 +118,13 @@ static void decode_call(struct fuzz_input *input, struct guest_op *op)
         op->args[i] = fuzz_number(input);
 }
 
+/* Half a day at most: a few centuries, and the host's clock would wrap. */
+#define DELAY_BITS 45
+
 static void decode_wait(struct fuzz_input *input, struct guest_op *op)
 {
     op->kind = fuzz_pick(input, 2) != 0 ? OP_WFI : OP_DELAY;
-    op->value = fuzz_number(input);
+    op->value = fuzz_number(input) & ((UINT64_C(1) << DELAY_BITS) - 1);
 }
 
 /* An entry of the guest's own page tables, or satp pointing there. */
