@@ -20,8 +20,9 @@ static inline int fuzz_make_node(void *tree, int tree_size,
     error |= fdt_finish_reservemap(tree);
     error |= fdt_begin_node(tree, "");
     error |= fdt_begin_node(tree, "device@10000000");
-    error |= fdt_property_string(tree, "compatible", compatible);
-    error |= fdt_property(tree, "reg", reg, sizeof(reg));
+    error |= fdt_property(tree, "compatible", compatible,
+                          (int)strlen(compatible) + 1);
+    error |= fdt_property(tree, "reg", reg, (int)sizeof(reg));
     error |= fdt_property_u32(tree, "interrupts", 1);
     if (cell != NULL)
         error |= fdt_property_u32(tree, cell, value);

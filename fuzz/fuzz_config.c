@@ -169,7 +169,10 @@ static void add_property(void *tree, int node)
     case 0: (void)fdt_setprop_u32(tree, node, name, draw(256)); break;
     case 1: (void)fdt_setprop_u64(tree, node, name, number); break;
     case 2: (void)fdt_setprop_empty(tree, node, name); break;
-    default: (void)fdt_setprop_string(tree, node, "compatible", model); break;
+    default:
+        (void)fdt_setprop(tree, node, "compatible", model,
+                          (int)strlen(model) + 1);
+        break;
     }
 }
 

@@ -4,7 +4,6 @@
  * goes. A finding is, besides what the hypervisor may do wrong, a reader that
  * reads what is not there, a violation, and a machine that leaks.
  */
-#define _GNU_SOURCE /* memmem() */
 #include <string.h>
 
 #include "fuzz/harness.h"

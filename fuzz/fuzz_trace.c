@@ -21,7 +21,6 @@
 #include "sim/trace_report.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-const char *__asan_default_options(void);
 size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size);
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size,
                                unsigned seed);
@@ -62,13 +61,6 @@ static bool open_input(struct trace_input *input, const uint8_t *data,
 static void close_input(const struct trace_input *input)
 {
     twx_close(input->file);
-}
-
-/* Memory that is freed is soon used again: fresh pages for each buffer would
- * take longer than all else. */
-const char *__asan_default_options(void)
-{
-    return "quarantine_size_mb=1:thread_local_quarantine_size_kb=64";
 }
 
 /* --- One input --- */

@@ -25,7 +25,8 @@
 const char *__asan_default_options(void);
 const char *__asan_default_options(void)
 {
-    return "quarantine_size_mb=4:malloc_context_size=2";
+    return "quarantine_size_mb=1:thread_local_quarantine_size_kb=64:"
+           "malloc_context_size=2";
 }
 
 /* What the bystander's memory holds, and where. */
@@ -42,8 +43,15 @@ struct fuzz_source {
 };
 
 static struct fuzz_source sources[FUZZ_ACTORS];
+bool fuzz_is_thorough;
+
 static struct machine *machine;
 static uint64_t runs;
+
+static bool is_time(uint64_t interval)
+{
+    return fuzz_is_thorough || runs % interval == 0;
+}
 
 void fuzz_need(bool ok, const char *what)
 {
@@ -82,8 +90,10 @@ static void happen(const struct fuzz_actor *actor, const struct guest_op *op)
     uint8_t bytes[sizeof(op->value)];
 
     if (op->kind == FUZZ_INJECT) {
-        (void)machine_inject(machine, actor->vm, actor->vcpu,
-                             (interrupt_vector)op->number);
+        err_t refused = machine_inject(machine, actor->vm, actor->vcpu,
+                                       (interrupt_vector)op->number);
+
+        (void)refused;
         return;
     }
     memcpy(bytes, &op->value, sizeof(bytes));
@@ -170,13 +180,6 @@ static void make_machine(const struct fuzz_setup *setup)
     violations_set_fatal(true);
 }
 
-static void remake_machine(const struct fuzz_setup *setup)
-{
-    if (machine != NULL)
-        fuzz_need(machine_destroy(machine) == 0, "frames have leaked");
-    make_machine(setup);
-}
-
 static unsigned take_actor(struct fuzz_input *input, unsigned actors)
 {
     return actors > 1 ? fuzz_pick(input, actors) : 0;
@@ -230,7 +233,7 @@ static void check(const struct fuzz_setup *setup)
     }
     if (setup->bystander != 0)
         ask_bystander(setup->bystander);
-    if (runs % RUNS_PER_WALK != 0)
+    if (!is_time(RUNS_PER_WALK))
         return;
     mixed = machine_check_isolation(machine);
     fuzz_need(mixed == NULL, mixed);
@@ -241,8 +244,8 @@ int fuzz_run_setup(const uint8_t *data, size_t size,
 {
     struct fuzz_input input = {data, data + size};
 
-    if (runs % RUNS_PER_REMAKE == 0)
-        remake_machine(setup);
+    if (machine == NULL)
+        make_machine(setup);
     if (setup->actor_count > 1)
         machine_set_seed(machine, fuzz_take(&input, 1));
     decode_all(&input, setup);
@@ -252,7 +255,7 @@ int fuzz_run_setup(const uint8_t *data, size_t size,
     set_sources(setup, false);
     runs++;
     if (is_time(RUNS_PER_REMAKE)) {
-        need(machine_destroy(machine) == 0, "frames have leaked");
+        fuzz_need(machine_destroy(machine) == 0, "frames have leaked");
         machine = NULL;
     } else {
         machine_reset(machine);

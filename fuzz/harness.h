@@ -16,6 +16,9 @@
 #include "sim/machine.h"
 #include "sim/spec.h"
 
+/* Makes the slow checks after each input, not only now and then. */
+extern bool fuzz_is_thorough;
+
 /* Ends the process, as a finding, unless `ok`. */
 void fuzz_need(bool ok, const char *what);
 
