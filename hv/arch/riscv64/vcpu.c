@@ -197,6 +197,9 @@ EXIT_PATH void riscv_advance(struct vcpu *vcpu, const struct vm_exit *exit)
         v->regs.gpr[REG_A1] = 0;
     } else if (unlikely(exit->kind == EXIT_HALT)) {
         riscv_suspend(v);
+    } else if (unlikely(exit->kind == EXIT_IDLE)) {
+        /* A suspension before it may have ended without a wait. */
+        atomic_store(&v->suspended, false);
     }
 }
 
