@@ -152,8 +152,7 @@ err_t aspace_map_linear(struct aspace *aspace, gpa_t start, hpa_t to,
     struct region region = {.start = start,
                             .size = size,
                             .flags = flags,
-                            .backing = BACKING_LINEAR,
-                            .linear = to};
+                            .backing = BACKING_LINEAR};
     struct s2_source source = {.delta = to.raw - start.raw,
                                .top_level = aspace->format->max_leaf_level};
 

@@ -54,7 +54,6 @@ struct region {
     uint64_t size;
     unsigned flags; /* enum mem_flags */
     enum region_backing backing;
-    hpa_t linear;        /* BACKING_LINEAR: where the region starts */
     uint64_t mapping;    /* the mapping it is a part of: only such parts join */
     uint64_t *dirty;     /* one bit per page while dirty tracking is on */
     size_t dirty_frames; /* frames of that bitmap */

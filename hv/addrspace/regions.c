@@ -111,7 +111,6 @@ void regions_split_at(struct aspace *aspace, uint64_t address)
     region[0].size = size;
     region[1].start = gpa(address);
     region[1].size -= size;
-    region[1].linear = hpa_add(region[1].linear, size);
 }
 
 void regions_insert(struct aspace *aspace, const struct region *region)
