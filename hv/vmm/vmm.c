@@ -53,8 +53,8 @@ uint32_t vmm_running_count(void)
 
     for (unsigned i = 0; i < VMM_MAX_VMS; i++) {
         const struct vm *vm = vmm->vms[i];
-        if (vm != NULL && vm->state != VM_STOPPED && vm->state != VM_FAILED &&
-            vm->state != VM_READY)
+        if (vm != NULL && vm->state != VM_CREATED && vm->state != VM_READY &&
+            vm->state != VM_STOPPED && vm->state != VM_FAILED)
             count++;
     }
     return count;

@@ -53,7 +53,7 @@ struct vcpu *vmm_leave_guest(uint32_t cpu, struct vcpu *vcpu);
 /* The vCPU that `cpu` last returned from vmm_step() and has not yet left. */
 struct vcpu *vmm_current_vcpu(uint32_t cpu);
 
-/* How many VMs have not stopped. */
+/* How many VMs have been started, and have not stopped. */
 uint32_t vmm_running_count(void);
 
 struct vm *vmm_find_vm(vm_id id);

@@ -181,3 +181,25 @@ Test(lifecycle, the_machine_powers_off_with_its_last_vm, .fini = end_machine)
     machine_run(machine, 100);
     cr_expect_eq(cpus_power(), POWER_OFF);
 }
+
+Test(lifecycle, a_vm_that_could_not_be_loaded_keeps_no_machine_on,
+     .fini = end_machine)
+{
+    static uint8_t kernel[5 << 20]; /* more than the VM's memory */
+    struct machine_spec spec = {.vm_count = 2};
+    struct guest_result result;
+    const struct guest_op off = OP_ECALL_OF(SBI_SRST, 0, 0, 0);
+
+    spec_usual_vm(&spec.vms[0], 1, 1);
+    spec_usual_vm(&spec.vms[1], 2, 1);
+    spec.vms[0].kernel = kernel;
+    spec.vms[0].kernel_size = sizeof(kernel);
+    make_machine_of(1, &spec);
+    cr_expect_not_null(
+        strstr(console_output(NULL), "cannot be loaded: kernel"));
+    cr_expect_eq(vmm_find_vm(1)->state, VM_CREATED);
+    cr_expect_eq(vmm_running_count(), 1u);
+    cr_assert_eq(machine_do(machine, 2, 0, &off, &result), OK);
+    machine_run(machine, 100);
+    cr_expect_eq(cpus_power(), POWER_OFF);
+}
