@@ -100,23 +100,25 @@ void riscv_cancel_timer(struct riscv_vcpu *v)
     v->timer = TIMER_NONE;
 }
 
-static void set_host_timer(struct riscv_vcpu *v, uint64_t deadline)
+static bool set_host_timer(struct riscv_vcpu *v, uint64_t deadline)
 {
     riscv_cancel_timer(v);
     v->timer_deadline = deadline;
     riscv_hw_clear_hvip(HVIP_VSTIP);
     /* All ones is how a guest says never. */
-    if (deadline != UINT64_MAX)
-        v->timer = time_register_timer(deadline_nanos(deadline), on_timer,
-                                       timer_context(v));
+    if (deadline == UINT64_MAX)
+        return true;
+    v->timer = time_register_timer(deadline_nanos(deadline), on_timer,
+                                   timer_context(v));
+    return v->timer != TIMER_NONE;
 }
 
-void sbi_set_timer(struct riscv_vcpu *v, uint64_t deadline)
+bool sbi_set_timer(struct riscv_vcpu *v, uint64_t deadline)
 {
-    if (v->features & RISCV_FEATURE_SSTC)
-        riscv_hw_write_vstimecmp(deadline);
-    else
-        set_host_timer(v, deadline);
+    if ((v->features & RISCV_FEATURE_SSTC) == 0)
+        return set_host_timer(v, deadline);
+    riscv_hw_write_vstimecmp(deadline);
+    return true;
 }
 
 /* Without Sstc, the host timer wakes the vCPU by itself. */
@@ -132,8 +134,9 @@ uint64_t riscv_wakeup_deadline(struct vcpu *vcpu)
 
 static enum verdict set_timer(struct riscv_vcpu *v)
 {
-    sbi_set_timer(v, sbi_arg(v, 0));
-    return sbi_return(v, SBI_SUCCESS, 0);
+    bool set = sbi_set_timer(v, sbi_arg(v, 0));
+
+    return sbi_return(v, set ? SBI_SUCCESS : SBI_ERR_FAILED, 0);
 }
 
 static const struct sbi_function time_functions[] = {{set_timer, NULL}};

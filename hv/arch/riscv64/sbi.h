@@ -107,8 +107,9 @@ extern const struct sbi_function sbi_hsm_functions[SBI_HSM_COUNT];
 extern const struct sbi_function sbi_dbcn_functions[SBI_DBCN_COUNT];
 extern const struct sbi_function sbi_legacy_functions[SBI_LEGACY_COUNT];
 
-/* Sets the guest's timer to `deadline` ticks. */
-void sbi_set_timer(struct riscv_vcpu *v, uint64_t deadline);
+/* Sets the guest's timer to `deadline` ticks. False: the host has no timer
+ * left, and the guest has none now. */
+bool sbi_set_timer(struct riscv_vcpu *v, uint64_t deadline) MUST_CHECK;
 
 /* What the remote fences of the RFENCE and the legacy extension ask for. */
 struct sbi_fence {

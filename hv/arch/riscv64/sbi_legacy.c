@@ -15,8 +15,8 @@ static enum verdict fail(struct riscv_vcpu *v, enum sbi_error error)
 
 static enum verdict set_timer(struct riscv_vcpu *v)
 {
-    sbi_set_timer(v, sbi_arg(v, 0));
-    return sbi_return_legacy(v, 0);
+    return sbi_set_timer(v, sbi_arg(v, 0)) ? sbi_return_legacy(v, 0)
+                                           : fail(v, SBI_ERR_FAILED);
 }
 
 static enum verdict console_putchar(struct riscv_vcpu *v)
