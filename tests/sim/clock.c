@@ -6,6 +6,7 @@
 #include "api/arch.h"
 #include "api/time.h"
 #include "sim/sim.h"
+#include "support/rows.h"
 
 static void setup(void)
 {
@@ -43,7 +44,7 @@ Test(clock, conversions_round_down_and_saturate)
         {UINT64_C(1) << 40, 1, 0, 0},
     };
 
-    for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
+    for_each_row (i, rows) {
         clock_set_frequency(rows[i].hz);
         cr_assert_eq(time_ticks_to_nanos(rows[i].ticks), rows[i].nanos,
                      "row %u", i);

@@ -9,6 +9,7 @@
 #include "lib/bits.h"
 #include "sim/ram.h"
 #include "sim/sim.h"
+#include "support/rows.h"
 
 static void setup(void)
 {
@@ -52,7 +53,7 @@ Test(ram, runs_are_aligned_zeroed_and_disjoint)
     hpa_t runs[ARRAY_SIZE(rows)];
     uint64_t frames = 0;
 
-    for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
+    for_each_row (i, rows) {
         runs[i] = memory_alloc_contiguous(rows[i].frames, rows[i].align);
         cr_assert(!hpa_is_none(runs[i]), "row %u", i);
         cr_assert(is_aligned(runs[i].raw, PAGE_SIZE), "row %u", i);
@@ -64,7 +65,7 @@ Test(ram, runs_are_aligned_zeroed_and_disjoint)
         frames += rows[i].frames;
     }
     cr_assert_eq(ram_frames_in_use(), frames);
-    for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
+    for_each_row (i, rows) {
         const uint8_t *bytes = memory_phys_to_virt(runs[i]);
 
         cr_assert_eq(bytes[0], i + 1, "row %u", i);

@@ -6,6 +6,7 @@
 #include "lib/compiler.h"
 #include "sim/scenario.h"
 #include "sim/scenario_internal.h"
+#include "support/rows.h"
 
 static struct scenario_report run(const char *text)
 {
@@ -34,7 +35,7 @@ Test(scenario, what_is_right_passes)
         "0: load4 0x20000000 => exception=5 tval=0x20000000",
     };
 
-    for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
+    for_each_row (i, rows) {
         struct scenario_report report = run(rows[i]);
 
         cr_assert_eq(report.failure_count, 0, "row %u: %u: %s", i,
@@ -108,7 +109,7 @@ Test(scenario, what_is_no_scenario_is_refused)
         {1, "time 17592186044417G", "is not a number"},
     };
 
-    for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
+    for_each_row (i, rows) {
         struct scenario_report report = run(rows[i].text);
         const struct scenario_failure *first = &report.failures[0];
 
@@ -152,7 +153,7 @@ Test(scenario, what_is_not_met_fails)
         {"0: wfi => pending\n0: wfi", "has not done its operation"},
     };
 
-    for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
+    for_each_row (i, rows) {
         struct scenario_report report = run(rows[i].text);
         const struct scenario_failure *first = &report.failures[0];
 
@@ -202,7 +203,7 @@ Test(scenario, numbers)
         {" 1", false, 0},
     };
 
-    for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
+    for_each_row (i, rows) {
         uint64_t value = 0;
 
         cr_assert_eq(parse_number(rows[i].text, &value), rows[i].ok, "'%s'",

@@ -7,6 +7,7 @@
 #include "mmu.h"
 #include "sim/ram.h"
 #include "sim/shim.h"
+#include "support/rows.h"
 
 #define KIB (UINT64_C(1) << 10)
 #define MIB (UINT64_C(1) << 20)
@@ -86,7 +87,7 @@ Test(aspace, bad_ranges_are_refused)
         uint64_t limit = s2_gpa_limit(hw_formats[f].format);
 
         start(&hw_formats[f]);
-        for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
+        for_each_row (i, rows) {
             gpa_t at = gpa(rows[i].start);
 
             cr_assert(linear(at.raw, 0, rows[i].size) == rows[i].error,
@@ -145,7 +146,7 @@ Test(aspace, overlap_is_refused)
 
     start(&hw_formats[0]);
     cr_assert(lazy(64 * KIB, 16 * KIB) == OK);
-    for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
+    for_each_row (i, rows) {
         cr_assert(lazy(rows[i].start, rows[i].size) == rows[i].error, "row %u",
                   i);
         if (rows[i].error == OK)
@@ -176,7 +177,7 @@ Test(aspace, linear_leaves_are_as_large_as_alignment_permits)
     };
 
     for (unsigned f = 0; f < hw_format_count; f++) {
-        for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
+        for_each_row (i, rows) {
             uint64_t last = rows[i].start + rows[i].size - 4 * KIB;
             struct hw_walk walk;
 
@@ -222,7 +223,7 @@ Test(aspace, host_memory_may_lie_above_or_below_the_guests)
     } rows[] = {{0, 8 * GIB}, {8 * GIB, 0}, {GIB, GIB}, {4 * KIB, 3 * GIB}};
 
     start(&hw_formats[0]);
-    for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
+    for_each_row (i, rows) {
         hpa_t to;
 
         cr_assert(linear(rows[i].guest, rows[i].host, 4 * KIB) == OK);

@@ -10,6 +10,7 @@
 #include "model.h"
 #include "sim/ram.h"
 #include "sim/shim.h"
+#include "support/rows.h"
 
 #define MIB (UINT64_C(1) << 20)
 #define GIB (UINT64_C(1) << 30)
@@ -68,7 +69,7 @@ static void fail_from(struct model *model, const struct model_step *step,
     model_compare(model);
 }
 
-static void sweep(const struct hw *hw, unsigned row, bool forever)
+static void sweep(const struct hw *hw, size_t row, bool forever)
 {
     static struct model model;
     bool was_reached = true;
@@ -91,7 +92,7 @@ Test(failures, every_allocation)
 {
     ram_reset(64 * MIB);
     for (unsigned f = 0; f < hw_format_count; f++) {
-        for (unsigned row = 0; row < ARRAY_SIZE(rows); row++) {
+        for_each_row (row, rows) {
             sweep(&hw_formats[f], row, false);
             sweep(&hw_formats[f], row, true);
         }

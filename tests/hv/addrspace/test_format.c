@@ -4,6 +4,7 @@
 
 #include "lib/bits.h"
 #include "mmu.h"
+#include "support/rows.h"
 
 static const unsigned accesses[] = {
     0,
@@ -126,7 +127,7 @@ Test(format, riscv_entries_are_as_in_the_manual)
         {&s2_sv48x4_svpbmt, MEM_READ | MEM_DEVICE, 0x40000000048d14d3},
     };
 
-    for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
+    for_each_row (i, rows) {
         pte_t entry =
             rows[i].format->make_leaf(hpa(0x12345000), rows[i].flags, 0);
 
@@ -146,7 +147,7 @@ Test(format, riscv_modes_and_widths)
         {&s2_sv48x4_svpbmt, 9, 50, 4}, {&s2_sv57x4_svpbmt, 10, 59, 5},
     };
 
-    for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
+    for_each_row (i, rows) {
         cr_assert(rows[i].format->mode == rows[i].mode);
         cr_assert(rows[i].format->gpa_bits == rows[i].gpa_bits);
         cr_assert(rows[i].format->levels == rows[i].levels);

@@ -3,6 +3,7 @@
 
 #include "board.h"
 #include "lib/format.h"
+#include "support/rows.h"
 
 /* A device that tells what reached it. */
 struct probe {
@@ -218,7 +219,7 @@ Test(bus, refusals_change_nothing)
     probe_make(&probes[1], second, 2);
     add(&set, &probes[0]);
     add(&set, &probes[1]);
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+    for_each_row (i, rows) {
         struct device *conflict = (struct device *)&before;
         struct device *expected = rows[i].conflict == 9 ? &other.device
                                   : rows[i].conflict < 0
@@ -247,11 +248,11 @@ Test(bus, accepts_neighbours)
     };
     static struct probe probes[ARRAY_SIZE(rows)];
 
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+    for_each_row (i, rows) {
         probe_make(&probes[i], &rows[i], 1);
         add(&set, &probes[i]);
     }
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+    for_each_row (i, rows)
         cr_expect_eq(bus_find(&set.buses[rows[i].bus], rows[i].base)->device,
                      &probes[i].device);
 }
@@ -283,7 +284,7 @@ Test(bus, refuses_shared_interrupts_and_names)
     first.device.irq_chip = &chips[0];
     first.device.irq = 5;
     add(&set, &first);
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+    for_each_row (i, rows) {
         struct device *device = &probes[i].device;
 
         probe_make_one(&probes[i], 0x2000 + i * 8, 8);
@@ -402,7 +403,7 @@ Test(bus, access_rules)
         probe_make(&probes[i], &ranges[i], 1);
         add(&set, &probes[i]);
     }
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+    for_each_row (i, rows) {
         const struct device_range *range = &ranges[rows[i].range];
         struct probe *probe = &probes[rows[i].range];
         struct bus *bus = &set.buses[range->bus];

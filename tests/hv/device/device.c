@@ -5,6 +5,7 @@
 
 #include "board.h"
 #include "sim/shim.h"
+#include "support/rows.h"
 
 /* The plainest of devices. */
 struct plain {
@@ -253,7 +254,7 @@ Test(device, from_node)
          "level"},
     };
 
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+    for_each_row (i, rows) {
         struct board board;
         struct device *device = NULL;
         const char *what = NULL;

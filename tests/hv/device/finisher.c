@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "board.h"
+#include "support/rows.h"
 
 #define BASE UINT64_C(0x100000)
 
@@ -30,7 +31,7 @@ Test(finisher, ends_the_machine)
         {0xffc, 4, 0x7777, 0, 0, 0, 0},
     };
 
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+    for_each_row (i, rows) {
         for (int has_failed = 0; has_failed < 2; has_failed++) {
             struct board board;
             unsigned failures = has_failed ? rows[i].failures : 0;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "board.h"
+#include "support/rows.h"
 
 #define BASE UINT64_C(0x10000000)
 #define IRQ  10
@@ -92,7 +93,7 @@ Test(ns16550a, reset)
             device_set_reset(&board.set);
         }
         cr_expect_not(board.lines[IRQ]);
-        for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+        for_each_row (i, rows)
             cr_expect_eq(get(&board, rows[i].reg), rows[i].value,
                          "register %u: 0x%x", rows[i].reg,
                          get(&board, rows[i].reg));
@@ -124,7 +125,7 @@ Test(ns16550a, registers)
     struct board board;
 
     make(&board);
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+    for_each_row (i, rows) {
         for (size_t k = 0; k < ARRAY_SIZE(values); k++) {
             put(&board, UART_LCR, rows[i].lcr);
             put(&board, rows[i].reg, values[k]);
@@ -280,7 +281,7 @@ Test(ns16550a, interrupt_priorities)
         put(&board, UART_MCR, UART_MCR_LOOP);
         for (unsigned i = 0; i < FIFO_SIZE + 1; i++)
             put(&board, UART_TX, i);
-        for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        for_each_row (i, rows) {
             ier &= ~rows[i].ier;
             put(&board, UART_IER, ier);
             /* Raised anew, as the read of IIR below ends it. */
@@ -304,7 +305,7 @@ Test(ns16550a, how_interrupts_end)
     static const unsigned all[] = {UART_IIR, UART_LSR, UART_MSR, UART_IER,
                                    UART_LCR, UART_MCR, UART_SCR, UART_RX};
 
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+    for_each_row (i, rows) {
         struct board board;
 
         make(&board);
@@ -339,7 +340,7 @@ Test(ns16550a, trigger_levels)
         {UART_FCR_TRIGGER_14, 14},
     };
 
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+    for_each_row (i, rows) {
         struct board board;
 
         make(&board);
@@ -388,7 +389,7 @@ Test(ns16550a, fifo_control)
         {0, UART_FCR_CLEAR_RCVR, false, 0}, /* not without bit 0 */
     };
 
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+    for_each_row (i, rows) {
         struct board board;
 
         make(&board);
@@ -438,7 +439,7 @@ Test(ns16550a, input_waits_for_room)
 
     for (size_t i = 0; i < sizeof(text); i++)
         text[i] = (uint8_t)(i * 7 + i / 256);
-    for (size_t r = 0; r < ARRAY_SIZE(rows); r++) {
+    for_each_row (r, rows) {
         struct board board;
         size_t typed = 0;
         size_t got = 0;
@@ -575,7 +576,7 @@ Test(ns16550a, loop_crosses_modem_lines)
     make(&board);
     put(&board, UART_IER, UART_IER_MSI);
     cr_expect_eq(identify(&board), NONE);
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+    for_each_row (i, rows) {
         put(&board, UART_MCR, rows[i].mcr);
         cr_expect_eq(identify(&board),
                      (rows[i].msr & 0x0f) ? UART_IIR_MSI : NONE, "row %zu", i);
@@ -605,7 +606,7 @@ Test(ns16550a, break_in_the_loop)
         {UART_LCR, UART_LCR_SBC, UART_MCR, UART_MCR_LOOP},
     };
 
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+    for_each_row (i, rows) {
         struct board board;
 
         make(&board);
@@ -686,7 +687,7 @@ Test(ns16550a, register_layout)
         {0, 1, 1}, {1, 1, 1}, {1, 2, 3}, {2, 1, 1}, {2, 4, 7}, {3, 4, 7},
     };
 
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+    for_each_row (i, rows) {
         const uint8_t shift[] = {CELL(rows[i].shift)};
         const uint8_t io_width[] = {CELL(rows[i].io_width)};
         const struct property properties[] = {
@@ -747,7 +748,7 @@ Test(ns16550a, bad_configurations)
         {"reg", 1},
     };
 
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+    for_each_row (i, rows) {
         bool is_reg = strcmp(rows[i].name, "reg") == 0;
         const uint8_t value[] = {CELL(rows[i].value)};
         const struct property properties[] = {

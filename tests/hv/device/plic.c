@@ -14,6 +14,7 @@ static err_t record_line(vm_id vm, vcpu_id vcpu, interrupt_vector vector,
 
 #define vmm_set_interrupt_line record_line
 #include "device/plic.c"
+#include "support/rows.h"
 #undef vmm_set_interrupt_line
 
 #define BASE       UINT64_C(0x0c000000)
@@ -239,7 +240,7 @@ Test(plic, claim_order)
          {300, 9, 200, 400, 500, 0}},
     };
 
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+    for_each_row (i, rows) {
         struct bench bench;
 
         make(&bench, 1, MAX_SOURCE);
@@ -375,7 +376,7 @@ Test(plic, wrong_completions)
         {0, 5, true},
     };
 
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+    for_each_row (i, rows) {
         struct bench bench;
 
         make(&bench, 2, 96);
@@ -642,7 +643,7 @@ Test(plic, bad_configurations)
         {1, 1023, 0x600000, 0, ERR_UNSUPPORTED, "compatible"},
     };
 
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+    for_each_row (i, rows) {
         const struct property properties[] = {
             {"compatible", TEXT("test,plic")},
             {"reg", CELLS(CELL64(BASE), CELL64(rows[i].size))},
@@ -819,7 +820,7 @@ Test(plic, random_sequences)
     };
     uint64_t seed = 3;
 
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+    for_each_row (i, rows) {
         static struct model model;
         struct bench bench;
 

@@ -10,6 +10,7 @@
 #include "lib/error.h"
 #include "lib/list.h"
 #include "lib/spinlock.h"
+#include "support/rows.h"
 
 Test(bits, masks_and_fields)
 {
@@ -21,7 +22,7 @@ Test(bits, masks_and_fields)
         {7, 4, 0xf0}, {53, 10, 0x3ffffffffffc00},
     };
 
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+    for_each_row (i, rows) {
         uint64_t mask = BIT_MASK(rows[i].hi, rows[i].lo);
 
         cr_assert(mask == rows[i].mask, "%u..%u", rows[i].hi, rows[i].lo);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "lib/compiler.h"
+#include "support/rows.h"
 #include "vcpu/stats.h"
 
 Test(stats, costs_fall_into_their_bucket)
@@ -16,7 +17,7 @@ Test(stats, costs_fall_into_their_bucket)
         {16384, 7}, {32767, 7}, {1 << 21, 13}, {UINT64_MAX, 13},
     };
 
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+    for_each_row (i, rows)
         cr_expect_eq(exit_cost_bucket(rows[i].cycles), rows[i].bucket,
                      "%llu cycles", (unsigned long long)rows[i].cycles);
 }

@@ -8,6 +8,7 @@
 
 #include "memory/arena.h"
 #include "sim/sim.h"
+#include "support/rows.h"
 #include "vcpu/vcpu.h"
 
 struct toy_vcpu {
@@ -327,7 +328,7 @@ Test(vcpu, new_refuses_what_cannot_be)
         {0, 1, "init", ERR_IO},
     };
 
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+    for_each_row (i, rows) {
         const struct vcpu_config config = {
             .id = rows[i].id, .peers = peers, .peer_count = rows[i].peers};
         struct vcpu *vcpu = NULL;
@@ -395,7 +396,7 @@ Test(vcpu, affinity_is_obeyed)
         {UINT64_C(1) << 63, 64, false},
     };
 
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+    for_each_row (i, rows)
         cr_expect_eq(vcpu_may_run_on(make(rows[i].affinity), rows[i].cpu),
                      rows[i].may, "row %zu", i);
 

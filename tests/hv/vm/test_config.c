@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "support/rows.h"
 #include "vm/vm.h"
 
 #define TREE_SIZE 4096
@@ -179,7 +180,7 @@ Test(config, what_is_wrong_is_refused_by_name)
     };
     static uint8_t fdt[TREE_SIZE];
 
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+    for_each_row (i, rows) {
         char what[VM_REASON_SIZE] = "";
         struct vm_config config;
         int vm = make_tree(fdt);
@@ -215,7 +216,7 @@ Test(config, what_is_missing_is_named)
     };
     static uint8_t fdt[TREE_SIZE];
 
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+    for_each_row (i, rows) {
         char what[VM_REASON_SIZE] = "";
         struct vm_config config;
         int vm = make_tree(fdt);

@@ -2,6 +2,7 @@
 /* Making and loading VMs: what the guest finds, and what is refused. */
 #include "support/machine.h"
 
+#include "support/rows.h"
 #include <libfdt.h>
 #include <stdio.h>
 
@@ -136,7 +137,7 @@ Test(vm, what_cannot_be_made_is_left_out_with_the_reason)
         {NULL, 0, 0, UINT64_C(1) << 62, "translates no addresses"},
     };
 
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+    for_each_row (i, rows) {
         struct machine_spec spec = {.vm_count = 2};
         struct spec_vm *bad = &spec.vms[0];
 

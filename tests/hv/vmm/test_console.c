@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One console for several VMs: what is shown, and where typing goes. */
 #include "support/machine.h"
+#include "support/rows.h"
 
 #define SBI_DBCN UINT64_C(0x4442434e)
 
@@ -207,7 +208,7 @@ Test(console, its_keys_do_what_the_list_says)
         {"\x1dq", "powering off"},
     };
 
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+    for_each_row (i, rows) {
         console_clear_output();
         type(rows[i].keys);
         cr_expect(strstr(console_output(NULL), rows[i].shown),

@@ -2,6 +2,7 @@
 /* A VM's states, from outside and by its guest's own doing. */
 #include "support/machine.h"
 
+#include "support/rows.h"
 #include "vmm/internal.h"
 
 static err_t stop(struct vm *vm)
@@ -45,7 +46,7 @@ static void make_ready_vm(void)
 
 Test(lifecycle, every_call_in_every_state)
 {
-    for (size_t row = 0; row < ARRAY_SIZE(rows); row++) {
+    for_each_row (row, rows) {
         for (unsigned call = 0; call < CALLS; call++) {
             struct busy_guest guest;
             struct vm *vm;

@@ -4,6 +4,7 @@
 
 #include "sim/fake_hw/riscv64/cpu.h"
 #include "sim/sim.h"
+#include "support/rows.h"
 
 #define ALL (~UINT64_C(0))
 
@@ -58,7 +59,7 @@ Test(csr, bits_that_can_be_written)
         {CSR_vcsr, 7, 0},
     };
 
-    for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
+    for_each_row (i, rows) {
         csr_write(cpu, rows[i].csr, ALL);
         cr_assert_eq(csr_read(cpu, rows[i].csr), rows[i].ones,
                      "CSR 0x%03x: 0x%llx", rows[i].csr,
@@ -83,7 +84,7 @@ Test(csr, bits_that_a_lesser_processor_lacks)
         {"virt", CSR_vsstatus, 0x80000002000c6122},
     };
 
-    for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
+    for_each_row (i, rows) {
         setup_profile(rows[i].profile);
         csr_write(cpu, rows[i].csr, ALL);
         cr_assert_eq(csr_read(cpu, rows[i].csr), rows[i].ones, "row %u: 0x%llx",
@@ -119,7 +120,7 @@ Test(csr, hgatp)
         {"virt", 0xa000000000080000, 0xa000000000080000, RULE_COUNT},
     };
 
-    for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
+    for_each_row (i, rows) {
         setup_profile(rows[i].profile);
         violations_reset();
         csr_write(cpu, CSR_hgatp, rows[i].write);
@@ -190,7 +191,7 @@ Test(csr, what_guests_may)
         {CSR_vl, ILL, ILL, ILL},          {0xf11, ILL, ILL, ILL},
     };
 
-    for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
+    for_each_row (i, rows) {
         uint64_t old;
 
         cpu->user = false;

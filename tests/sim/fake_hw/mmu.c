@@ -8,6 +8,7 @@
 #include "lib/bits.h"
 #include "sim/fake_hw/riscv64/cpu.h"
 #include "sim/sim.h"
+#include "support/rows.h"
 #include "vcpu/exit.h"
 
 #define V    0x01
@@ -94,7 +95,7 @@ Test(mmu, g_stage_permissions)
         {LEAF | BIT(63), false, false, false},    /* NAPOT */
     };
 
-    for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
+    for_each_row (i, rows) {
         (void)map_g(0x40001000, page, rows[i].bits);
         tlb_reset(cpu);
         cr_assert_eq(translate(0x40001234, ACCESS_READ).ok, rows[i].read,
@@ -156,7 +157,7 @@ Test(mmu, faults_say_what_and_where)
         {ACCESS_EXECUTE, CAUSE_INSN_GUEST_PAGE_FAULT},
     };
 
-    for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
+    for_each_row (i, rows) {
         struct translation t = translate(0x123456789, rows[i].access);
 
         cr_assert(!t.ok);
@@ -215,7 +216,7 @@ Test(mmu, fences_reach_what_they_name_and_nothing_else)
     };
     hpa_t second = memory_alloc_frame();
 
-    for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
+    for_each_row (i, rows) {
         uint64_t *e = map_g(0x5000, page, LEAF);
 
         tlb_reset(cpu);
@@ -307,7 +308,7 @@ Test(mmu, vs_stage_permissions)
     };
     uint64_t *vs_root = vs_setup();
 
-    for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
+    for_each_row (i, rows) {
         static const unsigned accesses[] = {ACCESS_READ, ACCESS_WRITE,
                                             ACCESS_EXECUTE};
         static const uint32_t causes[] = {CAUSE_LOAD_PAGE_FAULT,

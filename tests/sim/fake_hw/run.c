@@ -9,6 +9,7 @@
 #include "lib/bits.h"
 #include "sim/fake_hw/riscv64/cpu.h"
 #include "sim/sim.h"
+#include "support/rows.h"
 
 #define HEDELEG_USUAL                                                          \
     (BIT(CAUSE_BREAKPOINT) | BIT(CAUSE_ECALL_U) | BIT(CAUSE_LOAD_MISALIGNED) | \
@@ -164,7 +165,7 @@ Test(run, operations_that_exit)
         {{.kind = OP_RAW_EXIT, .args = {23, 1, 2, 3}}, 23, 1, 2, 3},
     };
 
-    for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
+    for_each_row (i, rows) {
         enter_with(&rows[i].op);
         cr_assert_eq(regs.scause, rows[i].scause, "row %u: %llu", i,
                      (unsigned long long)regs.scause);
@@ -316,7 +317,7 @@ Test(run, interrupts_and_where_they_go)
     };
     static const struct guest_op nothing = {.kind = OP_FENCE_I};
 
-    for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
+    for_each_row (i, rows) {
         cpu->hvip = rows[i].hvip;
         cpu->hie = rows[i].hie;
         cpu->hideleg = rows[i].hideleg;
@@ -406,7 +407,7 @@ Test(run, entry_rules)
     };
     static const struct guest_op nothing = {.kind = OP_FENCE_I};
 
-    for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
+    for_each_row (i, rows) {
         for (unsigned mode = RULES_REJECT; mode <= RULES_LABEL; mode++) {
             bool repaired = mode == RULES_REPAIR && rows[i].can_repair;
             bool enters = repaired || mode == RULES_LABEL;

@@ -3,6 +3,7 @@
 #include <libfdt.h>
 
 #include "rig.h"
+#include "support/rows.h"
 
 Test(boot, the_narrowest_format_that_fits)
 {
@@ -27,7 +28,7 @@ Test(boot, the_narrowest_format_that_fits)
         {"full", UINT64_C(1) << 59, &s2_sv57x4_svpbmt},
     };
 
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+    for_each_row (i, rows) {
         rig_start(rows[i].profile);
         cr_expect_eq(riscv_vcpu_ops.stage2_format(rows[i].top), rows[i].format,
                      "row %zu", i);
@@ -105,7 +106,7 @@ Test(boot, cpu_nodes)
         {"full", "rv64imafdcv_zicntr_zicsr_zifencei_sstc_svpbmt", "riscv,sv57"},
     };
 
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+    for_each_row (i, rows) {
         char fdt[2048];
         int node = cpu_node(fdt, sizeof(fdt), rows[i].profile);
         int intc = fdt_subnode_offset(fdt, node, "interrupt-controller");

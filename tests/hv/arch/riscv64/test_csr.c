@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Every CSR, as a guest meets it: what is not on a list does not exist. */
 #include "rig.h"
+#include "support/rows.h"
 
 #define CSR_COUNT 4096
 
@@ -107,7 +108,7 @@ Test(csr, user_mode_needs_scounteren)
     rig_start("virt");
     struct riscv_vcpu *v = rig_bind(0, 0);
     struct fake_riscv *cpu = fake_riscv_current();
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+    for_each_row (i, rows) {
         const struct guest_op op = {
             .kind = OP_CSR_READ, .reg = OP_DEFAULT_REG, .number = rows[i].csr};
         struct guest_result result;

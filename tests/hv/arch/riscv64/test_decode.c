@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From exit registers to exits: every cause, and what is in none. */
 #include "rig.h"
+#include "support/rows.h"
 
 Test(decode, every_exception_has_its_kind)
 {
@@ -43,7 +44,7 @@ Test(decode, every_exception_has_its_kind)
     };
 
     rig_start("virt");
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+    for_each_row (i, rows) {
         struct riscv_vcpu *v = rig_vcpu(0);
         struct vm_exit exit = rig_decode(v, rows[i].scause, 0x1234, 0x5678, 0);
 
@@ -101,7 +102,7 @@ Test(decode, a_guest_page_fault_says_where_and_what)
     };
 
     rig_start("virt");
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+    for_each_row (i, rows) {
         struct vm_exit exit =
             rig_decode(rig_vcpu(0), rows[i].scause, rows[i].stval,
                        rows[i].htval, rows[i].htinst);
@@ -149,7 +150,7 @@ Test(decode, a_virtual_instruction_is_a_wait_a_csr_or_illegal)
 
     rig_start("virt");
     struct riscv_vcpu *v = rig_bind(0, 0);
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+    for_each_row (i, rows) {
         riscv_hw_write_spp_impl(!rows[i].user);
         struct vm_exit exit =
             rig_decode(v, CAUSE_VIRTUAL_INSN, rows[i].insn, 0, 0);
@@ -191,7 +192,7 @@ Test(decode, a_csr_access_says_which_and_what)
     struct riscv_vcpu *v = rig_bind(0, 0);
     for (unsigned reg = 1; reg < REG_COUNT; reg++)
         v->regs.gpr[reg] = 100 * reg;
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+    for_each_row (i, rows) {
         struct vm_exit exit =
             rig_decode(v, CAUSE_VIRTUAL_INSN, rows[i].insn, 0, 0);
 

@@ -4,6 +4,7 @@
  * wrote, wherever it runs and whoever ran in between.
  */
 #include "rig.h"
+#include "support/rows.h"
 
 static uint64_t read_reg(struct riscv_vcpu *v, bool vector, uint8_t reg)
 {
@@ -155,7 +156,7 @@ Test(fpu, using_one_unit_does_not_load_the_other)
         {0x4188, 0}, /* c.lw */
         {0x2001, 0}, /* c.addiw */
     };
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+    for_each_row (i, rows)
         cr_expect_eq(riscv_units_needed(rows[i].insn), rows[i].units, "0x%x",
                      rows[i].insn);
 }

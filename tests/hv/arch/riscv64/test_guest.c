@@ -6,6 +6,7 @@
 #include "rig.h"
 #include "sim/machine.h"
 #include "sim/spec.h"
+#include "support/rows.h"
 
 #define VM    1
 #define HARTS 4
@@ -169,7 +170,7 @@ Test(guest, ipis_arrive)
 
         start_harts(machine);
         (void)act(machine, 0, mask);
-        for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        for_each_row (i, rows) {
             cr_expect_eq(error_of(machine, 0, rows[i].call), 0, "row %zu", i);
             for (vcpu_id hart = 0; hart < HARTS; hart++) {
                 bool pending = (read_csr(machine, hart, CSR_sip) & 2) != 0;

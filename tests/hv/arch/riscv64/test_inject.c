@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a guest sees when it is interrupted. */
 #include "rig.h"
+#include "support/rows.h"
 
 static const struct {
     uint64_t status; /* before */
@@ -66,7 +67,7 @@ Test(inject, what_each_exit_deserves)
     rig_start("virt");
     struct riscv_vcpu *v = rig_bind(0, 0);
     struct fake_riscv *cpu = fake_riscv_current();
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+    for_each_row (i, rows) {
         const struct vm_exit exit = {.kind = rows[i].kind};
 
         v->regs.pc = 0x80200000;

@@ -7,6 +7,7 @@
 
 #include "arch/riscv64/insn.h"
 #include "lib/compiler.h"
+#include "support/rows.h"
 
 /* The listing: match and mask, as riscv-opcodes has them. */
 enum { X_INT, X_FP };
@@ -208,7 +209,7 @@ Test(insn, what_htinst_says_of_nothing_a_device_can_answer)
         {UINT64_MAX, "all ones"},
     };
 
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+    for_each_row (i, rows) {
         struct riscv_access access;
 
         cr_expect_not(riscv_decode_htinst(rows[i].htinst, &access), "%s",

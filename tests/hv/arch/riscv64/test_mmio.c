@@ -2,6 +2,7 @@
 /* Accesses to devices: from a page fault to what the device sees, and from
  * what it answers to the guest's register. */
 #include "rig.h"
+#include "support/rows.h"
 
 #define DEVICE UINT64_C(0x10000000)
 
@@ -61,7 +62,7 @@ Test(mmio, an_access_that_the_hardware_describes)
 
     rig_start("virt");
     struct riscv_vcpu *v = rig_bind(0, 0);
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+    for_each_row (i, rows) {
         struct device_access access;
         err_t error;
 
@@ -102,7 +103,7 @@ Test(mmio, an_access_that_must_be_fetched)
 
     rig_start("plain");
     struct riscv_vcpu *v = rig_bind(0, 0);
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+    for_each_row (i, rows) {
         /* Once in a page, once across two. */
         for (unsigned across = 0; across < 2; across++) {
             struct device_access access;
@@ -165,7 +166,7 @@ Test(mmio, an_answer_reaches_the_register)
 
     rig_start("virt");
     struct riscv_vcpu *v = rig_bind(0, 0);
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+    for_each_row (i, rows) {
         struct device_access access;
         uint64_t pc = v->regs.pc;
 

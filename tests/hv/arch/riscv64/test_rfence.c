@@ -5,6 +5,7 @@
  * and gone afterwards.
  */
 #include "rig.h"
+#include "support/rows.h"
 
 #define SATP_SV39   (UINT64_C(8) << 60)
 #define GUEST_PAGES 4
@@ -113,7 +114,7 @@ static void expect_fenced(struct riscv_vcpu *v, uint64_t pages,
 
 Test(rfence, what_was_fenced_is_seen_anew)
 {
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+    for_each_row (i, rows) {
         rig_start("virt");
         make_page_tables();
         struct riscv_vcpu *other = warm_guest(1, 1);

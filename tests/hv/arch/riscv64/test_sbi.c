@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The firmware interface: what each call answers, right or wrong. */
 #include "rig.h"
+#include "support/rows.h"
 
 static void expect(struct rig_answer answer, int64_t error, uint64_t value,
                    const char *what)
@@ -118,7 +119,7 @@ Test(sbi, calls_that_answer_from_themselves)
 
     rig_start("virt");
     struct riscv_vcpu *v = rig_bind(0, 0);
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+    for_each_row (i, rows)
         expect(rig_call(v, rows[i].call), rows[i].error, rows[i].value,
                rows[i].what);
     rig_stop();
@@ -148,7 +149,7 @@ Test(sbi, calls_that_are_the_vmms)
 
     rig_start("virt");
     struct riscv_vcpu *v = rig_bind(0, 0);
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+    for_each_row (i, rows) {
         struct rig_answer answer = rig_call(v, rows[i].call);
 
         cr_expect_eq(answer.exit.kind, rows[i].kind, "row %zu: %s", i,
@@ -214,7 +215,7 @@ Test(sbi, a_hart_mask_becomes_a_set_of_vcpus)
     };
 
     rig_start("virt");
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+    for_each_row (i, rows) {
         vcpu_set set;
         bool valid = sbi_harts(rig_vcpu(0), rows[i].mask, rows[i].base, &set);
 
@@ -246,7 +247,7 @@ Test(sbi, results_that_the_vmm_gives)
 
     rig_start("virt");
     struct riscv_vcpu *v = rig_vcpu(0);
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+    for_each_row (i, rows) {
         v->regs.gpr[REG_A0] = v->regs.gpr[REG_A1] = 0x55;
         riscv_vcpu_ops.set_cpu_up_result(&v->base, rows[i].result);
         cr_expect_eq((int64_t)v->regs.gpr[REG_A0], rows[i].error, "%s",
@@ -425,7 +426,7 @@ Test(sbi_console, buffers_outside_memory_are_refused)
 
     rig_start("virt");
     struct riscv_vcpu *v = rig_bind(0, 0);
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+    for_each_row (i, rows) {
         for (uint64_t fid = 0; fid < 2; fid++) {
             rig.input = "xxxxxxxxxxxxxxxxxxxx";
             expect(rig_call(v, (struct rig_call){SBI_EID_DBCN,
@@ -554,7 +555,7 @@ Test(sbi_legacy, calls_return_in_a0_alone)
     rig_start("virt");
     struct riscv_vcpu *v = rig_bind(0, 0);
     rig.input = "y";
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+    for_each_row (i, rows) {
         /* The function id is no part of a legacy call. */
         struct rig_answer answer = rig_call(
             v, (struct rig_call){
@@ -597,7 +598,7 @@ Test(sbi_legacy, a_mask_is_read_through_the_guests_eyes)
 
     rig_start("virt");
     struct riscv_vcpu *v = rig_bind(0, 0);
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+    for_each_row (i, rows) {
         cr_assert_eq(aspace_write(&rig.memory, gpa(RIG_MEMORY + 0xffc),
                                   &rows[i].mask, sizeof(rows[i].mask)),
                      OK);

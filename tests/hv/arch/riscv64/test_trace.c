@@ -2,6 +2,7 @@
 /* Which registers an exit brings into a trace. */
 #include "arch/riscv64/trace.h"
 #include "rig.h"
+#include "support/rows.h"
 
 static const struct trace_field *find(const char *name, unsigned *number)
 {
@@ -32,7 +33,7 @@ Test(trace, fields_are_the_registers)
         {"stval", 34}, {"htval", 35}, {"htinst", 36},
     };
 
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+    for_each_row (i, rows) {
         unsigned number = 0;
         const struct trace_field *field = find(rows[i].name, &number);
 
@@ -74,7 +75,7 @@ Test(trace, what_an_exit_brings)
 
     rig_start("virt");
     struct riscv_vcpu *v = rig_vcpu(0);
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+    for_each_row (i, rows) {
         uint64_t expected = bit_of("pc") | bit_of("scause");
 
         if (rows[i].first != NULL)

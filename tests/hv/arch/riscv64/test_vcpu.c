@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A vCPU's life: how it starts, moves, and ends. */
 #include "rig.h"
+#include "support/rows.h"
 
 Test(vcpu, a_hart_starts_as_sbi_says)
 {
@@ -51,7 +52,7 @@ Test(vcpu, vs_level_state_stays_with_its_vcpu)
     };
 
     rig_start("virt");
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+    for_each_row (i, rows) {
         struct riscv_vcpu *v = rig_bind(0, 0);
         struct guest_op op = {.kind = OP_CSR_WRITE,
                               .number = rows[i].csr,

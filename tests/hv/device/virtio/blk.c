@@ -4,6 +4,7 @@
 #include "api/memory.h"
 #include "disk.h"
 #include "sim/ram.h"
+#include "support/rows.h"
 
 #define DISK_SIZE    (UINT64_C(2) * 1024 * 1024)
 #define DISK_SECTORS (DISK_SIZE / SECTOR)
@@ -52,7 +53,7 @@ Test(virtio_blk, round_trip)
     };
 
     for (int legacy = 0; legacy < 2; legacy++) {
-        for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        for_each_row (i, rows) {
             struct guest guest;
             uint32_t size = rows[i].size;
             uint32_t len;
@@ -189,7 +190,7 @@ Test(virtio_blk, errors)
          VIRTIO_BLK_S_UNSUPP, F(VIRTIO_BLK_F_WRITE_ZEROES)},
     };
 
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+    for_each_row (i, rows) {
         struct guest guest;
         uint64_t data = rows[i].data;
         uint32_t len;
@@ -288,7 +289,7 @@ Test(virtio_blk, get_id)
     } rows[] = {{20, 21}, {32, 20}, {3, 4}, {0, 1}};
     static const char id[20] = "TWX-0001";
 
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+    for_each_row (i, rows) {
         struct guest guest;
         char got[32] = {0};
         uint32_t len;
@@ -414,7 +415,7 @@ Test(virtio_blk, clearing)
          VIRTIO_BLK_S_IOERR},
     };
 
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+    for_each_row (i, rows) {
         struct guest guest;
         const uint32_t bytes = DISK_SIZE;
 
@@ -591,7 +592,7 @@ Test(virtio_blk, request_changes_between_slices)
         {"that clears less", VIRTIO_BLK_T_DISCARD, 16, 0, VIRTIO_BLK_S_IOERR},
     };
 
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+    for_each_row (i, rows) {
         struct guest guest;
         struct request request, other;
         uint64_t data;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A disk's configuration: by the VM's, and of the guest. */
 #include "disk.h"
+#include "support/rows.h"
 
 #define DISK_SIZE    (UINT64_C(2) * 1024 * 1024)
 #define DISK_SECTORS (DISK_SIZE / SECTOR)
@@ -70,7 +71,7 @@ Test(virtio_blk, writeback)
     };
 
     for (int legacy = 0; legacy < 2; legacy++) {
-        for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        for_each_row (i, rows) {
             struct guest guest;
 
             make_disk(&guest, legacy);
@@ -183,7 +184,7 @@ Test(virtio_blk, configuration)
          "reg"},
     };
 
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+    for_each_row (i, rows) {
         struct guest guest;
         const char *what;
         err_t error = guest_try(&guest,

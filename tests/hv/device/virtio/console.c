@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "disk.h"
+#include "support/rows.h"
 
 #define RX 0
 #define TX 1
@@ -85,7 +86,7 @@ Test(virtio_console, configuration)
         {{"rows", "abc", 3, 0}, "rows"},
     };
 
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+    for_each_row (i, rows) {
         const struct property properties[] = {rows[i].property, PROPERTY_END};
         struct guest guest;
         const char *what;
@@ -133,7 +134,7 @@ Test(virtio_console, output)
 
     fill(text, sizeof(text));
     for (int legacy = 0; legacy < 2; legacy++) {
-        for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        for_each_row (i, rows) {
             struct guest guest;
             struct buffer buffers[3];
             uint32_t total = 0;
@@ -343,7 +344,7 @@ Test(virtio_console, wrong_direction)
         {TX, {{HOLE, 4, false}}, 1},
     };
 
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+    for_each_row (i, rows) {
         struct guest guest;
 
         make_console(&guest, false);

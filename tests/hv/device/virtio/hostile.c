@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 
 #include "disk.h"
+#include "support/rows.h"
 
 #define RING_SIZE 8
 
@@ -405,7 +406,7 @@ Test(virtqueue, areas_that_are_no_memory)
         {"used ring at the end of memory", USED, RAM_START + RAM_SIZE - 4},
     };
 
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+    for_each_row (i, rows) {
         struct guest guest;
         struct request request;
 

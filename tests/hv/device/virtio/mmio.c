@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The registers of both interfaces, and the states they lead through. */
 #include "disk.h"
+#include "support/rows.h"
 
 #define QUEUE_NUM_MAX 128
 
@@ -31,7 +32,7 @@ Test(virtio_mmio, reset_values)
         make_small_disk(&guest, legacy);
         for (uint64_t offset = 0; offset < VIRTIO_MMIO_CONFIG; offset += 4) {
             uint32_t expected = 0;
-            for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+            for_each_row (i, rows) {
                 if (rows[i].offset == offset)
                     expected = legacy ? rows[i].legacy : rows[i].modern;
             }
@@ -120,7 +121,7 @@ Test(virtio_mmio, offered_features)
         struct guest guest;
 
         make_small_disk(&guest, legacy);
-        for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+        for_each_row (i, rows)
             cr_expect_eq(offered_word(&guest, rows[i].word),
                          legacy ? rows[i].legacy : rows[i].modern, "word %u",
                          rows[i].word);
@@ -150,7 +151,7 @@ Test(virtio_mmio, bad_queue_set_up)
         {"used ring wraps", 8, RAM_START, RAM_START, UINT64_MAX - 3},
     };
 
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+    for_each_row (i, rows) {
         struct guest guest;
 
         make_small_disk(&guest, false);
@@ -210,7 +211,7 @@ Test(virtio_mmio, bad_legacy_queue_set_up)
         {"huge", 4096, 0x80000000, 4096, RAM_START / 4096, false},
     };
 
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+    for_each_row (i, rows) {
         struct guest guest;
 
         make_small_disk(&guest, true);
@@ -365,7 +366,7 @@ Test(virtio_mmio, stopped_queue)
         {"QueuePFN", VIRTIO_MMIO_QUEUE_PFN, 0, 0, true, true},
     };
 
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+    for_each_row (i, rows) {
         struct guest guest;
         struct request request;
 

@@ -8,6 +8,7 @@
 
 #include "api/memory.h"
 #include "disk.h"
+#include "support/rows.h"
 
 #define RING_SIZE 8
 
@@ -41,7 +42,7 @@ Test(virtqueue, interrupt_suppression)
     };
 
     for (int legacy = 0; legacy < 2; legacy++) {
-        for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        for_each_row (i, rows) {
             struct guest guest;
             struct request request;
 
@@ -259,7 +260,7 @@ Test(virtqueue, ranges_of_a_chain)
     for (unsigned i = 0; i < sizeof(source); i++)
         source[i] = (uint8_t)(i + 1);
     poke(&guest, at, source, sizeof(source));
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+    for_each_row (i, rows) {
         uint64_t offset = rows[i].offset;
         size_t size = (size_t)rows[i].size;
 

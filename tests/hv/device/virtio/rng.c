@@ -4,6 +4,7 @@
 #include "guest.h"
 #include "hv/device/virtio/chacha20.h"
 #include "sim/clock.h"
+#include "support/rows.h"
 
 #define SLICE 4096
 
@@ -47,7 +48,7 @@ Test(chacha20, test_vectors)
                                0xa6, 0x4a, 0xdd, 0xeb, 0x00, 0x6c, 0x13, 0xa0}},
     };
 
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+    for_each_row (i, rows) {
         uint8_t key[32] = {0};
         uint8_t block[64];
 
@@ -89,7 +90,7 @@ Test(virtio_rng, fills_buffers)
     };
 
     for (int legacy = 0; legacy < 2; legacy++) {
-        for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        for_each_row (i, rows) {
             static uint8_t bytes[100000 + 16];
             struct guest guest;
             unsigned zeros = 0;
@@ -148,7 +149,7 @@ Test(virtio_rng, sources)
     };
     uint8_t bytes[ARRAY_SIZE(rows)][32];
 
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+    for_each_row (i, rows) {
         const struct setup setup = {
             .compatible = "virtio,rng",
             .properties = rows[i].seed,
@@ -249,7 +250,7 @@ Test(virtio_rng, bad_buffers)
         {{{ROM_START, 4, true}}, 1},
     };
 
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+    for_each_row (i, rows) {
         struct guest guest;
 
         make_rng(&guest, false);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Initialization: device status and features, step by step. */
 #include "disk.h"
+#include "support/rows.h"
 
 /* A modern driver's way through the device status: each step needs the one
  * before, and only a reset goes back. 0 in `writes` ends them. */
@@ -32,7 +33,7 @@ Test(virtio_mmio, status_steps)
         {{1, 3, 0x100}, 3},
     };
 
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+    for_each_row (i, rows) {
         struct guest guest;
 
         make_small_disk(&guest, false);
@@ -61,7 +62,7 @@ Test(virtio_mmio, legacy_status)
         {{0xff}, 7 | FAILED},
     };
 
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+    for_each_row (i, rows) {
         struct guest guest;
 
         make_small_disk(&guest, true);
@@ -103,7 +104,7 @@ Test(virtio_mmio, features_ok)
          false},
     };
 
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+    for_each_row (i, rows) {
         struct guest guest;
 
         make_small_disk(&guest, false);
@@ -188,7 +189,7 @@ Test(virtio_mmio, when_queues_live)
         {true, 7 | FAILED, false},
     };
 
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+    for_each_row (i, rows) {
         struct guest guest;
 
         make_small_disk(&guest, rows[i].legacy);
