@@ -12,7 +12,7 @@
 
 #include "lib/compiler.h"
 
-#define for_each_row(i, rows)                                        \
+#define for_each_row(i, rows)                                         \
     for (size_t i = rows_begin(__FILE__, __LINE__, ARRAY_SIZE(rows)); \
          i < ARRAY_SIZE(rows); i++)
 
