@@ -151,20 +151,43 @@ static void put_affinity(struct writer *writer, const struct spec_vm *vm)
                                   (int)(vm->vcpus * sizeof(masks[0]))));
 }
 
-static void put_kernel(struct writer *writer, const struct spec_vm *vm,
-                       uint64_t offset)
+/* Sizes in the image area. */
+static uint64_t kernel_size(const struct spec_vm *vm)
 {
-    begin(writer, "kernel");
+    return vm->kernel != NULL ? vm->kernel_size : PAGE_SIZE;
+}
+
+static uint64_t image_size(const struct spec_vm *vm)
+{
+    return align_up(kernel_size(vm), PAGE_SIZE) +
+           align_up(vm->initrd_size, PAGE_SIZE);
+}
+
+/* `load`: where it goes; NULL: where the boot protocol says. */
+static void put_image(struct writer *writer, const char *name, uint64_t offset,
+                      uint64_t size, const uint64_t *load)
+{
+    begin(writer, name);
     put_u64(writer, "data-offset", offset);
-    put_u64(writer, "data-size",
-            vm->kernel != NULL ? vm->kernel_size : PAGE_SIZE);
-    if (!vm->kernel_by_header)
-        put_u64(writer, "load-address", vm->memory[0].base);
+    put_u64(writer, "data-size", size);
+    if (load != NULL)
+        put_u64(writer, "load-address", *load);
     end(writer);
 }
 
+static void put_vm_images(struct writer *writer, const struct spec_vm *vm,
+                          uint64_t offset)
+{
+    put_image(writer, "kernel", offset, kernel_size(vm),
+              vm->kernel_by_header ? NULL : &vm->memory[0].base);
+    offset += align_up(kernel_size(vm), PAGE_SIZE);
+    if (vm->initrd != NULL)
+        put_image(writer, "initrd", offset, vm->initrd_size,
+                  vm->initrd_load != 0 ? &vm->initrd_load : NULL);
+}
+
 static void put_vm(struct writer *writer, const struct spec_vm *vm,
-                   uint64_t kernel_offset)
+                   uint64_t offset)
 {
     begin_at(writer, "vm", vm->id);
     put_string(writer, "compatible", "twinax,vm");
@@ -176,19 +199,13 @@ static void put_vm(struct writer *writer, const struct spec_vm *vm,
     put_flag(writer, "stop-on-reboot", vm->stop_on_reboot);
     for (unsigned i = 0; i < vm->memory_count; i++)
         put_memory(writer, &vm->memory[i]);
-    put_kernel(writer, vm, kernel_offset);
+    put_vm_images(writer, vm, offset);
     begin(writer, "devices");
     put_cells(writer);
     for (unsigned i = 0; i < vm->device_count; i++)
         put_device(writer, &vm->devices[i]);
     end(writer);
     end(writer);
-}
-
-static uint64_t image_size(const struct spec_vm *vm)
-{
-    return vm->kernel != NULL ? align_up(vm->kernel_size, PAGE_SIZE)
-                              : PAGE_SIZE;
 }
 
 static void put_tree(struct writer *writer, const struct machine_spec *spec)
@@ -215,6 +232,9 @@ static void put_images(uint8_t *images, const struct machine_spec *spec)
 
         if (vm->kernel != NULL)
             memcpy(images, vm->kernel, vm->kernel_size);
+        if (vm->initrd != NULL)
+            memcpy(images + align_up(kernel_size(vm), PAGE_SIZE), vm->initrd,
+                   vm->initrd_size);
         images += image_size(vm);
     }
 }

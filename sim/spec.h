@@ -58,6 +58,11 @@ struct spec_vm {
     const void *kernel;
     size_t kernel_size;
     bool kernel_by_header;
+    /* Likewise; NULL: none. At `initrd_load`, or below the device tree if that
+     * is 0. */
+    const void *initrd;
+    size_t initrd_size;
+    uint64_t initrd_load;
 };
 
 struct machine_spec {

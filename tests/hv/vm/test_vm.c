@@ -177,6 +177,74 @@ Test(vm, images_that_overlap_are_refused, .fini = end_machine)
               "%s", console_output(NULL));
 }
 
+/* VM 1 of 4 MiB: where its device tree is. */
+#define TREE_AT (SPEC_MEMORY + (4 << 20) - 0x10000)
+
+Test(vm, an_initrd_goes_where_it_is_told_or_below_the_tree)
+{
+    static uint8_t initrd[4 << 20];
+    static const struct {
+        size_t size;
+        uint64_t load;   /* 0: it is not told */
+        uint64_t at;     /* where it is then; 0: refused */
+        const char *why; /* with these words */
+    } rows[] = {
+        {1, 0, TREE_AT - 0x1000, NULL},
+        {0x1000, 0, TREE_AT - 0x1000, NULL},
+        {0x1001, 0, TREE_AT - 0x2000, NULL},
+        {0x1234, SPEC_MEMORY + 0x100008, SPEC_MEMORY + 0x100008, NULL},
+        {0x10, TREE_AT - 0x10, TREE_AT - 0x10, NULL},
+        {0x11, TREE_AT - 0x10, 0, "no room for the device tree"},
+        {0x10, TREE_AT + 0x8000, 0, "no room for the device tree"},
+        {0x10, SPEC_MEMORY + 8, 0, "initrd: it overlaps the kernel"},
+        {0x10, 0x1000, 0, "initrd: 0x10 bytes at 0x1000: not found"},
+        {0x3f0000, 0, 0, "initrd: it overlaps the kernel"},
+        {0x3f0001, 0, 0, "initrd: 0x3f0001 bytes do not fit below"},
+    };
+
+    memset(initrd, 0xd1, sizeof(initrd));
+    for_each_row (i, rows) {
+        struct machine_spec spec = {.vm_count = 1};
+        const void *tree;
+        uint8_t last = 0;
+
+        spec_usual_vm(&spec.vms[0], 1, 1);
+        spec.vms[0].initrd = initrd;
+        spec.vms[0].initrd_size = rows[i].size;
+        spec.vms[0].initrd_load = rows[i].load;
+        make_machine_of(1, &spec);
+        if (rows[i].why != NULL) {
+            cr_expect_eq(vmm_find_vm(1)->state, VM_CREATED, "row %zu", i);
+            cr_expect(strstr(console_output(NULL), rows[i].why), "row %zu: %s",
+                      i, console_output(NULL));
+            end_machine();
+            continue;
+        }
+        tree = guest_tree(1);
+        cr_expect_eq(number(tree, "/chosen", "linux,initrd-start", 1),
+                     (uint32_t)rows[i].at, "row %zu", i);
+        cr_expect_eq(number(tree, "/chosen", "linux,initrd-end", 1),
+                     (uint32_t)(rows[i].at + rows[i].size), "row %zu", i);
+        cr_expect_eq(aspace_read(&vmm_find_vm(1)->aspace,
+                                 gpa(rows[i].at + rows[i].size - 1), &last, 1),
+                     OK);
+        cr_expect_eq(last, 0xd1, "row %zu", i);
+        end_machine();
+    }
+}
+
+Test(vm, too_little_memory_for_a_guest_is_refused, .fini = end_machine)
+{
+    struct machine_spec spec = {.vm_count = 1};
+
+    spec_usual_vm(&spec.vms[0], 1, 1);
+    spec.vms[0].memory[0].size = 0x1f000;
+    make_machine_of(1, &spec);
+    cr_expect(strstr(console_output(NULL),
+                     "memory: 0x1f000 bytes do not hold a guest"),
+              "%s", console_output(NULL));
+}
+
 static err_t fail_nth_allocation(void *nth, const struct vmm_boot *boot)
 {
     (void)boot;
