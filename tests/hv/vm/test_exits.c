@@ -159,6 +159,21 @@ Test(exits, an_access_reaches_its_device, .fini = end_machine)
     cr_expect_eq(ops.get_gpr(vcpu, OP_DEFAULT_REG), 0x5au);
 }
 
+/* A fault on what is there already: another vCPU was first. A processor may
+ * remember that there was nothing, so the vCPU's own translations go. */
+Test(exits, a_fault_that_is_resolved_already_is_flushed, .fini = end_machine)
+{
+    const struct vm_exit fault = {
+        .kind = EXIT_NESTED_PAGE_FAULT,
+        .fault = {.gpa = {SPEC_MEMORY + 0x200000}, .access = ACCESS_READ}};
+    struct vcpu *vcpu = make();
+
+    cr_expect_eq(handle(vcpu, fault), VERDICT_RESUME);
+    cr_expect_eq(atomic_load(&vcpu->requests) & VCPU_REQUEST_FLUSH, 0u);
+    cr_expect_eq(handle(vcpu, fault), VERDICT_RESUME);
+    cr_expect_neq(atomic_load(&vcpu->requests) & VCPU_REQUEST_FLUSH, 0u);
+}
+
 /* ---- ports -------------------------------------------------------------- */
 
 #define PORT        0x80 /* a register */

@@ -152,6 +152,21 @@ Test(console, a_line_without_end_is_shown_in_pieces)
     cr_expect_eq(strlen(console_output(NULL)), strlen("[vm@2] \r\n") + 120);
 }
 
+Test(console, the_last_words_of_a_vm_that_stops_are_shown)
+{
+    const struct guest_op off = OP_ECALL_OF(SBI_SRST, 0, 0, 0);
+    struct guest_result result;
+    const char *words, *stop;
+
+    guest_writes(2, "panic: at 0x0");
+    cr_assert_eq(machine_do(machine, 2, 0, &off, &result), OK);
+    machine_run(machine, 100);
+    words = strstr(console_output(NULL), "[vm@2] panic: at 0x0\r\n");
+    stop = strstr(console_output(NULL), "VM 2 (vm@2) has stopped: power-off");
+    cr_expect(words != NULL && stop != NULL && words < stop, "%s",
+              console_output(NULL));
+}
+
 Test(console, input_goes_to_the_vm_in_focus)
 {
     type("ls\r");

@@ -83,6 +83,25 @@ Test(sched, an_interrupt_before_the_wait_is_not_lost, .fini = end_machine)
     }
 }
 
+/* A vCPU that is waiting for a CPU is woken: it looks once more when it wants
+ * to wait, and only once. */
+Test(sched, a_wake_before_the_wait_is_not_lost, .fini = end_machine)
+{
+    const struct guest_op wait = {.kind = OP_WFI};
+    struct guest_result result;
+
+    make_machine(1, 2, 1);
+    (void)run_op(1, 0, OP_LOAD_OF(SPEC_MEMORY, 8));
+    cr_assert_eq(vmm_current_vcpu(0), vmm_find_vm(1)->vcpus[0]);
+    cr_assert_eq(vmm_wake_vcpu(2, 0), OK);
+    cr_expect_eq(run_op(2, 0, wait).outcome, OUTCOME_RETIRED);
+    cr_assert_eq(machine_do(machine, 2, 0, &wait, &result), OK);
+    cr_expect_eq(result.outcome, OUTCOME_PENDING);
+    cr_assert_eq(vmm_wake_vcpu(2, 0), OK);
+    machine_run(machine, 1000);
+    cr_expect_eq(machine_last_result(machine, 2, 0)->outcome, OUTCOME_RETIRED);
+}
+
 Test(sched, ipis_reach_vcpus_wherever_they_are, .fini = end_machine)
 {
     make_machine(2, 1, 4);
