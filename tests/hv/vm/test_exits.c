@@ -39,16 +39,19 @@ static enum verdict handle(struct vcpu *vcpu, struct vm_exit exit)
     return vm_handle_exit(vcpu->config.vm, vcpu);
 }
 
-#define MMIO(kind_, at, bytes, value)             \
-    {                                             \
-        .kind = (kind_), .insn_len = 4, .mmio = { \
-            .gpa = {at},                          \
-            .width = (bytes),                     \
-            .reg = OP_DEFAULT_REG,                \
-            .reg_width = 8,                       \
-            .data = (value)                       \
-        }                                         \
+#define MMIO(kind_, at, bytes, value)               \
+    {                                               \
+        .kind = (kind_), .insn_len = 4, .access = { \
+            .address = (at),                        \
+            .width = (bytes),                       \
+            .reg = OP_DEFAULT_REG,                  \
+            .reg_width = 8,                         \
+            .insn_len = 4,                          \
+            .write = (kind_) == EXIT_MMIO_WRITE,    \
+            .data = (value)                         \
+        }                                           \
     }
+
 /* What becomes of the pc. */
 enum { STAYS = 0, TRAPS = -1 };
 
@@ -202,10 +205,11 @@ static void port_reset(struct device *device)
     port_value = 0;
 }
 
-static void finish_port_read(struct vcpu *vcpu, const struct vm_exit *exit,
-                             uint64_t value)
+static void finish_port_read(struct vcpu *vcpu,
+                             const struct device_access *access, uint64_t value)
 {
     port_read = value;
+    ops.set_pc(vcpu, ops.get_pc(vcpu) + access->insn_len);
 }
 
 static const struct device_ops port_ops = {port_do_read, port_do_write,
@@ -244,11 +248,14 @@ Test(exits, a_port_that_nobody_drives_floats_high)
         cr_assert_eq(
             device_set_add(&vcpu->config.vm->devices, &device, &conflict), OK);
         port_value = port_read = 0;
-        exit.io.port = port_rows[i].port;
-        exit.io.width = port_rows[i].width;
-        exit.io.data = 0x5a;
+        exit.access = (struct device_access){.address = port_rows[i].port,
+                                             .width = port_rows[i].width,
+                                             .insn_len = 2,
+                                             .write = true,
+                                             .data = 0x5a};
         cr_expect_eq(handle(vcpu, exit), VERDICT_RESUME, "row %zu", i);
         exit.kind = EXIT_IO_READ;
+        exit.access.write = false;
         cr_expect_eq(handle(vcpu, exit), VERDICT_RESUME, "row %zu", i);
         cr_expect_eq(port_read, port_rows[i].value, "row %zu: %#lx", i,
                      port_read);
