@@ -47,9 +47,9 @@ Test(clock, conversions_round_down_and_saturate)
     for_each_row (i, rows) {
         clock_set_frequency(rows[i].hz);
         cr_assert_eq(time_ticks_to_nanos(rows[i].ticks), rows[i].nanos,
-                     "row %u", i);
-        cr_assert_eq(time_nanos_to_ticks(rows[i].nanos), rows[i].back, "row %u",
-                     i);
+                     "row %zu", i);
+        cr_assert_eq(time_nanos_to_ticks(rows[i].nanos), rows[i].back,
+                     "row %zu", i);
     }
     cr_assert_eq(time_frequency(), UINT64_C(1) << 40);
 }

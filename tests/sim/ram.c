@@ -55,10 +55,10 @@ Test(ram, runs_are_aligned_zeroed_and_disjoint)
 
     for_each_row (i, rows) {
         runs[i] = memory_alloc_contiguous(rows[i].frames, rows[i].align);
-        cr_assert(!hpa_is_none(runs[i]), "row %u", i);
-        cr_assert(is_aligned(runs[i].raw, PAGE_SIZE), "row %u", i);
+        cr_assert(!hpa_is_none(runs[i]), "row %zu", i);
+        cr_assert(is_aligned(runs[i].raw, PAGE_SIZE), "row %zu", i);
         if (rows[i].align != 0)
-            cr_assert(is_aligned(runs[i].raw, rows[i].align), "row %u", i);
+            cr_assert(is_aligned(runs[i].raw, rows[i].align), "row %zu", i);
         cr_assert(is_zero(runs[i], rows[i].frames * PAGE_SIZE));
         memset(memory_phys_to_virt(runs[i]), (int)i + 1,
                rows[i].frames * PAGE_SIZE);
@@ -68,7 +68,7 @@ Test(ram, runs_are_aligned_zeroed_and_disjoint)
     for_each_row (i, rows) {
         const uint8_t *bytes = memory_phys_to_virt(runs[i]);
 
-        cr_assert_eq(bytes[0], i + 1, "row %u", i);
+        cr_assert_eq(bytes[0], i + 1, "row %zu", i);
         cr_assert_eq(bytes[rows[i].frames * PAGE_SIZE - 1], i + 1);
         memory_free_contiguous(runs[i], rows[i].frames);
     }

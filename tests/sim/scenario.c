@@ -38,7 +38,7 @@ Test(scenario, what_is_right_passes)
     for_each_row (i, rows) {
         struct scenario_report report = run(rows[i]);
 
-        cr_assert_eq(report.failure_count, 0, "row %u: %u: %s", i,
+        cr_assert_eq(report.failure_count, 0, "row %zu: %u: %s", i,
                      report.failures[0].line, report.failures[0].message);
     }
 }
@@ -113,12 +113,12 @@ Test(scenario, what_is_no_scenario_is_refused)
         struct scenario_report report = run(rows[i].text);
         const struct scenario_failure *first = &report.failures[0];
 
-        cr_assert_geq(report.failure_count, 1, "row %u passes", i);
-        cr_assert(first->in_text, "row %u: %s", i, first->message);
-        cr_assert_eq(first->line, rows[i].line, "row %u: line %u", i,
+        cr_assert_geq(report.failure_count, 1, "row %zu passes", i);
+        cr_assert(first->in_text, "row %zu: %s", i, first->message);
+        cr_assert_eq(first->line, rows[i].line, "row %zu: line %u", i,
                      first->line);
         cr_assert_not_null(strstr(first->message, rows[i].message),
-                           "row %u: %s", i, first->message);
+                           "row %zu: %s", i, first->message);
     }
 }
 
@@ -157,10 +157,10 @@ Test(scenario, what_is_not_met_fails)
         struct scenario_report report = run(rows[i].text);
         const struct scenario_failure *first = &report.failures[0];
 
-        cr_assert_geq(report.failure_count, 1, "row %u passes", i);
-        cr_assert(!first->in_text, "row %u: %s", i, first->message);
+        cr_assert_geq(report.failure_count, 1, "row %zu passes", i);
+        cr_assert(!first->in_text, "row %zu: %s", i, first->message);
         cr_assert_not_null(strstr(first->message, rows[i].message),
-                           "row %u: %s", i, first->message);
+                           "row %zu: %s", i, first->message);
     }
 }
 

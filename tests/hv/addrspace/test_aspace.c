@@ -91,8 +91,9 @@ Test(aspace, bad_ranges_are_refused)
             gpa_t at = gpa(rows[i].start);
 
             cr_assert(linear(at.raw, 0, rows[i].size) == rows[i].error,
-                      "row %u", i);
-            cr_assert(lazy(at.raw, rows[i].size) == rows[i].error, "row %u", i);
+                      "row %zu", i);
+            cr_assert(lazy(at.raw, rows[i].size) == rows[i].error, "row %zu",
+                      i);
             cr_assert(aspace_unmap(&aspace, at, rows[i].size) == rows[i].error);
             cr_assert(aspace_protect(&aspace, at, rows[i].size, MEM_READ) ==
                       rows[i].error);
@@ -147,7 +148,7 @@ Test(aspace, overlap_is_refused)
     start(&hw_formats[0]);
     cr_assert(lazy(64 * KIB, 16 * KIB) == OK);
     for_each_row (i, rows) {
-        cr_assert(lazy(rows[i].start, rows[i].size) == rows[i].error, "row %u",
+        cr_assert(lazy(rows[i].start, rows[i].size) == rows[i].error, "row %zu",
                   i);
         if (rows[i].error == OK)
             cr_assert(aspace_unmap(&aspace, gpa(rows[i].start), rows[i].size) ==
@@ -185,10 +186,10 @@ Test(aspace, linear_leaves_are_as_large_as_alignment_permits)
             cr_assert(linear(rows[i].start, rows[i].to, rows[i].size) == OK);
             walk = seen(rows[i].probe);
             cr_assert(walk.present && walk.level == rows[i].level,
-                      "row %u: level %u", i, walk.level);
+                      "row %zu: level %u", i, walk.level);
             cr_assert(walk.page == align_down(rows[i].probe, 4 * KIB) -
                                        rows[i].start + rows[i].to,
-                      "row %u", i);
+                      "row %zu", i);
             cr_assert(seen(last).present);
             cr_assert(!seen(last + 4 * KIB).present);
             cr_assert(rows[i].start == 0 ||

@@ -131,7 +131,7 @@ Test(format, riscv_entries_are_as_in_the_manual)
         pte_t entry =
             rows[i].format->make_leaf(hpa(0x12345000), rows[i].flags, 0);
 
-        cr_assert(entry == rows[i].entry, "row %u: %lx", i, entry);
+        cr_assert(entry == rows[i].entry, "row %zu: %lx", i, entry);
     }
     cr_assert(s2_sv39x4.make_table(hpa(0x12345000), 1) == 0x48d1401);
 }

@@ -153,8 +153,7 @@ static bool do_uart(struct who who, const struct action *action)
 
 /* ---- the guest's CSRs and SBI calls ------------------------------------- */
 
-static bool csr(struct who who, enum guest_op_kind kind, uint32_t number,
-                uint64_t value)
+static bool csr(struct who who, uint8_t kind, uint32_t number, uint64_t value)
 {
     return world_do(who, OP_CSR_OF(kind, number, value), NULL);
 }

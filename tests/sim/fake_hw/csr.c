@@ -87,8 +87,9 @@ Test(csr, bits_that_a_lesser_processor_lacks)
     for_each_row (i, rows) {
         setup_profile(rows[i].profile);
         csr_write(cpu, rows[i].csr, ALL);
-        cr_assert_eq(csr_read(cpu, rows[i].csr), rows[i].ones, "row %u: 0x%llx",
-                     i, (unsigned long long)csr_read(cpu, rows[i].csr));
+        cr_assert_eq(csr_read(cpu, rows[i].csr), rows[i].ones,
+                     "row %zu: 0x%llx", i,
+                     (unsigned long long)csr_read(cpu, rows[i].csr));
     }
 }
 
@@ -124,12 +125,12 @@ Test(csr, hgatp)
         setup_profile(rows[i].profile);
         violations_reset();
         csr_write(cpu, CSR_hgatp, rows[i].write);
-        cr_assert_eq(csr_read(cpu, CSR_hgatp), rows[i].read, "row %u: 0x%llx",
+        cr_assert_eq(csr_read(cpu, CSR_hgatp), rows[i].read, "row %zu: 0x%llx",
                      i, (unsigned long long)csr_read(cpu, CSR_hgatp));
-        cr_assert_eq(violations_count(), rows[i].rule != RULE_COUNT, "row %u",
+        cr_assert_eq(violations_count(), rows[i].rule != RULE_COUNT, "row %zu",
                      i);
         if (rows[i].rule != RULE_COUNT)
-            cr_assert_eq(violations_of(rows[i].rule), 1, "row %u", i);
+            cr_assert_eq(violations_of(rows[i].rule), 1, "row %zu", i);
     }
 }
 

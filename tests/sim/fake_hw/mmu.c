@@ -99,13 +99,13 @@ Test(mmu, g_stage_permissions)
         (void)map_g(0x40001000, page, rows[i].bits);
         tlb_reset(cpu);
         cr_assert_eq(translate(0x40001234, ACCESS_READ).ok, rows[i].read,
-                     "row %u", i);
+                     "row %zu", i);
         tlb_reset(cpu);
         cr_assert_eq(translate(0x40001234, ACCESS_WRITE).ok, rows[i].write,
-                     "row %u", i);
+                     "row %zu", i);
         tlb_reset(cpu);
         cr_assert_eq(translate(0x40001234, ACCESS_EXECUTE).ok, rows[i].execute,
-                     "row %u", i);
+                     "row %zu", i);
     }
     cr_assert_eq(violations_count(), 0);
 }
@@ -225,7 +225,7 @@ Test(mmu, fences_reach_what_they_name_and_nothing_else)
         *e = entry(second, LEAF);
         tlb_flush_g(cpu, rows[i].vmid, rows[i].start, rows[i].size);
         (void)translate(0x5000, ACCESS_READ);
-        cr_assert_eq(violations_count(), rows[i].stale, "row %u", i);
+        cr_assert_eq(violations_count(), rows[i].stale, "row %zu", i);
     }
 }
 
@@ -323,11 +323,11 @@ Test(mmu, vs_stage_permissions)
             vs_root[0] = entry(hpa(0), rows[i].bits);
             tlb_reset(cpu);
             t = mmu_translate(cpu, VS_PAGE + 5, accesses[a], rows[i].user);
-            cr_assert_eq(t.ok, want[a], "row %u access %u", i, a);
+            cr_assert_eq(t.ok, want[a], "row %zu access %u", i, a);
             if (t.ok)
                 cr_assert_eq(t.hpa, page.raw + 5);
             else
-                cr_assert_eq(t.cause, causes[a], "row %u access %u", i, a);
+                cr_assert_eq(t.cause, causes[a], "row %zu access %u", i, a);
         }
     }
 }

@@ -167,16 +167,16 @@ Test(run, operations_that_exit)
 
     for_each_row (i, rows) {
         enter_with(&rows[i].op);
-        cr_assert_eq(regs.scause, rows[i].scause, "row %u: %llu", i,
+        cr_assert_eq(regs.scause, rows[i].scause, "row %zu: %llu", i,
                      (unsigned long long)regs.scause);
-        cr_assert_eq(regs.stval, rows[i].stval, "row %u: 0x%llx", i,
+        cr_assert_eq(regs.stval, rows[i].stval, "row %zu: 0x%llx", i,
                      (unsigned long long)regs.stval);
-        cr_assert_eq(regs.htval, rows[i].htval, "row %u: 0x%llx", i,
+        cr_assert_eq(regs.htval, rows[i].htval, "row %zu: 0x%llx", i,
                      (unsigned long long)regs.htval);
-        cr_assert_eq(regs.htinst, rows[i].htinst, "row %u: 0x%llx", i,
+        cr_assert_eq(regs.htinst, rows[i].htinst, "row %zu: 0x%llx", i,
                      (unsigned long long)regs.htinst);
-        cr_assert_eq(regs.pc, ENTRY, "row %u", i);
-        cr_assert_eq(list.done, 0, "row %u", i);
+        cr_assert_eq(regs.pc, ENTRY, "row %zu", i);
+        cr_assert_eq(list.done, 0, "row %zu", i);
     }
     cr_assert_eq(violations_count(), 0);
 }
@@ -329,11 +329,11 @@ Test(run, interrupts_and_where_they_go)
         enter_with(&nothing);
         (void)cpus_take_kick(0);
         if (rows[i].scause != 0) {
-            cr_assert_eq(regs.scause, rows[i].scause, "row %u", i);
-            cr_assert_eq(list.done, 0, "row %u", i);
+            cr_assert_eq(regs.scause, rows[i].scause, "row %zu", i);
+            cr_assert_eq(list.done, 0, "row %zu", i);
         } else {
-            cr_assert_eq(list.done, 1, "row %u", i);
-            cr_assert_eq(cpu->vscause, rows[i].vscause, "row %u", i);
+            cr_assert_eq(list.done, 1, "row %zu", i);
+            cr_assert_eq(cpu->vscause, rows[i].vscause, "row %zu", i);
         }
     }
 }
@@ -421,9 +421,9 @@ Test(run, entry_rules)
             rows[i].violate();
             fake_riscv_set_rule_mode((enum rule_mode)mode);
             riscv_hw_run(&regs);
-            cr_assert_eq(list.done, enters, "row %u mode %u", i, mode);
+            cr_assert_eq(list.done, enters, "row %zu mode %u", i, mode);
             cr_assert_eq(violations_of(rows[i].rule), !repaired,
-                         "row %u mode %u", i, mode);
+                         "row %zu mode %u", i, mode);
             if (!enters)
                 cr_assert_eq(regs.scause, CAUSE_INSN_ACCESS);
         }
