@@ -192,11 +192,11 @@ Test(vm, an_initrd_goes_where_it_is_told_or_below_the_tree)
         {1, 0, TREE_AT - 0x1000, NULL},
         {0x1000, 0, TREE_AT - 0x1000, NULL},
         {0x1001, 0, TREE_AT - 0x2000, NULL},
-        {0x1234, SPEC_MEMORY + 0x100008, SPEC_MEMORY + 0x100008, NULL},
-        {0x10, TREE_AT - 0x10, TREE_AT - 0x10, NULL},
-        {0x11, TREE_AT - 0x10, 0, "no room for the device tree"},
+        {0x1234, SPEC_MEMORY + 0x100000, SPEC_MEMORY + 0x100000, NULL},
+        {0x1000, TREE_AT - 0x1000, TREE_AT - 0x1000, NULL},
+        {0x1001, TREE_AT - 0x1000, 0, "no room for the device tree"},
         {0x10, TREE_AT + 0x8000, 0, "no room for the device tree"},
-        {0x10, SPEC_MEMORY + 8, 0, "initrd: it overlaps the kernel"},
+        {0x10, SPEC_MEMORY, 0, "initrd: it overlaps the kernel"},
         {0x10, 0x1000, 0, "initrd: 0x10 bytes at 0x1000: not found"},
         {0x3f0000, 0, 0, "initrd: it overlaps the kernel"},
         {0x3f0001, 0, 0, "initrd: 0x3f0001 bytes do not fit below"},
@@ -213,6 +213,8 @@ Test(vm, an_initrd_goes_where_it_is_told_or_below_the_tree)
         spec.vms[0].initrd_size = rows[i].size;
         spec.vms[0].initrd_load = rows[i].load;
         make_machine_of(1, &spec);
+        cr_assert_not_null(vmm_find_vm(1), "row %zu: %s", i,
+                           console_output(NULL));
         if (rows[i].why != NULL) {
             cr_expect_eq(vmm_find_vm(1)->state, VM_CREATED, "row %zu", i);
             cr_expect(strstr(console_output(NULL), rows[i].why), "row %zu: %s",
