@@ -45,7 +45,7 @@ static const struct {
  * p q are the short rd' or rs2', P Q the same as floating-point registers, w x
  * the scaled offsets of words and doublewords from rs1'; u v those from sp in
  * loads, m n in stores; e E is rs2 of a store to the stack. The ordering bits
- * of atomics are not shown.
+ * of atomics are not shown. No name: it is no instruction after all.
  */
 struct insn_row {
     uint32_t mask, match;
@@ -63,8 +63,9 @@ struct insn_row {
     0xfff0707f, 0x00004073 | (uint32_t)(funct7) << 25 | (rs2) << 20
 #define AMO(funct5, funct3) \
     0xf800707f, 0x0000002f | (uint32_t)(funct5) << 27 | (funct3) << 12
-#define LR(funct3)                   0xf9f0707f, 0x1000002f | (funct3) << 12
-#define COMPRESSED(quadrant, funct3) 0x0000e003, (quadrant) | (funct3) << 13
+#define LR(funct3)                      0xf9f0707f, 0x1000002f | (funct3) << 12
+#define COMPRESSED(quadrant, funct3)    0x0000e003, (quadrant) | (funct3) << 13
+#define COMPRESSED_X0(quadrant, funct3) 0x0000ef83, (quadrant) | (funct3) << 13
 #define AMO_ROWS(funct5, name)           \
     {AMO(funct5, 2), name ".w", "dta"},  \
     {                                    \
@@ -135,6 +136,8 @@ static const struct insn_row insn_rows[] = {
     {COMPRESSED(0, 5), "c.fsd", "Px"},
     {COMPRESSED(0, 6), "c.sw", "pw"},
     {COMPRESSED(0, 7), "c.sd", "px"},
+    {COMPRESSED_X0(2, 2), NULL, ""}, /* reserved */
+    {COMPRESSED_X0(2, 3), NULL, ""},
     {COMPRESSED(2, 1), "c.fldsp", "Dv"},
     {COMPRESSED(2, 2), "c.lwsp", "du"},
     {COMPRESSED(2, 3), "c.ldsp", "dv"},
@@ -243,8 +246,10 @@ static void add_operand(struct text *text, uint32_t insn, char operand)
 static const struct insn_row *find_row(uint32_t insn)
 {
     for (size_t i = 0; i < ARRAY_SIZE(insn_rows); i++) {
-        if ((insn & insn_rows[i].mask) == insn_rows[i].match)
-            return &insn_rows[i];
+        const struct insn_row *row = &insn_rows[i];
+
+        if ((insn & row->mask) == row->match)
+            return row->name != NULL ? row : NULL;
     }
     return NULL;
 }
