@@ -58,7 +58,7 @@ static void empty_range(struct aspace *aspace, uint64_t start, uint64_t end,
     s2_detach(&tables, start, end, change);
     aspace_flush(aspace, change, start, end);
     s2_reap(&tables, start, end);
-    s2_settle(&tables, start, end);
+    s2_settle(&tables, (struct s2_part){start, end, start, end});
     aspace->hint = (struct s2_hint)S2_HINT_NONE;
     for (unsigned i = regions_first(aspace, start);
          i < aspace->region_count && aspace->regions[i].start.raw < end; i++)
@@ -218,20 +218,25 @@ err_t aspace_unmap(struct aspace *aspace, gpa_t start, uint64_t size)
     return error;
 }
 
-/* Merges leaves that touch the range, region by region: a leaf lies in one. */
+/* Merges leaves that touch the range, region by region: a leaf lies in one,
+ * also if its neighbours of another one happen to look alike. */
 static void merge_range(struct aspace *aspace, uint64_t start, uint64_t end,
                         struct s2_change *change)
 {
     struct s2_tables tables = aspace_tables(aspace);
 
     for (unsigned i = regions_first(aspace, start);
-         i < aspace->region_count && aspace->regions[i].start.raw < end; i++) {
-        const struct region *region = &aspace->regions[i];
-        uint64_t low = region->start.raw, high = region_end(region);
+         i < aspace->region_count && aspace->regions[i].start.raw < end; i++)
+        s2_merge(&tables, region_part(&aspace->regions[i], start, end), change);
+}
 
-        s2_merge(&tables, low > start ? low : start, least_of(high, end), low,
-                 high, change);
-    }
+static void settle_range(struct aspace *aspace, uint64_t start, uint64_t end)
+{
+    struct s2_tables tables = aspace_tables(aspace);
+
+    for (unsigned i = regions_first(aspace, start);
+         i < aspace->region_count && aspace->regions[i].start.raw < end; i++)
+        s2_settle(&tables, region_part(&aspace->regions[i], start, end));
 }
 
 /* No region reaches out of the range. */
@@ -272,7 +277,7 @@ static err_t protect_locked(struct aspace *aspace, uint64_t start, uint64_t end,
     regions_join(aspace, start, end);
     merge_range(aspace, start, end, &change);
     aspace_flush(aspace, &change, start, end);
-    s2_settle(&tables, start, end);
+    settle_range(aspace, start, end);
     aspace->hint = (struct s2_hint)S2_HINT_NONE;
     return OK;
 }

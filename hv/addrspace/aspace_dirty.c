@@ -51,7 +51,7 @@ void aspace_unprotect_dirty(struct aspace *aspace, struct region *region,
     }
     s2_set_flags(&tables, start, end, region->flags, &change);
     aspace_flush(aspace, &change, start, end);
-    s2_settle(&tables, start, end);
+    s2_settle(&tables, region_part(region, start, end));
     region_mark_dirty(region, start, end);
 }
 
@@ -135,7 +135,7 @@ static err_t collect_locked(struct aspace *aspace, uint64_t start, uint64_t end,
         return error;
     s2_set_flags(&tables, start, end, region_entry_flags(region), &change);
     aspace_flush(aspace, &change, start, end);
-    s2_settle(&tables, start, end);
+    s2_settle(&tables, region_part(region, start, end));
     aspace->hint = (struct s2_hint)S2_HINT_NONE;
     take_marks(region, page_of(region, start), (end - start) / PAGE_SIZE,
                bitmap);
@@ -172,9 +172,9 @@ static err_t stop_locked(struct aspace *aspace, uint64_t address)
     end = region_end(region);
     region_drop_dirty(region);
     s2_set_flags(&tables, start, end, region->flags, &change);
-    s2_merge(&tables, start, end, start, end, &change);
+    s2_merge(&tables, region_part(region, start, end), &change);
     aspace_flush(aspace, &change, start, end);
-    s2_settle(&tables, start, end);
+    s2_settle(&tables, region_part(region, start, end));
     aspace->hint = (struct s2_hint)S2_HINT_NONE;
     return OK;
 }

@@ -72,4 +72,16 @@ void aspace_unprotect_dirty(struct aspace *aspace, struct region *region,
 /* Ends the tracking of a region that is going to be forgotten. */
 void region_drop_dirty(struct region *region);
 
+/* The part of [start, end) that lies in the region. */
+static inline struct s2_part region_part(const struct region *region,
+                                         uint64_t start, uint64_t end)
+{
+    uint64_t low = region->start.raw, high = region_end(region);
+
+    return (struct s2_part){.start = low > start ? low : start,
+                            .end = least_of(high, end),
+                            .low = low,
+                            .high = high};
+}
+
 #endif

@@ -126,10 +126,16 @@ err_t s2_split(const struct s2_tables *tables, uint64_t start, uint64_t end,
 void s2_set_flags(const struct s2_tables *tables, uint64_t start, uint64_t end,
                   unsigned flags, struct s2_change *change);
 
-/* Detaches tables that map part of [start, end) and could be one leaf, of a
- * range within [low, high). */
-void s2_merge(const struct s2_tables *tables, uint64_t start, uint64_t end,
-              uint64_t low, uint64_t high, struct s2_change *change);
+/* A range, and the bounds [low, high) around it that no leaf may reach out of:
+ * those of a region, which is more than its entries can tell. */
+struct s2_part {
+    uint64_t start, end;
+    uint64_t low, high;
+};
+
+/* Detaches tables that map part of the range and could be one leaf. */
+void s2_merge(const struct s2_tables *tables, struct s2_part part,
+              struct s2_change *change);
 
 /* Detaches what is in the range, and tables that hold nothing else. */
 void s2_detach(const struct s2_tables *tables, uint64_t start, uint64_t end,
@@ -141,6 +147,6 @@ void s2_reap(const struct s2_tables *tables, uint64_t start, uint64_t end);
 /* Ends a change: of the tables that s2_split() and s2_merge() have left
  * detached, those that could be one leaf are replaced by it, the others are
  * attached. */
-void s2_settle(const struct s2_tables *tables, uint64_t start, uint64_t end);
+void s2_settle(const struct s2_tables *tables, struct s2_part part);
 
 #endif

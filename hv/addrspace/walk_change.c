@@ -184,42 +184,43 @@ static pte_t merged_leaf(const struct s2_format *format, pte_t link,
     return format->make_leaf(page, flags, level);
 }
 
-struct merge {
-    uint64_t low, high; /* no leaf may reach beyond these */
-    struct s2_change *change;
-};
+/* Whether the entry of a step at `level` maps nothing out of bounds. */
+static bool is_in_bounds(const struct s2_step *step, unsigned level,
+                         const struct s2_part *part)
+{
+    uint64_t size = s2_level_size(level);
+    uint64_t base = align_down(step->start, size);
+
+    return base >= part->low && base + size <= part->high;
+}
 
 /* From the leaves up, so that merged tables can make their parent merge. */
 static void merge_in(const struct s2_format *format, pte_t *table,
-                     unsigned level, uint64_t start, uint64_t end,
-                     const struct merge *merge)
+                     unsigned level, const struct s2_part *part,
+                     struct s2_change *change)
 {
-    uint64_t size = s2_level_size(level);
-
-    s2_for_each_step(step, format, table, level, start, end)
+    s2_for_each_step(step, format, table, level, part->start, part->end)
     {
-        uint64_t base = align_down(step.start, size);
+        struct s2_part below = {step.start, step.end, part->low, part->high};
         pte_t link = *step.slot;
 
         if (!s2_is_table(format, link, level))
             continue;
-        merge_in(format, s2_table(format, link, level), level - 1, step.start,
-                 step.end, merge);
-        if (base < merge->low || base + size > merge->high ||
+        merge_in(format, s2_table(format, link, level), level - 1, &below,
+                 change);
+        if (!is_in_bounds(&step, level, part) ||
             merged_leaf(format, link, level) == 0)
             continue;
         s2_write(step.slot, format->detach(link, level));
-        merge->change->tables = true;
+        change->tables = true;
     }
 }
 
-void s2_merge(const struct s2_tables *tables, uint64_t start, uint64_t end,
-              uint64_t low, uint64_t high, struct s2_change *change)
+void s2_merge(const struct s2_tables *tables, struct s2_part part,
+              struct s2_change *change)
 {
-    struct merge merge = {.low = low, .high = high, .change = change};
-
-    merge_in(tables->format, s2_root(tables), s2_root_level(tables), start, end,
-             &merge);
+    merge_in(tables->format, s2_root(tables), s2_root_level(tables), &part,
+             change);
 }
 
 static bool is_empty(const pte_t *from, const pte_t *to)
@@ -315,32 +316,31 @@ void s2_reap(const struct s2_tables *tables, uint64_t start, uint64_t end)
 
 /* From the leaves up: what becomes visible is settled below. */
 static void settle_in(const struct s2_format *format, pte_t *table,
-                      unsigned level, uint64_t start, uint64_t end)
+                      unsigned level, const struct s2_part *part)
 {
-    s2_for_each_step(step, format, table, level, start, end)
+    s2_for_each_step(step, format, table, level, part->start, part->end)
     {
+        struct s2_part below = {step.start, step.end, part->low, part->high};
         pte_t link = *step.slot, leaf = 0;
         bool attached;
 
         if (!s2_is_table(format, link, level))
             continue;
         attached = format->is_attached(link, level);
-        if (!attached)
+        if (!attached && is_in_bounds(&step, level, part))
             leaf = merged_leaf(format, link, level);
         if (leaf != 0) {
             s2_write(step.slot, leaf);
             s2_free_tables(format, link, level);
             continue;
         }
-        settle_in(format, s2_table(format, link, level), level - 1, step.start,
-                  step.end);
+        settle_in(format, s2_table(format, link, level), level - 1, &below);
         if (!attached)
             s2_write(step.slot, format->attach(link, level));
     }
 }
 
-void s2_settle(const struct s2_tables *tables, uint64_t start, uint64_t end)
+void s2_settle(const struct s2_tables *tables, struct s2_part part)
 {
-    settle_in(tables->format, s2_root(tables), s2_root_level(tables), start,
-              end);
+    settle_in(tables->format, s2_root(tables), s2_root_level(tables), &part);
 }

@@ -192,3 +192,30 @@ Test(model, random_sequences)
         end_empty(&model);
     }
 }
+
+/*
+ * Entries of different regions may look alike: in NPT, what may be executed
+ * may be read. They are not one leaf all the same, since each region's are
+ * changed without the other's.
+ */
+Test(model, regions_that_look_alike_stay_apart)
+{
+    static const struct model_step alike[] = {
+        {OP_LINEAR, 0, 1024, MEM_READ | MEM_EXECUTE},
+        {OP_PROTECT, 510, 511, MEM_EXECUTE},
+        {OP_PROTECT, 0, 513, 0}, /* two regions, and a part of one */
+        {OP_PROTECT, 511, 1024, MEM_RWX},
+        {OP_UNMAP, 510, 511, 0},
+    };
+    static struct model model;
+
+    ram_reset(64 * MIB);
+    for (unsigned f = 0; f < hw_format_count; f++) {
+        model_start(&model, &hw_formats[f]);
+        for (unsigned i = 0; i < ARRAY_SIZE(alike); i++) {
+            model_do(&model, &alike[i]);
+            model_compare(&model);
+        }
+        end_empty(&model);
+    }
+}
