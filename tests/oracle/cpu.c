@@ -100,7 +100,11 @@ void oracle_start(void)
 {
     need(uc_open(UC_ARCH_RISCV, UC_MODE_RISCV64, &cpu), "Unicorn");
     need(uc_mem_map(cpu, CODE, CODE_SIZE, UC_PROT_ALL), "code");
-    need(uc_mem_map(cpu, ORACLE_DATA, ORACLE_DATA_SIZE, UC_PROT_ALL), "data");
+    /* Jumps must not lead there: Unicorn would then keep translations of what
+     * is written to. */
+    need(uc_mem_map(cpu, ORACLE_DATA, ORACLE_DATA_SIZE,
+                    UC_PROT_READ | UC_PROT_WRITE),
+         "data");
     for (int i = 0; i < REGS; i++) {
         names[i] = UC_RISCV_REG_X0 + i;
         names[REGS + i] = UC_RISCV_REG_F0 + i;

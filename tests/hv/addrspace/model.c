@@ -7,6 +7,7 @@
 #include "lib/bits.h"
 #include "model.h"
 #include "sim/ram.h"
+#include "sim/shim.h"
 
 static const char *const op_names[] = {
     "linear", "shifted", "lazy", "populate", "unmap", "protect", "fault",
@@ -240,4 +241,32 @@ void model_do(struct model *model, const struct model_step *step)
     cr_assert(model->tlb.flushes <= 1, "%s: %u flushes", describe(model),
               model->tlb.flushes);
     cr_assert(!spin_is_locked(&model->aspace.lock), "%s", describe(model));
+}
+
+bool model_do_failing(struct model *model, const struct model_step *step,
+                      uint64_t nth, bool forever)
+{
+    uint64_t frames = ram_frames_in_use();
+    unsigned regions = model->aspace.region_count;
+    bool resolved, ignored, was_reached;
+    err_t error;
+
+    current = *step;
+    fill_tlb(model, step);
+    shim_fail_nth(nth, "memory_alloc", forever);
+    error = model_real(model, step, &resolved);
+    was_reached = shim_failed_calls() != 0;
+    shim_fail_never();
+    tlb_check(&model->tlb);
+    cr_assert(!spin_is_locked(&model->aspace.lock), "%s", describe(model));
+    if (error != ERR_NO_MEMORY) {
+        cr_assert(model_reference(model, step, &ignored) == error, "%s: %s",
+                  describe(model), error_text(error));
+        return was_reached;
+    }
+    cr_assert(was_reached && !resolved, "%s", describe(model));
+    cr_assert(ram_frames_in_use() == frames, "%s: %lu frames kept",
+              describe(model), ram_frames_in_use() - frames);
+    cr_assert(model->aspace.region_count == regions, "%s", describe(model));
+    return true;
 }

@@ -56,6 +56,14 @@ void model_end(struct model *model);
 /* Does a step on both, and compares what they return. */
 void model_do(struct model *model, const struct model_step *step);
 
+/*
+ * The same while the `nth` allocation from now on fails, and all later ones if
+ * `forever`: the step is done without, or is not done and keeps nothing. False:
+ * it has not come to that allocation.
+ */
+bool model_do_failing(struct model *model, const struct model_step *step,
+                      uint64_t nth, bool forever);
+
 /* The step on one of the two. `resolved` is a fault's; else it is false. */
 err_t model_real(struct model *model, const struct model_step *step,
                  bool *resolved);
