@@ -33,3 +33,11 @@ target_link_libraries(${prefix}decode PRIVATE PkgConfig::UNICORN)
 twinax_fuzz_sources(stage2 hv/addrspace/formats.c hv/addrspace/mmu.c
                     hv/addrspace/model.c)
 twinax_fuzz_asserts(stage2)
+
+twinax_fuzz_asserts(virtqueue)
+
+foreach(device blk console rng)
+  twinax_fuzz_sources(virtio_${device} hv/device/virtio/guest.c)
+  twinax_fuzz_asserts(virtio_${device})
+  target_sources(${prefix}virtio_${device} PRIVATE virtio.c)
+endforeach()
