@@ -20,7 +20,7 @@ const char *__asan_default_options(void);
  * after each input for that. */
 const char *__asan_default_options(void)
 {
-    return "detect_leaks=0";
+    return "detect_leaks=0:quarantine_size_mb=1";
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

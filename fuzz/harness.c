@@ -21,9 +21,10 @@
 #define RUNS_PER_REMAKE 16384
 
 /* libFuzzer allocates for each input: a long quarantine and deep stacks of
- * allocations cost more than what they could ever tell of it. */
+ * allocations cost more than what they could ever tell of it. Weak: a target
+ * may know better. */
 const char *__asan_default_options(void);
-const char *__asan_default_options(void)
+__attribute__((weak)) const char *__asan_default_options(void)
 {
     return "quarantine_size_mb=1:thread_local_quarantine_size_kb=64:"
            "malloc_context_size=2";

@@ -1,9 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # What single targets are checked against: code of the tests.
-find_package(PkgConfig REQUIRED)
-pkg_check_modules(UNICORN REQUIRED IMPORTED_TARGET unicorn)
-
 if(TWINAX_FUZZ)
   set(prefix fuzz_)
 else()
