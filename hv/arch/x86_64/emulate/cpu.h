@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What emulation knows of a virtual CPU: registers that matter to instructions
+ * on memory, in no vendor's format, and the exceptions that it may get. Intel
+ * SDM volume 3, chapters 2 to 4; AMD APM volume 2, chapters 3 to 5.
+ */
+#ifndef ARCH_X86_64_EMULATE_CPU_H
+#define ARCH_X86_64_EMULATE_CPU_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "arch/x86_64/emulate/decode.h"
+#include "lib/bits.h"
+
+#define X86_CR0_PE BIT(0)
+#define X86_CR0_EM BIT(2)
+#define X86_CR0_TS BIT(3)
+#define X86_CR0_WP BIT(16)
+#define X86_CR0_AM BIT(18)
+#define X86_CR0_PG BIT(31)
+
+#define X86_CR4_PSE    BIT(4)
+#define X86_CR4_PAE    BIT(5)
+#define X86_CR4_OSFXSR BIT(9)
+#define X86_CR4_LA57   BIT(12)
+#define X86_CR4_SMEP   BIT(20)
+#define X86_CR4_SMAP   BIT(21)
+
+#define X86_EFER_LMA BIT(10)
+#define X86_EFER_NXE BIT(11)
+
+#define X86_RFLAGS_CF BIT(0)
+#define X86_RFLAGS_PF BIT(2)
+#define X86_RFLAGS_AF BIT(4)
+#define X86_RFLAGS_ZF BIT(6)
+#define X86_RFLAGS_SF BIT(7)
+#define X86_RFLAGS_TF BIT(8)
+#define X86_RFLAGS_DF BIT(10)
+#define X86_RFLAGS_OF BIT(11)
+#define X86_RFLAGS_RF BIT(16)
+#define X86_RFLAGS_VM BIT(17)
+#define X86_RFLAGS_AC BIT(18)
+
+/* The flags that arithmetic sets. */
+#define X86_RFLAGS_STATUS                                            \
+    (X86_RFLAGS_CF | X86_RFLAGS_PF | X86_RFLAGS_AF | X86_RFLAGS_ZF | \
+     X86_RFLAGS_SF | X86_RFLAGS_OF)
+
+enum x86_vector {
+    X86_DB = 1,
+    X86_UD = 6,
+    X86_NM = 7,
+    X86_SS_FAULT = 12,
+    X86_GP = 13,
+    X86_PF = 14,
+    X86_AC = 17,
+};
+
+/* Of the error code that a page fault pushes (SDM volume 3, section 4.7). */
+#define X86_PF_PRESENT  BIT(0)
+#define X86_PF_WRITE    BIT(1)
+#define X86_PF_USER     BIT(2)
+#define X86_PF_RESERVED BIT(3)
+#define X86_PF_FETCH    BIT(4)
+
+/* An exception to be injected. */
+struct x86_exception {
+    uint8_t vector;
+    bool has_error; /* an error code is pushed; never in real mode */
+    uint32_t error;
+    uint64_t address; /* for CR2, of X86_PF */
+};
+
+/*
+ * A segment register's hidden part. Attributes are packed as in a VMCB (APM
+ * volume 2, section 4.7 for their meaning); those of a VMCS are these with a
+ * hole of four bits.
+ */
+#define X86_SEG_ACCESSED BIT(0)
+#define X86_SEG_WRITABLE BIT(1) /* of data; of code: readable */
+#define X86_SEG_DOWN     BIT(2) /* of data: expands down */
+#define X86_SEG_CODE     BIT(3)
+#define X86_SEG_PRESENT  BIT(7) /* clear: unusable */
+#define X86_SEG_LONG     BIT(9)
+#define X86_SEG_BIG      BIT(10)
+
+struct x86_segment {
+    uint64_t base;
+    uint32_t limit; /* of bytes, G applied */
+    uint16_t selector;
+    uint16_t attributes;
+};
+
+/* What selects the paging mode, and checks accesses. */
+struct x86_control {
+    uint64_t cr0, cr3, cr4, efer;
+};
+
+struct x86_cpu {
+    uint64_t gpr[X86_GPRS];
+    uint64_t rip;
+    uint64_t rflags;
+    struct x86_control control;
+    uint8_t cpl;
+    struct x86_segment segment[X86_SEGMENTS];
+};
+
+static inline bool x86_is_protected(const struct x86_cpu *cpu)
+{
+    return (cpu->control.cr0 & X86_CR0_PE) != 0 &&
+           (cpu->rflags & X86_RFLAGS_VM) == 0;
+}
+
+/* The size of the code that `cpu` is running. */
+static inline enum x86_mode x86_mode_of(const struct x86_cpu *cpu)
+{
+    uint16_t attributes = cpu->segment[X86_CS].attributes;
+
+    if ((cpu->control.efer & X86_EFER_LMA) != 0 &&
+        (attributes & X86_SEG_LONG) != 0)
+        return X86_MODE_64;
+    return (attributes & X86_SEG_BIG) != 0 ? X86_MODE_32 : X86_MODE_16;
+}
+
+#endif
