@@ -38,3 +38,5 @@ foreach(device blk console rng)
   twinax_fuzz_asserts(virtio_${device})
   target_sources(${prefix}virtio_${device} PRIVATE virtio.c)
 endforeach()
+
+twinax_fuzz_sources(x86_emulate hv/arch/x86_64/rig.c)
