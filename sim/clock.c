@@ -18,6 +18,7 @@
 struct clock_cpu {
     struct timer_queue queue;
     uint64_t next_ticks; /* when the first timer is due; UINT64_MAX: never */
+    uint32_t most;       /* timers there ever were: no slot beyond is used */
     struct timer_slot slots[CLOCK_TIMERS];
 };
 
@@ -58,6 +59,7 @@ static struct clock_cpu *cpu_of(uint32_t cpu)
                          CLOCK_TIMERS);
         made->queue.announce = announce_timer;
         made->next_ticks = UINT64_MAX;
+        made->most = 0;
         clock_state.cpus++;
     }
     return &clock_state.cpu[cpu];
@@ -154,6 +156,8 @@ uint64_t time_register_timer_impl(uint64_t deadline_ns, timer_fn fire,
     uint64_t token =
         timer_queue_insert(&timers->queue, deadline_ns, fire, context);
 
+    if (timers->queue.count > timers->most)
+        timers->most = timers->queue.count;
     update_next(timers);
     return token;
 }
@@ -223,7 +227,19 @@ struct clock *clock_save(void)
     return saved;
 }
 
+/* Slots are taken lowest first, and freed ones before those that never were:
+ * those beyond the most there ever were are as they were at first. */
+static void restore_timers(struct clock_cpu *cpu, const struct clock_cpu *saved)
+{
+    uint32_t most = cpu->most > saved->most ? cpu->most : saved->most;
+
+    memcpy(cpu, saved,
+           offsetof(struct clock_cpu, slots) + most * sizeof(cpu->slots[0]));
+}
+
 void clock_restore(const struct clock *saved)
 {
-    memcpy(&clock_state, saved, clock_used(saved));
+    for (uint32_t cpu = 0; cpu < saved->cpus; cpu++)
+        restore_timers(cpu_of(cpu), &saved->cpu[cpu]);
+    memcpy(&clock_state, saved, offsetof(struct clock, cpu));
 }
