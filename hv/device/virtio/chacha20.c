@@ -17,17 +17,24 @@ static uint32_t rotate_left(uint32_t word, unsigned bits)
 }
 
 /* 2.1. */
-static void quarter_round(uint32_t state[WORDS], unsigned a, unsigned b,
-                          unsigned c, unsigned d)
+static void quarter_round(uint32_t state[WORDS], unsigned at_a, unsigned at_b,
+                          unsigned at_c, unsigned at_d)
 {
-    state[a] += state[b];
-    state[d] = rotate_left(state[d] ^ state[a], 16);
-    state[c] += state[d];
-    state[b] = rotate_left(state[b] ^ state[c], 12);
-    state[a] += state[b];
-    state[d] = rotate_left(state[d] ^ state[a], 8);
-    state[c] += state[d];
-    state[b] = rotate_left(state[b] ^ state[c], 7);
+    uint32_t a = state[at_a], b = state[at_b];
+    uint32_t c = state[at_c], d = state[at_d];
+
+    a += b;
+    d = rotate_left(d ^ a, 16);
+    c += d;
+    b = rotate_left(b ^ c, 12);
+    a += b;
+    d = rotate_left(d ^ a, 8);
+    c += d;
+    b = rotate_left(b ^ c, 7);
+    state[at_a] = a;
+    state[at_b] = b;
+    state[at_c] = c;
+    state[at_d] = d;
 }
 
 /* 2.3: a round on the columns, then one on the diagonals. */
