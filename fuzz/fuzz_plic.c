@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The PLIC against a model: one struct per source, and every question answered
- * by looking at all of them, as the specification words it. After each step,
+ * by looking at all that are pending, as the specification words it. After
+ * each step,
  * the outputs must be the model's, and each read must give what the model
  * says. The file under test is included rather than linked, so that its
  * outputs end here.
@@ -9,6 +10,8 @@
 #include <string.h>
 
 #include "fuzz/device.h"
+#include "lib/bits.h"
+#include "lib/compiler.h"
 
 static err_t drive(vm_id vm, vcpu_id vcpu, interrupt_vector vector, bool high);
 
@@ -27,12 +30,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 /* A source as the specification has it: its gateway, and who wants it. */
 struct source {
     uint32_t priority;
-    bool line, pending, served, edge;
+    bool line, served, edge;
     bool enabled[VCPUS];
 };
 
 static struct {
     struct source sources[SOURCES + 1];
+    uint64_t pending[SOURCES / 64 + 1]; /* a bit per source */
     uint32_t threshold[VCPUS];
 } model;
 
@@ -69,16 +73,40 @@ static void make_device(void)
 
 /* The model ----------------------------------------------------------------*/
 
+static bool is_pending(uint64_t number)
+{
+    return (model.pending[number / 64] >> number % 64 & 1) != 0;
+}
+
+static void set_pending(uint64_t number, bool pending)
+{
+    model.pending[number / 64] &= ~(UINT64_C(1) << number % 64);
+    model.pending[number / 64] |= (uint64_t)pending << number % 64;
+}
+
+/* The first of the pending, enabled sources of the highest priority above
+ * `least`, or 0. */
+static uint32_t first_pending(unsigned vcpu, uint32_t least)
+{
+    uint32_t best = 0;
+
+    for (unsigned word = 0; word < ARRAY_SIZE(model.pending); word++) {
+        for (uint64_t bits = model.pending[word]; bits != 0; bits &= bits - 1) {
+            uint32_t number = word * 64 + bit_lowest(bits);
+            const struct source *source = &model.sources[number];
+
+            if (source->enabled[vcpu] && source->priority > least) {
+                least = source->priority;
+                best = number;
+            }
+        }
+    }
+    return best;
+}
+
 static bool wants(unsigned vcpu)
 {
-    for (unsigned i = 1; i <= SOURCES; i++) {
-        const struct source *source = &model.sources[i];
-
-        if (source->pending && source->enabled[vcpu] &&
-            source->priority > model.threshold[vcpu])
-            return true;
-    }
-    return false;
+    return first_pending(vcpu, model.threshold[vcpu]) != 0;
 }
 
 static void model_level(uint32_t number, bool high)
@@ -87,7 +115,7 @@ static void model_level(uint32_t number, bool high)
 
     source->line = high;
     if (high && !source->served)
-        source->pending = true;
+        set_pending(number, true);
 }
 
 static void model_pulse(uint32_t number)
@@ -97,24 +125,17 @@ static void model_pulse(uint32_t number)
     if (source->served)
         source->edge = true;
     else
-        source->pending = true;
+        set_pending(number, true);
 }
 
 static uint32_t model_claim(unsigned vcpu)
 {
-    uint32_t best = 0;
+    uint32_t best = first_pending(vcpu, 0);
 
-    for (uint32_t i = 1; i <= SOURCES; i++) {
-        const struct source *source = &model.sources[i];
-
-        if (source->pending && source->enabled[vcpu] &&
-            source->priority > model.sources[best].priority)
-            best = i;
-    }
     if (best != 0) {
         fuzz_need(!model.sources[best].served, "claimed twice");
         model.sources[best].served = true;
-        model.sources[best].pending = false;
+        set_pending(best, false);
     }
     return best;
 }
@@ -129,7 +150,7 @@ static void model_complete(unsigned vcpu, uint32_t number)
     if (!source->enabled[vcpu] || !source->served)
         return;
     source->served = false;
-    source->pending = source->edge || source->line;
+    set_pending(number, source->edge || source->line);
     source->edge = false;
 }
 
@@ -139,7 +160,8 @@ static void model_reset(void)
     for (unsigned i = 1; i <= SOURCES; i++) {
         bool line = model.sources[i].line;
 
-        model.sources[i] = (struct source){.line = line, .pending = line};
+        model.sources[i] = (struct source){.line = line};
+        set_pending(i, line);
     }
 }
 
@@ -160,7 +182,7 @@ static uint32_t model_word(uint64_t word, unsigned vcpu)
 
         if (number == 0 || number > SOURCES)
             continue;
-        if (vcpu == VCPUS ? model.sources[number].pending
+        if (vcpu == VCPUS ? is_pending(number)
                           : model.sources[number].enabled[vcpu])
             bits |= 1U << i;
     }
