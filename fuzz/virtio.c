@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "api/memory.h"
+#include "sim/ram.h"
 #include "sim/shim.h"
 #include "sim/sim.h"
 
@@ -19,7 +20,7 @@
 #define MOST_CHANGES   8
 
 /* Pages that an input has written to, to be cleared for the next one. */
-#define MOST_WRITTEN 64
+#define MOST_WRITTEN 512
 
 struct change {
     unsigned after; /* so many more reads */
@@ -34,6 +35,8 @@ struct rig {
     uint64_t written[MOST_WRITTEN]; /* host-physical */
     unsigned written_count;         /* more than MOST_WRITTEN: any page */
 };
+
+static bool is_noted[RAM_DEFAULT_SIZE / PAGE_SIZE]; /* among them, by frame */
 
 static const struct virtio_target *target;
 static struct rig rigs[2]; /* modern, legacy */
@@ -52,14 +55,19 @@ static bool in_images(uint64_t address)
     return address - rig->guest.images.raw < rig->guest.images_size;
 }
 
+static bool *noted(uint64_t page)
+{
+    return &is_noted[(page - RAM_BASE) / PAGE_SIZE];
+}
+
 static void note_page(uint64_t page)
 {
-    for (unsigned i = 0; i < rig->written_count && i < MOST_WRITTEN; i++) {
-        if (rig->written[i] == page)
-            return;
-    }
-    if (rig->written_count < MOST_WRITTEN)
+    if (*noted(page))
+        return;
+    if (rig->written_count < MOST_WRITTEN) {
         rig->written[rig->written_count] = page;
+        *noted(page) = true;
+    }
     rig->written_count++;
 }
 
@@ -123,8 +131,10 @@ static void clear_written(void)
 {
     struct guest *guest = &rig->guest;
 
-    for (unsigned i = 0; i < rig->written_count && i < MOST_WRITTEN; i++)
+    for (unsigned i = 0; i < rig->written_count && i < MOST_WRITTEN; i++) {
         clear_page(rig->written[i]);
+        *noted(rig->written[i]) = false;
+    }
     if (rig->written_count > MOST_WRITTEN) {
         cr_assert_eq(aspace_clear(&guest->memory, gpa(RAM_START), RAM_SIZE),
                      OK);
