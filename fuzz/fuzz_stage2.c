@@ -39,7 +39,7 @@ struct run {
     uint64_t fail_nth; /* 0: the next step does not fail */
     bool fail_forever;
     bool has_populated; /* many pages */
-    bool has_compared;  /* all pages: once is enough */
+    bool has_compared;  /* all pages: once, besides at the end */
 };
 
 static struct model model;
@@ -358,6 +358,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     model_start(&model, &hw_formats[fuzz_pick(&run.input, hw_format_count)]);
     for (unsigned i = 0; i < MOST_STEPS && !fuzz_is_empty(&run.input); i++)
         do_next(&run);
+    model_compare(&model);
     model_end(&model);
     return 0;
 }
