@@ -66,7 +66,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     bundle.images = align_up(size, PAGE_SIZE);
     bundle.size = bundle.images + PAGE_SIZE;
     bundle.bytes = calloc(1, bundle.size);
-    fuzz_need(bundle.bytes != NULL, "no memory");
+    if (bundle.bytes == NULL)
+        abort();
     memcpy(bundle.bytes, data, size);
     if (machine_create(&config, &machine) == OK) {
         const char *mixed;

@@ -78,7 +78,7 @@ static void check_exception(const struct x86_cpu *before,
         expected.gpr[X86_RDI] = rig.cpu.gpr[X86_RDI];
         expected.gpr[X86_RAX] = rig.cpu.gpr[X86_RAX]; /* LODS */
     }
-    need(memcmp(&expected, &rig.cpu, sizeof(expected)) == 0,
+    need(memcmp(&expected, &rig.cpu, offsetof(struct x86_cpu, cpl)) == 0,
          "an exception has changed registers");
 }
 

@@ -154,6 +154,7 @@ static bool run_recorded(struct inject *inject, const char *text, size_t size,
         inject->scenario.record = &sink;
     }
     (void)scenario_run(text, size, &inject->scenario, report);
+    inject->scenario.record = NULL;
     if (writer == NULL)
         return true;
     if (!is_unusable(report))
