@@ -5,8 +5,6 @@
  * of nothing (tests/hv/arch/x86_64/rig.h) it must come to an end, and an
  * exception must have left everything as it was.
  */
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "fuzz/harness.h"
@@ -17,14 +15,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define REGISTERS 6
 
 static struct rig rig;
-
-static void need(bool ok, const char *what)
-{
-    if (ok)
-        return;
-    fprintf(stderr, "fuzz: %s\n", what);
-    abort();
-}
 
 /* A number that is often an address of something. */
 static uint64_t take_value(struct fuzz_input *input)
@@ -78,8 +68,8 @@ static void check_exception(const struct x86_cpu *before,
         expected.gpr[X86_RDI] = rig.cpu.gpr[X86_RDI];
         expected.gpr[X86_RAX] = rig.cpu.gpr[X86_RAX]; /* LODS */
     }
-    need(memcmp(&expected, &rig.cpu, offsetof(struct x86_cpu, cpl)) == 0,
-         "an exception has changed registers");
+    fuzz_need(memcmp(&expected, &rig.cpu, offsetof(struct x86_cpu, cpl)) == 0,
+              "an exception has changed registers");
 }
 
 static void check(enum x86_result result, const struct x86_cpu *before)
@@ -91,12 +81,12 @@ static void check(enum x86_result result, const struct x86_cpu *before)
     if (result == X86_EXCEPTION)
         check_exception(before, &insn, decoded);
     if (result == X86_RETRY)
-        need(insn.repeat != X86_REPEAT_NONE && rig.cpu.rip == before->rip,
-             "what does not repeat wants another try");
+        fuzz_need(insn.repeat != X86_REPEAT_NONE && rig.cpu.rip == before->rip,
+                  "what does not repeat wants another try");
     if (result == X86_DONE)
-        need((uint32_t)(rig.cpu.rip - before->rip) == rig.outcome.length,
-             "RIP is not behind the instruction");
-    need(rig.outcome.length <= X86_INSN_MAX, "an instruction is too long");
+        fuzz_need((uint32_t)(rig.cpu.rip - before->rip) == rig.outcome.length,
+                  "RIP is not behind the instruction");
+    fuzz_need(rig.outcome.length <= X86_INSN_MAX, "an instruction is too long");
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

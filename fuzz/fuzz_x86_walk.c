@@ -5,8 +5,6 @@
  * must end after a bounded number of reads, and what it answers must be
  * possible.
  */
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "arch/x86_64/emulate/walk.h"
@@ -26,19 +24,11 @@ struct guest {
 
 static struct guest guest;
 
-static void need(bool ok, const char *what)
-{
-    if (ok)
-        return;
-    fprintf(stderr, "fuzz: %s\n", what);
-    abort();
-}
-
 static uint8_t *entry_at(gpa_t address, unsigned bytes)
 {
     if (address.raw >= sizeof(guest.entries))
         return NULL;
-    need(address.raw % bytes == 0, "an entry is not aligned");
+    fuzz_need(address.raw % bytes == 0, "an entry is not aligned");
     return (uint8_t *)guest.entries + address.raw;
 }
 
@@ -47,7 +37,7 @@ static bool read_entry(void *context, gpa_t address, uint64_t *entry,
 {
     uint8_t *at = entry_at(address, bytes);
 
-    need(++guest.reads <= MOST_READS, "the walk does not end");
+    fuzz_need(++guest.reads <= MOST_READS, "the walk does not end");
     if (at == NULL)
         return false;
     memcpy(entry, at, bytes);
@@ -62,7 +52,7 @@ static bool exchange(void *context, gpa_t address, uint64_t old, uint64_t new,
 {
     uint8_t *at = entry_at(address, bytes);
 
-    need(at != NULL, "an entry is written that was not read");
+    fuzz_need(at != NULL, "an entry is written that was not read");
     *changed = memcmp(at, &old, bytes) != 0;
     if (!*changed)
         memcpy(at, &new, bytes);
@@ -119,20 +109,20 @@ static void check(const struct x86_paging *paging, unsigned access,
     uint64_t size = translation->page_size;
 
     if (result == X86_WALK_FAULT) {
-        need(((translation->error & X86_PF_WRITE) != 0) == write, "W");
-        need(((translation->error & X86_PF_USER) != 0) == user, "U");
-        need((translation->error & X86_PF_RESERVED) == 0 ||
-                 (translation->error & X86_PF_PRESENT) != 0,
-             "RSVD without P");
+        fuzz_need(((translation->error & X86_PF_WRITE) != 0) == write, "W");
+        fuzz_need(((translation->error & X86_PF_USER) != 0) == user, "U");
+        fuzz_need((translation->error & X86_PF_RESERVED) == 0 ||
+                      (translation->error & X86_PF_PRESENT) != 0,
+                  "RSVD without P");
     }
     if (result == X86_WALK_RETRY)
-        need(guest.hostile && (access & X86_WALK_UPDATE) != 0, "RETRY");
+        fuzz_need(guest.hostile && (access & X86_WALK_UPDATE) != 0, "RETRY");
     if (result == X86_WALK_OK) {
-        need(size == 0x1000 || size == 0x200000 || size == 0x400000 ||
-                 size == 0x40000000,
-             "page size");
-        need(translation->address.raw >> paging->physical_bits == 0,
-             "an address beyond MAXPHYADDR");
+        fuzz_need(size == 0x1000 || size == 0x200000 || size == 0x400000 ||
+                      size == 0x40000000,
+                  "page size");
+        fuzz_need(translation->address.raw >> paging->physical_bits == 0,
+                  "an address beyond MAXPHYADDR");
     }
 }
 
@@ -158,10 +148,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check(&paging, access, result, &first);
     guest.reads = 0;
     if ((access & X86_WALK_UPDATE) == 0)
-        need(x86_walk(&paging, linear, access, &memory, &second) == result &&
-                 first.address.raw == second.address.raw &&
-                 first.error == second.error,
-             "the same walk has another answer");
+        fuzz_need(x86_walk(&paging, linear, access, &memory, &second) ==
+                          result &&
+                      first.address.raw == second.address.raw &&
+                      first.error == second.error,
+                  "the same walk has another answer");
 
     guest.hostile = true;
     guest.input = input;

@@ -49,7 +49,6 @@ void hw_write_fpr(uint32_t reg, uint64_t value);
 void hw_load_vector(const void *registers, uint64_t vlenb);
 void hw_save_vector(void *registers, uint64_t vlenb);
 void hw_set_vl(uint64_t vl, uint64_t vtype);
-extern char hw_access_faulted[];
 int64_t hw_load_guest(uint64_t address);
 int64_t hw_probe_cycle(void);
 

@@ -101,7 +101,9 @@ uint64_t x86_alu(enum x86_op op, unsigned size, uint64_t a, uint64_t b,
     case X86_OP_xadd: return add(a, b, 0, mask, all, flags);
     case X86_OP_adc: return add(a, b, carry, mask, all, flags);
     case X86_OP_sub:
-    case X86_OP_cmp: return subtract(a, b, 0, mask, all, flags);
+    case X86_OP_cmp:
+    case X86_OP_cmps:
+    case X86_OP_scas: return subtract(a, b, 0, mask, all, flags);
     case X86_OP_sbb: return subtract(a, b, carry, mask, all, flags);
     case X86_OP_and:
     case X86_OP_test: return logic(a & b, mask, flags);

@@ -22,29 +22,24 @@ static enum x86_result x86_do_nop(struct x86_emulation *em)
 
 static enum x86_result x86_do_alu(struct x86_emulation *em)
 {
-    struct x86_ref to, from;
-    uint64_t a, b, result, flags = em->cpu->rflags;
+    struct x86_pair pair;
+    uint64_t result, flags = em->cpu->rflags;
 
-    TRY(x86_open(em, 0, X86_ACCESS_MODIFY, &to));
-    TRY(x86_open(em, 1, X86_ACCESS_READ, &from));
-    TRY(x86_load(em, &to, &a));
-    TRY(x86_load(em, &from, &b));
-    result = x86_alu(em->insn->op, to.operand->size, a, b, &flags);
-    TRY(x86_store(em, &to, result));
+    TRY(x86_load_pair(em, X86_ACCESS_MODIFY, &pair));
+    result =
+        x86_alu(em->insn->op, pair.to.operand->size, pair.a, pair.b, &flags);
+    TRY(x86_store(em, &pair.to, result));
     em->cpu->rflags = flags;
     return X86_DONE;
 }
 
-static enum x86_result x86_do_compare(struct x86_emulation *em)
+enum x86_result x86_do_compare(struct x86_emulation *em)
 {
-    struct x86_ref left, right;
-    uint64_t a, b;
+    struct x86_pair pair;
 
-    TRY(x86_open(em, 0, X86_ACCESS_READ, &left));
-    TRY(x86_open(em, 1, X86_ACCESS_READ, &right));
-    TRY(x86_load(em, &left, &a));
-    TRY(x86_load(em, &right, &b));
-    (void)x86_alu(em->insn->op, left.operand->size, a, b, &em->cpu->rflags);
+    TRY(x86_load_pair(em, X86_ACCESS_READ, &pair));
+    (void)x86_alu(em->insn->op, pair.to.operand->size, pair.a, pair.b,
+                  &em->cpu->rflags);
     return X86_DONE;
 }
 
@@ -99,45 +94,46 @@ static enum x86_result x86_do_bit(struct x86_emulation *em)
     return X86_DONE;
 }
 
-/* MOV, MOVZX, MOVNTI: loading has extended the value with zeros. */
-static enum x86_result x86_do_mov(struct x86_emulation *em)
+/* What moves have in common: the source comes first, with its faults. */
+static enum x86_result load_source(struct x86_emulation *em, struct x86_ref *to,
+                                   uint64_t *value)
 {
-    struct x86_ref to, from;
-    uint64_t value;
+    struct x86_ref from;
 
     TRY(x86_open(em, 1, X86_ACCESS_READ, &from));
-    TRY(x86_open(em, 0, X86_ACCESS_WRITE, &to));
-    TRY(x86_load(em, &from, &value));
+    TRY(x86_open(em, 0, X86_ACCESS_WRITE, to));
+    return x86_load(em, &from, value);
+}
+
+/* MOV, MOVZX, MOVNTI, and an iteration of MOVS, STOS and LODS: loading has
+ * extended the value with zeros. */
+enum x86_result x86_do_mov(struct x86_emulation *em)
+{
+    struct x86_ref to;
+    uint64_t value;
+
+    TRY(load_source(em, &to, &value));
     return x86_store(em, &to, value);
 }
 
 static enum x86_result x86_do_movsx(struct x86_emulation *em)
 {
-    struct x86_ref to, from;
+    unsigned size = em->insn->operand[1].size;
+    struct x86_ref to;
     uint64_t value;
 
-    TRY(x86_open(em, 1, X86_ACCESS_READ, &from));
-    TRY(x86_open(em, 0, X86_ACCESS_WRITE, &to));
-    TRY(x86_load(em, &from, &value));
-    value = (uint64_t)sign_extend(value, 8 * from.operand->size);
-    return x86_store(em, &to, value);
+    TRY(load_source(em, &to, &value));
+    return x86_store(em, &to, (uint64_t)sign_extend(value, 8 * size));
 }
 
 static enum x86_result x86_do_movbe(struct x86_emulation *em)
 {
-    struct x86_ref to, from;
+    unsigned size = em->insn->operand[1].size;
+    struct x86_ref to;
     uint64_t value;
 
-    TRY(x86_open(em, 1, X86_ACCESS_READ, &from));
-    TRY(x86_open(em, 0, X86_ACCESS_WRITE, &to));
-    TRY(x86_load(em, &from, &value));
-    value = __builtin_bswap64(value) >> (64 - 8 * from.operand->size);
-    return x86_store(em, &to, value);
-}
-
-static enum x86_result x86_do_mov_from_segment(struct x86_emulation *em)
-{
-    return x86_do_mov(em);
+    TRY(load_source(em, &to, &value));
+    return x86_store(em, &to, __builtin_bswap64(value) >> (64 - 8 * size));
 }
 
 static enum x86_result x86_do_xchg(struct x86_emulation *em)
@@ -158,19 +154,18 @@ static enum x86_result x86_do_xchg(struct x86_emulation *em)
  * still fail. */
 static enum x86_result x86_do_xadd(struct x86_emulation *em)
 {
-    struct x86_ref to, from;
-    uint64_t a, b, sum, flags = em->cpu->rflags;
+    struct x86_pair pair;
+    const struct x86_operand *to;
+    uint64_t sum, flags = em->cpu->rflags;
 
-    TRY(x86_open(em, 0, X86_ACCESS_MODIFY, &to));
-    TRY(x86_open(em, 1, X86_ACCESS_READ, &from));
-    TRY(x86_load(em, &to, &a));
-    TRY(x86_load(em, &from, &b));
-    sum = x86_alu(X86_OP_xadd, to.operand->size, a, b, &flags);
-    if (to.operand->kind == X86_OPERAND_MEMORY)
-        TRY(x86_store(em, &to, sum));
-    TRY(x86_store(em, &from, a));
-    if (to.operand->kind != X86_OPERAND_MEMORY)
-        TRY(x86_store(em, &to, sum));
+    TRY(x86_load_pair(em, X86_ACCESS_MODIFY, &pair));
+    to = pair.to.operand;
+    sum = x86_alu(X86_OP_xadd, to->size, pair.a, pair.b, &flags);
+    if (to->kind == X86_OPERAND_MEMORY)
+        TRY(x86_store(em, &pair.to, sum));
+    TRY(x86_store(em, &pair.from, pair.a));
+    if (to->kind != X86_OPERAND_MEMORY)
+        TRY(x86_store(em, &pair.to, sum));
     em->cpu->rflags = flags;
     return X86_DONE;
 }
@@ -181,19 +176,17 @@ static enum x86_result x86_do_xadd(struct x86_emulation *em)
 static enum x86_result x86_do_cmpxchg(struct x86_emulation *em)
 {
     struct x86_cpu *cpu = em->cpu;
-    struct x86_ref to, from;
-    uint64_t old, new, expected, flags = cpu->rflags;
+    struct x86_pair pair;
+    uint64_t old, expected, flags = cpu->rflags;
     unsigned size;
 
-    TRY(x86_open(em, 0, X86_ACCESS_MODIFY, &to));
-    TRY(x86_open(em, 1, X86_ACCESS_READ, &from));
-    TRY(x86_load(em, &to, &old));
-    TRY(x86_load(em, &from, &new));
-    size = to.operand->size;
+    TRY(x86_load_pair(em, X86_ACCESS_MODIFY, &pair));
+    old = pair.a;
+    size = pair.to.operand->size;
     expected = x86_gpr_read(cpu, X86_RAX, size);
     (void)x86_alu(X86_OP_cmp, size, expected, old, &flags);
-    if (expected == old || to.operand->kind == X86_OPERAND_MEMORY)
-        TRY(x86_store(em, &to, expected == old ? new : old));
+    if (expected == old || pair.to.operand->kind == X86_OPERAND_MEMORY)
+        TRY(x86_store(em, &pair.to, expected == old ? pair.b : old));
     if (expected != old)
         x86_gpr_write(cpu, X86_RAX, size, old);
     cpu->rflags = flags;

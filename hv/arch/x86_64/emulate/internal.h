@@ -77,6 +77,19 @@ enum x86_result x86_load(const struct x86_emulation *em,
 enum x86_result x86_store(const struct x86_emulation *em,
                           const struct x86_ref *ref, uint64_t value) MUST_CHECK;
 
+/* The first two operands, both opened, and what was in them. */
+struct x86_pair {
+    struct x86_ref to, from;
+    uint64_t a, b;
+};
+
+/* Opens the first for `access` and the second for reading, and loads both. */
+enum x86_result x86_load_pair(const struct x86_emulation *em,
+                              enum x86_access access,
+                              struct x86_pair *pair) MUST_CHECK;
+
+enum x86_result x86_do_mov(struct x86_emulation *em);
+enum x86_result x86_do_compare(struct x86_emulation *em);
 enum x86_result x86_do_string(struct x86_emulation *em);
 enum x86_result x86_do_vector(struct x86_emulation *em);
 

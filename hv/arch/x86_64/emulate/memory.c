@@ -150,32 +150,39 @@ unsigned x86_code_window(const struct x86_cpu *cpu, uint64_t offset,
     return left < bytes ? (unsigned)left : bytes;
 }
 
-/* How many of the `bytes` at `address` are one access. */
-static unsigned next_piece(const struct x86_emulation *em, gpa_t address,
-                           unsigned bytes)
+/* A part of an access that is made at once. */
+struct piece {
+    gpa_t address;
+    unsigned bytes;
+};
+
+/* The piece that comes after the first `done` bytes; false: there is none. */
+static bool next_piece(const struct x86_emulation *em,
+                       const struct x86_memory *memory, unsigned done,
+                       struct piece *piece)
 {
-    if (bytes > X86_ACCESS_MAX)
-        bytes = X86_ACCESS_MAX;
-    if (em->ops->span == NULL)
-        return bytes;
-    return em->ops->span(em->context, address, bytes);
+    unsigned i = done < memory->bytes[0] ? 0 : 1;
+
+    if (i == 1)
+        done -= memory->bytes[0];
+    piece->address = gpa_add(memory->part[i], done);
+    piece->bytes = memory->bytes[i] - done;
+    if (piece->bytes > X86_ACCESS_MAX)
+        piece->bytes = X86_ACCESS_MAX;
+    if (piece->bytes != 0 && em->ops->span != NULL)
+        piece->bytes = em->ops->span(em->context, piece->address, piece->bytes);
+    return piece->bytes != 0;
 }
 
 enum x86_result x86_read(const struct x86_emulation *em,
                          const struct x86_memory *memory, void *to)
 {
     uint8_t *at = to;
+    struct piece piece;
 
-    for (unsigned i = 0; i < 2; i++) {
-        for (unsigned done = 0; done < memory->bytes[i];) {
-            gpa_t address = gpa_add(memory->part[i], done);
-            unsigned piece = next_piece(em, address, memory->bytes[i] - done);
-
-            TRY(em->ops->read(em->context, address, at, piece));
-            at += piece;
-            done += piece;
-        }
-    }
+    for (unsigned done = 0; next_piece(em, memory, done, &piece);
+         done += piece.bytes)
+        TRY(em->ops->read(em->context, piece.address, at + done, piece.bytes));
     return X86_DONE;
 }
 
@@ -183,16 +190,10 @@ enum x86_result x86_write(const struct x86_emulation *em,
                           const struct x86_memory *memory, const void *from)
 {
     const uint8_t *at = from;
+    struct piece piece;
 
-    for (unsigned i = 0; i < 2; i++) {
-        for (unsigned done = 0; done < memory->bytes[i];) {
-            gpa_t address = gpa_add(memory->part[i], done);
-            unsigned piece = next_piece(em, address, memory->bytes[i] - done);
-
-            TRY(em->ops->write(em->context, address, at, piece));
-            at += piece;
-            done += piece;
-        }
-    }
+    for (unsigned done = 0; next_piece(em, memory, done, &piece);
+         done += piece.bytes)
+        TRY(em->ops->write(em->context, piece.address, at + done, piece.bytes));
     return X86_DONE;
 }

@@ -102,3 +102,12 @@ enum x86_result x86_store(const struct x86_emulation *em,
     default: return x86_write(em, &ref->memory, &value);
     }
 }
+
+enum x86_result x86_load_pair(const struct x86_emulation *em,
+                              enum x86_access access, struct x86_pair *pair)
+{
+    TRY(x86_open(em, 0, access, &pair->to));
+    TRY(x86_open(em, 1, X86_ACCESS_READ, &pair->from));
+    TRY(x86_load(em, &pair->to, &pair->a));
+    return x86_load(em, &pair->from, &pair->b);
+}

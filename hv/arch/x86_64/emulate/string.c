@@ -9,30 +9,6 @@
 #include "arch/x86_64/emulate/alu.h"
 #include "arch/x86_64/emulate/internal.h"
 
-static enum x86_result move(struct x86_emulation *em)
-{
-    struct x86_ref to, from;
-    uint64_t value;
-
-    TRY(x86_open(em, 1, X86_ACCESS_READ, &from));
-    TRY(x86_open(em, 0, X86_ACCESS_WRITE, &to));
-    TRY(x86_load(em, &from, &value));
-    return x86_store(em, &to, value);
-}
-
-static enum x86_result compare(struct x86_emulation *em)
-{
-    struct x86_ref left, right;
-    uint64_t a, b;
-
-    TRY(x86_open(em, 0, X86_ACCESS_READ, &left));
-    TRY(x86_open(em, 1, X86_ACCESS_READ, &right));
-    TRY(x86_load(em, &left, &a));
-    TRY(x86_load(em, &right, &b));
-    (void)x86_alu(X86_OP_cmp, left.operand->size, a, b, &em->cpu->rflags);
-    return X86_DONE;
-}
-
 static uint16_t port_of(const struct x86_emulation *em)
 {
     return (uint16_t)em->cpu->gpr[X86_RDX];
@@ -63,10 +39,10 @@ static enum x86_result transfer(struct x86_emulation *em)
 {
     switch (em->insn->op) {
     case X86_OP_cmps:
-    case X86_OP_scas: return compare(em);
+    case X86_OP_scas: return x86_do_compare(em);
     case X86_OP_ins: return input(em);
     case X86_OP_outs: return output(em);
-    default: return move(em); /* MOVS, STOS, LODS */
+    default: return x86_do_mov(em); /* MOVS, STOS, LODS */
     }
 }
 
