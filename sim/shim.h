@@ -25,6 +25,7 @@
 #include "api/time.h"
 #include "api/vmm.h"
 #include "arch/riscv64/hw.h"
+#include "arch/x86_64/hw.h"
 
 /* X(TABLE): every table of the process, in the order of the row numbers. */
 #define SHIM_TABLES(X) \
@@ -34,7 +35,8 @@
     X(CONSOLE_API)     \
     X(ARCH_API)        \
     X(RISCV_HW_API)    \
-    X(VMM_API)
+    X(VMM_API)         \
+    X(X86_HW_API)
 
 #define SHIM_ID_FN(ret, name, params, args, traced, flow, failure) SHIM_##name,
 #define SHIM_ID_PROC(name, params, args, traced, flow)             SHIM_##name,

@@ -2,6 +2,7 @@
 /* The process as a whole: see sim.h. */
 #include "sim/sim.h"
 #include "sim/fake_hw/riscv64/cpu.h"
+#include "sim/fake_hw/x86_64/svm/cpu.h"
 
 void sim_reset(uint32_t cpus)
 {
@@ -13,4 +14,5 @@ void sim_reset(uint32_t cpus)
     console_reset();
     violations_reset();
     fake_riscv_reset(NULL, cpus);
+    fake_svm_reset(NULL, cpus);
 }

@@ -59,6 +59,65 @@ enum guest_op_kind {
         OP_KIND_COUNT
 };
 
+/*
+ * What only x86 has. `reg` is a general register by its number in instructions;
+ * values that an instruction takes in a register of its own (ECX of RDMSR) are
+ * put there first.
+ */
+/* clang-format off */
+#define X86_GUEST_OPS(X)                                                       \
+    X(OP_X86_CPUID,    "cpuid")     /* args: EAX, ECX */                       \
+    X(OP_X86_HLT,      "hlt")                                                  \
+    X(OP_X86_RDMSR,    "rdmsr")     /* number: the MSR */                      \
+    X(OP_X86_WRMSR,    "wrmsr")     /* and value */                            \
+    X(OP_X86_IN,       "in")        /* RAX's low width bytes; number: port */  \
+    X(OP_X86_OUT,      "out")       /* and value */                            \
+    X(OP_X86_READ_CR,  "mov-from-cr") /* reg; number: the register */          \
+    X(OP_X86_WRITE_CR, "mov-to-cr") /* through reg, of value */                \
+    X(OP_X86_READ_DR,  "mov-from-dr")                                          \
+    X(OP_X86_WRITE_DR, "mov-to-dr")                                            \
+    X(OP_X86_INVLPG,   "invlpg")    /* address */                              \
+    X(OP_X86_VMMCALL,  "vmmcall")   /* args: RAX, RBX, RCX, RDX, RSI, RDI */   \
+    X(OP_X86_PAUSE,    "pause")                                                \
+    X(OP_X86_MONITOR,  "monitor")                                              \
+    X(OP_X86_MWAIT,    "mwait")                                                \
+    X(OP_X86_XSETBV,   "xsetbv")    /* number: ECX, value */                   \
+    X(OP_X86_RDTSC,    "rdtsc")                                                \
+    X(OP_X86_RDTSCP,   "rdtscp")                                               \
+    X(OP_X86_RDPMC,    "rdpmc")     /* number: ECX */                          \
+    X(OP_X86_INT,      "int")       /* INT number */                           \
+    X(OP_X86_INT3,     "int3")                                                 \
+    X(OP_X86_ICEBP,    "icebp")                                                \
+    X(OP_X86_RAISE,    "raise")     /* exception number, error code value */   \
+    X(OP_X86_IRET,     "iret")                                                 \
+    X(OP_X86_STI,      "sti")                                                  \
+    X(OP_X86_CLI,      "cli")                                                  \
+    X(OP_X86_INVD,     "invd")                                                 \
+    X(OP_X86_WBINVD,   "wbinvd")                                               \
+    X(OP_X86_LIDT,     "lidt")      /* base address, limit number */           \
+    X(OP_X86_VMRUN,    "vmrun")     /* SVM's own: #UD for these guests */      \
+    X(OP_X86_VMLOAD,   "vmload")                                               \
+    X(OP_X86_VMSAVE,   "vmsave")                                               \
+    X(OP_X86_STGI,     "stgi")                                                 \
+    X(OP_X86_CLGI,     "clgi")                                                 \
+    X(OP_X86_SKINIT,   "skinit")                                               \
+    X(OP_X86_INVLPGA,  "invlpga")                                              \
+    X(OP_X86_SHUTDOWN, "shutdown")  /* what a triple fault leads to */         \
+    X(OP_X86_NMI,      "nmi")       /* arrives at the CPU, as the others */    \
+    X(OP_X86_SMI,      "smi")                                                  \
+    X(OP_X86_INIT,     "init")
+/* clang-format on */
+
+#define OP_X86_FIRST 128
+
+enum x86_guest_op_kind {
+    OP_X86_BEFORE = OP_X86_FIRST - 1,
+#define X(kind, name) kind,
+    X86_GUEST_OPS(X)
+#undef X
+        OP_X86_END
+};
+
 enum guest_op_flags {
     OP_SIGNED = 1 << 0,     /* a load extends with the sign */
     OP_FP_REG = 1 << 1,     /* `reg` is a floating-point register */
@@ -91,7 +150,8 @@ enum guest_outcome {
     OUTCOME_RESUMED,    /* a raw exit, and the pc has not moved */
 };
 
-const char *guest_op_name(enum guest_op_kind kind);
+/* The name of a kind, x86's included; "?" if there is none. */
+const char *guest_op_name(unsigned kind);
 const char *guest_outcome_name(enum guest_outcome outcome);
 
 struct guest_result {
@@ -102,6 +162,7 @@ struct guest_result {
     uint64_t cause;      /* OUTCOME_EXCEPTION: the guest's cause register */
     uint64_t tval;       /* and what goes with it */
     uint64_t interrupts; /* causes of interrupts it took before, as bits */
+    uint64_t vectors[4]; /* the same of x86: its 256 vectors */
 };
 
 /*

@@ -36,7 +36,69 @@
     X(RULE_UNIT_OFF, "unit-off",                                               \
       "FP or vector registers were touched while the unit is off")             \
     X(RULE_UNIT_ABSENT, "unit-absent",                                         \
-      "a unit or CSR was used that the processor does not have")
+      "a unit or CSR was used that the processor does not have")               \
+    X(RULE_STALE_NPT, "stale-npt",                                             \
+      "a nested translation was changed without a TLB flush")                  \
+    X(RULE_STALE_ASID, "stale-asid",                                           \
+      "an ASID was given to another guest without a TLB flush")                \
+    X(RULE_STALE_VMCB, "stale-vmcb",                                           \
+      "a VMCB field was changed without clearing its clean bit")               \
+    X(RULE_SVM_HOST_SVME, "svm-host-svme",                                     \
+      "SVM was used while the host's EFER.SVME is clear")                      \
+    X(RULE_SVM_VMCB_ADDRESS, "svm-vmcb-address",                               \
+      "a VMCB that is not an aligned page of allocated memory")                \
+    X(RULE_SVM_HSAVE, "svm-hsave",                                             \
+      "VM_HSAVE_PA is no aligned page of allocated memory")                    \
+    X(RULE_SVM_HSAVE_SHARED, "svm-hsave-shared",                               \
+      "VM_HSAVE_PA is the VMCB itself")                                        \
+    X(RULE_SVM_XCR0, "svm-xcr0", "an XCR0 that the processor rejects")         \
+    X(RULE_SVM_MSR, "svm-msr",                                                 \
+      "the host used an MSR or a value that the processor does not have")      \
+    X(RULE_VMCB_EFER_SVME, "vmcb-efer-svme", "EFER.SVME is zero")              \
+    X(RULE_VMCB_CR0_NW, "vmcb-cr0-nw", "CR0.CD is zero and CR0.NW is set")     \
+    X(RULE_VMCB_CR0_HIGH, "vmcb-cr0-high", "CR0[63:32] are not zero")          \
+    X(RULE_VMCB_CR3, "vmcb-cr3", "an MBZ bit of CR3 is set")                   \
+    X(RULE_VMCB_CR4, "vmcb-cr4", "an MBZ bit of CR4 is set")                   \
+    X(RULE_VMCB_DR6, "vmcb-dr6", "DR6[63:32] are not zero")                    \
+    X(RULE_VMCB_DR7, "vmcb-dr7", "DR7[63:32] are not zero")                    \
+    X(RULE_VMCB_EFER, "vmcb-efer", "an MBZ bit of EFER is set")                \
+    X(RULE_VMCB_LONG_ABSENT, "vmcb-long-absent",                               \
+      "EFER.LMA or EFER.LME, and the processor has no long mode")              \
+    X(RULE_VMCB_LONG_PAE, "vmcb-long-pae",                                     \
+      "EFER.LME and CR0.PG are set and CR4.PAE is zero")                       \
+    X(RULE_VMCB_LONG_PE, "vmcb-long-pe",                                       \
+      "EFER.LME and CR0.PG are set and CR0.PE is zero")                        \
+    X(RULE_VMCB_LONG_CS, "vmcb-long-cs",                                       \
+      "EFER.LME, CR0.PG, CR4.PAE, CS.L and CS.D are all set")                  \
+    X(RULE_VMCB_VMRUN, "vmcb-vmrun", "the VMRUN intercept bit is clear")       \
+    X(RULE_VMCB_IOPM, "vmcb-iopm",                                             \
+      "the IOIO permission map ends above the physical addresses")             \
+    X(RULE_VMCB_MSRPM, "vmcb-msrpm",                                           \
+      "the MSR permission map ends above the physical addresses")              \
+    X(RULE_VMCB_EVENT_TYPE, "vmcb-event-type",                                 \
+      "EVENTINJ.TYPE is reserved")                                             \
+    X(RULE_VMCB_EVENT_VECTOR, "vmcb-event-vector",                             \
+      "EVENTINJ has an exception whose vector is of none")                     \
+    X(RULE_VMCB_ASID, "vmcb-asid", "ASID is zero")                             \
+    X(RULE_VMCB_ASID_LIMIT, "vmcb-asid-limit",                                 \
+      "an ASID that the processor does not have")                              \
+    X(RULE_VMCB_TLB_CONTROL, "vmcb-tlb-control",                               \
+      "a TLB_CONTROL that the processor does not have")                        \
+    X(RULE_VMCB_S_CET, "vmcb-s-cet", "a reserved bit of S_CET is set")         \
+    X(RULE_VMCB_CET_WP, "vmcb-cet-wp", "CR4.CET is set and CR0.WP is zero")    \
+    X(RULE_VMCB_NCR3, "vmcb-ncr3", "an MBZ bit of N_CR3 is set")               \
+    X(RULE_VMCB_G_PAT, "vmcb-g-pat",                                           \
+      "G_PAT has a memory type or a bit that is reserved")                     \
+    X(RULE_VMCB_NP, "vmcb-np",                                                 \
+      "NP_ENABLE is clear: the guest would see host memory")                   \
+    X(RULE_VMCB_NCR3_ROOT, "vmcb-ncr3-root",                                   \
+      "N_CR3 does not name an allocated table")                                \
+    X(RULE_VMCB_IOPM_MEMORY, "vmcb-iopm-memory",                               \
+      "the IOIO permission map is not in allocated memory")                    \
+    X(RULE_VMCB_MSRPM_MEMORY, "vmcb-msrpm-memory",                             \
+      "the MSR permission map is not in allocated memory")                     \
+    X(RULE_VMCB_INTR, "vmcb-intr",                                             \
+      "INTR or V_INTR_MASKING is clear: the guest could keep the CPU")
 /* clang-format on */
 
 enum violation_rule {

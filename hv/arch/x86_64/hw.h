@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The x86_64 hardware seam: every privileged access of the hypervisor. The
+ * image implements it in assembly, the process by fake hardware
+ * (sim/fake_hw/x86_64). How a row reads: api/api.h.
+ *
+ * Guest memory is not here: it goes through the address space. Neither are
+ * STGI and CLGI, which x86_svm_run does where it must.
+ */
+#ifndef ARCH_X86_64_HW_H
+#define ARCH_X86_64_HW_H
+
+#include "api/api.h"
+#include "arch/x86_64/cpuid.h"
+#include "arch/x86_64/msr.h"
+#include "arch/x86_64/regs.h"
+#include "arch/x86_64/svm/vmcb.h"
+
+/* The area of XSAVE, in its standard format: APM volume 2, section 11.5. */
+#define X86_XSAVE_HEADER 512 /* XSTATE_BV is its first word */
+#define X86_XSAVE_AVX    576
+#define X86_XSAVE_SIZE   832 /* with x87, SSE and AVX state */
+
+struct x86_xsave {
+    uint8_t bytes[X86_XSAVE_SIZE];
+} ALIGNED(64);
+
+/* clang-format off */
+#define X86_HW_API(FN, PROC, GET, PUT)                                         \
+    /* CPUID on this CPU. */                                                   \
+    GET(x86_hw_cpuid,                                                          \
+        (uint32_t leaf, uint32_t subleaf, struct x86_cpuid *cpuid),            \
+        (leaf, subleaf, cpuid), (leaf, subleaf), cpuid, sizeof(*cpuid))        \
+    /* MSRs that this CPU has, with values that they may hold. EFER.SVME and   \
+     * VM_HSAVE_PA are set by them before the first VMRUN. */                  \
+    FN(uint64_t, x86_hw_read_msr, (uint32_t msr), (msr), (msr), FEED,          \
+       NEVER_FAILS)                                                            \
+    PROC(x86_hw_write_msr, (uint32_t msr, uint64_t value), (msr, value),       \
+         (msr, value), FEED)                                                   \
+    FN(uint64_t, x86_hw_read_tsc, (void), (), (0), FEED, NEVER_FAILS)          \
+    /* The guest's, which no VMCB holds while another guest runs. */           \
+    FN(uint64_t, x86_hw_read_xcr0, (void), (), (0), FEED, NEVER_FAILS)         \
+    PROC(x86_hw_write_xcr0, (uint64_t value), (value), (value), FEED)          \
+    PROC(x86_hw_load_debug, (const struct x86_debug_state *state), (state),    \
+         (0), QUIET)                                                           \
+    PROC(x86_hw_save_debug, (struct x86_debug_state *state), (state), (0),     \
+         QUIET)                                                                \
+    /* x87, SSE and AVX state: the components of `mask` that XCR0 allows, to   \
+     * and from an area whose bytes the hypervisor moves and does not decide   \
+     * by, but for single XMM registers (0 to 15), which it emulates with:     \
+     * half 0 is bits 63:0. */                                                 \
+    PROC(x86_hw_xsave, (struct x86_xsave *area, uint64_t mask), (area, mask),  \
+         (0), QUIET)                                                           \
+    PROC(x86_hw_xrstor, (const struct x86_xsave *area, uint64_t mask),         \
+         (area, mask), (0), QUIET)                                             \
+    FN(uint64_t, x86_hw_read_xmm, (uint32_t reg, uint32_t half), (reg, half),  \
+       (reg, half), FEED, NEVER_FAILS)                                         \
+    PROC(x86_hw_write_xmm, (uint32_t reg, uint32_t half, uint64_t value),      \
+         (reg, half, value), (reg, half, value), FEED)                         \
+    /* CR2: of VMX, which does not switch it. */                               \
+    FN(uint64_t, x86_hw_read_cr2, (void), (), (0), FEED, NEVER_FAILS)          \
+    PROC(x86_hw_write_cr2, (uint64_t value), (value), (value), FEED)           \
+    /* enum svm_feature bits, and how many ASIDs there are, ASID 0 included:   \
+     * the least of all CPUs. */                                               \
+    FN(uint64_t, x86_svm_features, (void), (), (0), FEED, NEVER_FAILS)         \
+    FN(uint64_t, x86_svm_asids, (void), (), (0), FEED, NEVER_FAILS)            \
+    /* Loads the general registers, enters the guest of the VMCB at `vmcb`,    \
+     * which is the one that `state` points to, and returns when it has        \
+     * exited. Interrupts of the host that are pending then stay so. What the  \
+     * exit brought is recorded by the caller of vmm_step(). */                \
+    PROC(x86_svm_run, (struct x86_regs *regs, struct vmcb *state, hpa_t vmcb), \
+         (regs, state, vmcb), (0), QUIET)                                      \
+    /* FS, GS, TR, LDTR with what is hidden, KernelGsBase, STAR, LSTAR, CSTAR, \
+     * SFMASK, SYSENTER_...: from and to the VMCB. VMRUN leaves them alone. */ \
+    PROC(x86_svm_vmload, (hpa_t vmcb), (vmcb), (0), QUIET)                     \
+    PROC(x86_svm_vmsave, (hpa_t vmcb), (vmcb), (0), QUIET)                     \
+    /* Forgets this CPU's translation of one guest-linear page. */             \
+    PROC(x86_svm_invlpga, (uint64_t address, uint64_t asid), (address, asid),  \
+         (address, asid), FEED)
+/* clang-format on */
+
+API_DECLARE(X86_HW_API)
+
+#endif

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Model-specific registers that the hypervisor or the fake hardware knows.
+ * Names: AMD APM volume 2, appendix A; where AMD has none, Intel SDM volume 4.
+ */
+#ifndef ARCH_X86_64_MSR_H
+#define ARCH_X86_64_MSR_H
+
+#include <stdint.h>
+
+/* X(name, number) */
+/* clang-format off */
+#define X86_MSRS(X)                                                            \
+    X(TSC,            0x00000010) X(APIC_BASE,      0x0000001b)                \
+    X(SPEC_CTRL,      0x00000048) X(PRED_CMD,       0x00000049)                \
+    X(MTRRcap,        0x000000fe)                                              \
+    X(SYSENTER_CS,    0x00000174) X(SYSENTER_ESP,   0x00000175)                \
+    X(SYSENTER_EIP,   0x00000176) X(MCG_CAP,        0x00000179)                \
+    X(MCG_STAT,       0x0000017a) X(MCG_CTL,        0x0000017b)                \
+    X(DBG_CTL,        0x000001d9) X(BR_FROM,        0x000001db)                \
+    X(BR_TO,          0x000001dc) X(LAST_EXCP_FROM, 0x000001dd)                \
+    X(LAST_EXCP_TO,   0x000001de)                                              \
+    X(PAT,            0x00000277) X(MTRR_DEF_TYPE,  0x000002ff)                \
+    X(TSC_DEADLINE,   0x000006e0)                                              \
+    X(EFER,           0xc0000080) X(STAR,           0xc0000081)                \
+    X(LSTAR,          0xc0000082) X(CSTAR,          0xc0000083)                \
+    X(SFMASK,         0xc0000084) X(FS_BASE,        0xc0000100)                \
+    X(GS_BASE,        0xc0000101) X(KERNEL_GS_BASE, 0xc0000102)                \
+    X(TSC_AUX,        0xc0000103) X(TSC_RATIO,      0xc0000104)                \
+    X(SYS_CFG,        0xc0010010) X(HWCR,           0xc0010015)                \
+    X(VM_CR,          0xc0010114) X(IGNNE,          0xc0010115)                \
+    X(VM_HSAVE_PA,    0xc0010117)
+/* clang-format on */
+
+enum x86_msr {
+#define X(name, number) X86_MSR_##name = (number),
+    X86_MSRS(X)
+#undef X
+};
+
+/* VM_CR (APM volume 2, section 15.30.1). */
+#define X86_VM_CR_R_INIT BIT(1)
+#define X86_VM_CR_LOCK   BIT(3)
+#define X86_VM_CR_SVMDIS BIT(4)
+
+/* Memory types in PAT's bytes (section 7.8.1); 2 and 3 are reserved. */
+#define X86_PAT_RESET UINT64_C(0x0007040600070406)
+
+#endif

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How a guest takes an exception or interrupt, and returns from it: through its
+ * interrupt vector table or IDT, onto the stack that it is on. APM volume 2,
+ * sections 8.6, 8.7, 8.9. Not modelled: task gates, stacks of the TSS, and the
+ * checks of a gate's privilege and of its code segment.
+ */
+#include <string.h>
+
+#include "sim/fake_hw/x86_64/svm/cpu.h"
+
+#define GATE_PRESENT BIT(47)
+#define GATE_TYPE    BIT_MASK(43, 40)
+#define GATE_TRAP    1 /* in its lowest bit: RFLAGS.IF stays */
+
+/* What delivery finds in the IDT. */
+struct handler {
+    uint64_t rip;
+    uint16_t cs;
+    bool keeps_if;
+};
+
+/* Bytes of a gate, and of what is pushed at a time. */
+static unsigned gate_size(const struct fake_svm *cpu)
+{
+    return svm_real_mode(cpu) ? 4 : svm_long_mode(cpu) ? 16 : 8;
+}
+
+static unsigned slot_size(const struct fake_svm *cpu)
+{
+    return svm_real_mode(cpu) ? 2 : svm_long_mode(cpu) ? 8 : 4;
+}
+
+/* Words of a frame: RIP, CS, RFLAGS, and in long mode RSP, SS. */
+static unsigned frame_words(const struct fake_svm *cpu)
+{
+    return svm_long_mode(cpu) ? 5 : 3;
+}
+
+static uint64_t stack_base(const struct fake_svm *cpu)
+{
+    return svm_64bit(cpu) ? 0 : cpu->guest.save.ss.base;
+}
+
+static void decode_gate(const struct fake_svm *cpu, const uint64_t *gate,
+                        struct handler *handler)
+{
+    if (svm_real_mode(cpu)) {
+        handler->rip = gate[0] & 0xffff;
+        handler->cs = (uint16_t)(gate[0] >> 16);
+        return;
+    }
+    handler->rip = (gate[0] & 0xffff) | (gate[0] >> 32 & 0xffff0000);
+    if (svm_long_mode(cpu))
+        handler->rip |= gate[1] << 32;
+    handler->cs = (uint16_t)(gate[0] >> 16);
+    handler->keeps_if = (FIELD_GET(GATE_TYPE, gate[0]) & GATE_TRAP) != 0;
+}
+
+/* False: an exit or an exception has come of it. */
+static bool read_gate(struct fake_svm *cpu, unsigned vector,
+                      struct handler *handler)
+{
+    const struct vmcb_segment *idtr = &cpu->guest.save.idtr;
+    unsigned size = gate_size(cpu);
+    uint64_t offset = (uint64_t)vector * size;
+    uint64_t gate[2] = {0};
+    bool is_external =
+        FIELD_GET(EVENT_TYPE, cpu->delivering) != EVENT_TYPE_SOFT;
+    uint64_t error = (uint64_t)vector << 3 | 2 | (is_external ? 1 : 0);
+
+    if (offset + size - 1 > idtr->limit) {
+        svm_exception(cpu, X86_VECTOR_GP, error, 0);
+        return false;
+    }
+    if (!svm_copy(cpu, idtr->base + offset, gate, size, SVM_READ, 0))
+        return false;
+    if (!svm_real_mode(cpu) && (gate[0] & GATE_PRESENT) == 0) {
+        svm_exception(cpu, X86_VECTOR_NP, error, 0);
+        return false;
+    }
+    decode_gate(cpu, gate, handler);
+    return true;
+}
+
+/* Packs words of the frame, lowest address first, into `bytes`. */
+static unsigned make_frame(const struct fake_svm *cpu, uint64_t event,
+                           uint8_t *bytes)
+{
+    const struct vmcb_save *save = &cpu->guest.save;
+    const uint64_t words[] = {FIELD_GET(EVENT_ERRORCODE, event),
+                              save->rip,
+                              save->cs.selector,
+                              save->rflags,
+                              save->rsp,
+                              save->ss.selector};
+    unsigned slot = slot_size(cpu);
+    bool has_error = (event & EVENT_EV) != 0 && !svm_real_mode(cpu);
+    unsigned size = 0;
+
+    for (unsigned i = has_error ? 0 : 1; i <= frame_words(cpu); i++) {
+        memcpy(bytes + size, &words[i], slot);
+        size += slot;
+    }
+    return size;
+}
+
+static bool push_frame(struct fake_svm *cpu, uint64_t event)
+{
+    uint8_t bytes[6 * 8];
+    unsigned size = make_frame(cpu, event, bytes);
+    uint64_t rsp = cpu->guest.save.rsp;
+
+    if (svm_long_mode(cpu))
+        rsp = align_down(rsp, 16);
+    rsp -= size;
+    if (svm_real_mode(cpu))
+        rsp &= 0xffff;
+    if (!svm_copy(cpu, stack_base(cpu) + rsp, bytes, size, SVM_WRITE, 0))
+        return false;
+    cpu->guest.save.rsp = rsp;
+    return true;
+}
+
+static void enter_handler(struct fake_svm *cpu, const struct handler *handler)
+{
+    struct vmcb_save *save = &cpu->guest.save;
+
+    save->rflags &=
+        ~(X86_RFLAGS_TF | X86_RFLAGS_NT | X86_RFLAGS_RF | X86_RFLAGS_VM);
+    if (!handler->keeps_if)
+        save->rflags &= ~X86_RFLAGS_IF;
+    save->cs.selector = handler->cs;
+    if (svm_real_mode(cpu))
+        save->cs.base = (uint64_t)handler->cs << 4;
+    save->rip = handler->rip;
+    save->cpl = 0;
+}
+
+static void note_vector(struct fake_svm *cpu, uint64_t event)
+{
+    uint64_t vector = FIELD_GET(EVENT_VECTOR, event);
+
+    if (cpu->source != NULL && FIELD_GET(EVENT_TYPE, event) <= EVENT_TYPE_NMI)
+        cpu->source->result.vectors[vector / 64] |= BIT(vector % 64);
+}
+
+void svm_deliver(struct fake_svm *cpu, uint64_t event)
+{
+    struct handler handler = {0};
+
+    cpu->delivering = event;
+    if (!read_gate(cpu, (unsigned)FIELD_GET(EVENT_VECTOR, event), &handler) ||
+        !push_frame(cpu, event))
+        return;
+    cpu->delivering = 0;
+    if (FIELD_GET(EVENT_TYPE, event) == EVENT_TYPE_NMI)
+        cpu->nmi_blocked = true;
+    cpu->guest.control.interrupt_shadow &= ~SHADOW_INTERRUPT;
+    enter_handler(cpu, &handler);
+    note_vector(cpu, event);
+}
+
+bool svm_return(struct fake_svm *cpu)
+{
+    struct vmcb_save *save = &cpu->guest.save;
+    unsigned slot = slot_size(cpu);
+    unsigned size = frame_words(cpu) * slot;
+    uint8_t bytes[5 * 8] = {0};
+    uint64_t words[5] = {0};
+
+    if (!svm_copy(cpu, stack_base(cpu) + save->rsp, bytes, size, SVM_READ,
+                  save->cpl))
+        return false;
+    for (unsigned i = 0; i < frame_words(cpu); i++)
+        memcpy(&words[i], bytes + (size_t)i * slot, slot);
+    save->rip = words[0];
+    save->cs.selector = (uint16_t)words[1];
+    if (svm_real_mode(cpu))
+        save->cs.base = words[1] << 4;
+    else
+        save->cpl = words[1] & 3;
+    save->rflags = words[2] | X86_RFLAGS_FIXED;
+    save->rsp = svm_long_mode(cpu) ? words[3] : save->rsp + size;
+    if (svm_long_mode(cpu))
+        save->ss.selector = (uint16_t)words[4];
+    cpu->nmi_blocked = false;
+    return true;
+}

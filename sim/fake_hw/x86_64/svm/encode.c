@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Guest operations as instructions: APM volume 3. The least encoding that does
+ * it in the guest's present mode; memory is addressed through a register.
+ */
+#include <string.h>
+
+#include "sim/fake_hw/x86_64/svm/cpu.h"
+
+#define PREFIX_OPERAND 0x66
+#define PREFIX_ADDRESS 0x67
+#define REX            0x40
+#define REX_W          0x48
+#define REX_R          0x44
+#define REX_B          0x41
+
+/* An instruction on its way. */
+struct code {
+    uint8_t *bytes;
+    unsigned length;
+};
+
+static void emit(struct code *code, unsigned byte)
+{
+    code->bytes[code->length++] = (uint8_t)byte;
+}
+
+/* Operations that are always the same bytes. */
+static const struct {
+    uint8_t length, bytes[3];
+} plain[OP_X86_END - OP_X86_FIRST] = {
+#define PLAIN(op, ...) \
+    [(op)-OP_X86_FIRST] = {sizeof((uint8_t[]){__VA_ARGS__}), {__VA_ARGS__}}
+    PLAIN(OP_X86_CPUID, 0x0f, 0xa2),
+    PLAIN(OP_X86_HLT, 0xf4),
+    PLAIN(OP_X86_RDMSR, 0x0f, 0x32),
+    PLAIN(OP_X86_WRMSR, 0x0f, 0x30),
+    PLAIN(OP_X86_VMMCALL, 0x0f, 0x01, 0xd9),
+    PLAIN(OP_X86_PAUSE, 0xf3, 0x90),
+    PLAIN(OP_X86_MONITOR, 0x0f, 0x01, 0xc8),
+    PLAIN(OP_X86_MWAIT, 0x0f, 0x01, 0xc9),
+    PLAIN(OP_X86_XSETBV, 0x0f, 0x01, 0xd1),
+    PLAIN(OP_X86_RDTSC, 0x0f, 0x31),
+    PLAIN(OP_X86_RDTSCP, 0x0f, 0x01, 0xf9),
+    PLAIN(OP_X86_RDPMC, 0x0f, 0x33),
+    PLAIN(OP_X86_INT3, 0xcc),
+    PLAIN(OP_X86_ICEBP, 0xf1),
+    PLAIN(OP_X86_RAISE, 0x0f, 0x0b),
+    PLAIN(OP_X86_STI, 0xfb),
+    PLAIN(OP_X86_CLI, 0xfa),
+    PLAIN(OP_X86_INVD, 0x0f, 0x08),
+    PLAIN(OP_X86_WBINVD, 0x0f, 0x09),
+    PLAIN(OP_X86_LIDT, 0x0f, 0x01, 0x1b),
+    PLAIN(OP_X86_VMRUN, 0x0f, 0x01, 0xd8),
+    PLAIN(OP_X86_VMLOAD, 0x0f, 0x01, 0xda),
+    PLAIN(OP_X86_VMSAVE, 0x0f, 0x01, 0xdb),
+    PLAIN(OP_X86_STGI, 0x0f, 0x01, 0xdc),
+    PLAIN(OP_X86_CLGI, 0x0f, 0x01, 0xdd),
+    PLAIN(OP_X86_SKINIT, 0x0f, 0x01, 0xde),
+    PLAIN(OP_X86_INVLPGA, 0x0f, 0x01, 0xdf),
+#undef PLAIN
+};
+
+unsigned svm_address_reg(const struct guest_op *op)
+{
+    return (op->reg & 15) == X86_GPR_RBX ? X86_GPR_RSI : X86_GPR_RBX;
+}
+
+static bool is_16bit(const struct fake_svm *cpu)
+{
+    return !svm_64bit(cpu) && (cpu->guest.save.cs.attrib & VMCB_ATTRIB_D) == 0;
+}
+
+/* Prefixes of an instruction on `width` bytes in register `reg`. */
+static void emit_prefixes(const struct fake_svm *cpu, struct code *code,
+                          const struct guest_op *op, bool has_memory)
+{
+    unsigned width = op->width;
+    unsigned rex = 0;
+
+    if (has_memory && is_16bit(cpu))
+        emit(code, PREFIX_ADDRESS);
+    if (width == 2 ? !is_16bit(cpu) : width == 4 && is_16bit(cpu))
+        emit(code, PREFIX_OPERAND);
+    if (!svm_64bit(cpu))
+        return;
+    if (width == 8)
+        rex |= REX_W;
+    if ((op->reg & 8) != 0)
+        rex |= REX_R;
+    if (width == 1 && (op->reg & 15) >= X86_GPR_RSP)
+        rex |= REX; /* SPL and so on, not AH */
+    if (rex != 0)
+        emit(code, rex);
+}
+
+/* MOV or, of `opcode`, another instruction between `reg` and memory. */
+static void encode_memory(const struct fake_svm *cpu, struct code *code,
+                          const struct guest_op *op, unsigned opcode)
+{
+    emit_prefixes(cpu, code, op, true);
+    emit(code, op->width == 1 ? opcode : opcode | 1);
+    emit(code, (op->reg & 7u) << 3 | svm_address_reg(op));
+}
+
+static void encode_port(const struct fake_svm *cpu, struct code *code,
+                        const struct guest_op *op, unsigned opcode)
+{
+    if (op->width == (is_16bit(cpu) ? 4 : 2))
+        emit(code, PREFIX_OPERAND);
+    emit(code, op->width == 1 ? opcode : opcode | 1);
+}
+
+/* MOV to or from a control or debug register. */
+static void encode_control(const struct fake_svm *cpu, struct code *code,
+                           const struct guest_op *op, unsigned opcode)
+{
+    unsigned rex = ((op->number & 8) != 0 ? REX_R : 0u) |
+                   ((op->reg & 8) != 0 ? REX_B : 0u);
+
+    if (rex != 0 && svm_64bit(cpu))
+        emit(code, rex);
+    emit(code, 0x0f);
+    emit(code, opcode);
+    emit(code, 0xc0 | (op->number & 7u) << 3 | (op->reg & 7u));
+}
+
+static void encode_x86(const struct fake_svm *cpu, struct code *code,
+                       const struct guest_op *op)
+{
+    unsigned at = op->kind - OP_X86_FIRST;
+
+    switch ((enum x86_guest_op_kind)op->kind) {
+    case OP_X86_IN: encode_port(cpu, code, op, 0xec); return;
+    case OP_X86_OUT: encode_port(cpu, code, op, 0xee); return;
+    case OP_X86_READ_CR: encode_control(cpu, code, op, 0x20); return;
+    case OP_X86_WRITE_CR: encode_control(cpu, code, op, 0x22); return;
+    case OP_X86_READ_DR: encode_control(cpu, code, op, 0x21); return;
+    case OP_X86_WRITE_DR: encode_control(cpu, code, op, 0x23); return;
+    case OP_X86_INT:
+        emit(code, 0xcd);
+        emit(code, op->number);
+        return;
+    case OP_X86_INVLPG:
+    case OP_X86_LIDT:
+        if (is_16bit(cpu))
+            emit(code, PREFIX_ADDRESS);
+        emit(code, 0x0f);
+        emit(code, 0x01);
+        emit(code,
+             (op->kind == OP_X86_LIDT ? 3u : 7u) << 3 | svm_address_reg(op));
+        return;
+    case OP_X86_IRET:
+        if (svm_64bit(cpu))
+            emit(code, REX_W);
+        emit(code, 0xcf);
+        return;
+    default: break;
+    }
+    memcpy(code->bytes, plain[at].bytes, plain[at].length);
+    code->length = plain[at].length;
+}
+
+/* OP_INSN's number, its bytes in the order of memory. */
+static void encode_number(struct code *code, uint32_t number)
+{
+    do {
+        emit(code, number & 0xff);
+        number >>= 8;
+    } while (number != 0);
+}
+
+unsigned svm_encode(const struct fake_svm *cpu, const struct guest_op *op,
+                    uint8_t bytes[SVM_INSN_MAX])
+{
+    struct code code = {.bytes = bytes};
+
+    if (op->kind >= OP_X86_FIRST && op->kind < OP_X86_END) {
+        encode_x86(cpu, &code, op);
+        return code.length;
+    }
+    switch (op->kind) {
+    case OP_LOAD: encode_memory(cpu, &code, op, 0x8a); break;
+    case OP_STORE: encode_memory(cpu, &code, op, 0x88); break;
+    case OP_AMO: encode_memory(cpu, &code, op, 0x86); break;
+    case OP_INSN: encode_number(&code, op->number); break;
+    case OP_ECALL: encode_number(&code, 0xd9010f); break; /* VMMCALL */
+    case OP_WFI: encode_number(&code, 0xf4); break;       /* HLT */
+    case OP_EBREAK: encode_number(&code, 0xcc); break;    /* INT3 */
+    default: break;
+    }
+    return code.length;
+}

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The guest's own page tables: two levels, PAE, four and five. APM volume 2,
+ * chapter 5. Not modelled: PCIDs, protection keys, and reserved bits of entries
+ * but those above the physical addresses.
+ *
+ * A remembered translation that is stale is the guest's own doing, and is used
+ * as it is, unless another guest left it there.
+ */
+#include <string.h>
+
+#include "sim/fake_hw/x86_64/svm/cpu.h"
+#include "sim/ram.h"
+
+/* Bits of entries that the nested format does not have. */
+#define PTE_G BIT(8)
+
+/* A paging mode. */
+struct paging {
+    unsigned levels, index_bits, entry_size;
+    uint64_t root;
+    bool pae_root; /* four entries without rights */
+};
+
+struct guest_walk {
+    unsigned rights;
+    uint64_t page;
+    uint64_t leaf, leaf_at;
+};
+
+static struct paging paging_of(const struct fake_svm *cpu)
+{
+    const struct vmcb_save *save = &cpu->guest.save;
+
+    if (svm_long_mode(cpu))
+        return (struct paging){(save->cr4 & X86_CR4_LA57) != 0 ? 5 : 4, 9, 8,
+                               save->cr3 & X86_CR3_ADDRESS, false};
+    if ((save->cr4 & X86_CR4_PAE) != 0)
+        return (struct paging){3, 9, 8, save->cr3 & X86_CR3_PAE, true};
+    return (struct paging){2, 10, 4, save->cr3 & X86_CR3_ADDRESS, false};
+}
+
+static struct svm_translation page_fault(const struct fake_svm *cpu,
+                                         enum svm_access access, unsigned cpl,
+                                         uint64_t cause)
+{
+    uint64_t error = cause;
+
+    if (access == SVM_WRITE)
+        error |= X86_FAULT_RW;
+    if (access == SVM_FETCH && (cpu->guest.save.efer & X86_EFER_NXE) != 0)
+        error |= X86_FAULT_ID;
+    if (cpl == 3)
+        error |= X86_FAULT_US;
+    return (struct svm_translation){.info = error};
+}
+
+/* Reads, or writes, an entry. The processor asks for the right to write in any
+ * case (section 15.25.6). False: a nested page fault. */
+static bool access_entry(struct fake_svm *cpu, uint64_t at, uint64_t *entry,
+                         unsigned size, bool write, struct svm_translation *why)
+{
+    void *host;
+
+    *why = npt_translate(cpu, at, SVM_WRITE, NPF_TABLE);
+    if (!why->ok)
+        return false;
+    host = svm_host_memory(cpu, why->hpa, size);
+    if (host == NULL)
+        return false;
+    if (write) {
+        memcpy(host, entry, size);
+        ram_note_write(hpa(why->hpa), size);
+    } else {
+        *entry = 0;
+        memcpy(entry, host, size);
+    }
+    return true;
+}
+
+static unsigned guest_rights(const struct fake_svm *cpu, uint64_t entry)
+{
+    bool nx =
+        (cpu->guest.save.efer & X86_EFER_NXE) != 0 && (entry & NPT_NX) != 0;
+
+    return SVM_CAN_READ | ((entry & NPT_RW) != 0 ? SVM_CAN_WRITE : 0u) |
+           ((entry & NPT_US) != 0 ? SVM_CAN_USER : 0u) |
+           (nx ? 0u : SVM_CAN_EXECUTE);
+}
+
+/* Whether an entry at `level` is a leaf. */
+static bool is_leaf(const struct fake_svm *cpu, const struct paging *paging,
+                    uint64_t entry, unsigned level)
+{
+    if (level == 0)
+        return true;
+    if ((entry & NPT_PS) == 0 || level > 2 || (paging->pae_root && level == 2))
+        return false;
+    return paging->entry_size == 8 || (cpu->guest.save.cr4 & X86_CR4_PSE) != 0;
+}
+
+static bool walk_guest(struct fake_svm *cpu, uint64_t linear,
+                       struct guest_walk *walk, struct svm_translation *why,
+                       enum svm_access access, unsigned cpl)
+{
+    const struct paging paging = paging_of(cpu);
+    uint64_t table = paging.root;
+
+    walk->rights =
+        SVM_CAN_READ | SVM_CAN_WRITE | SVM_CAN_EXECUTE | SVM_CAN_USER;
+    for (unsigned level = paging.levels; level-- > 0;) {
+        unsigned shift = PAGE_SHIFT + paging.index_bits * level;
+        uint64_t low = BIT(shift) - 1;
+        uint64_t index = linear >> shift & (BIT(paging.index_bits) - 1);
+        bool is_root = paging.pae_root && level == 2;
+
+        walk->leaf_at =
+            table + (is_root ? index & 3 : index) * paging.entry_size;
+        if (!access_entry(cpu, walk->leaf_at, &walk->leaf, paging.entry_size,
+                          false, why))
+            return false;
+        *why = page_fault(cpu, access, cpl, 0);
+        if ((walk->leaf & NPT_P) == 0)
+            return false;
+        *why = page_fault(cpu, access, cpl, X86_FAULT_P | X86_FAULT_RSV);
+        if ((walk->leaf & BIT_MASK(51, 12) &
+             ~(BIT(cpu->profile->phys_bits) - 1)) != 0)
+            return false;
+        if (!is_root)
+            walk->rights &= guest_rights(cpu, walk->leaf);
+        if (is_leaf(cpu, &paging, walk->leaf, level)) {
+            walk->page = ((walk->leaf & NPT_ADDRESS & ~low) | (linear & low)) >>
+                         PAGE_SHIFT;
+            if ((walk->leaf & PTE_G) != 0)
+                walk->rights |= SVM_CAN_GLOBAL;
+            return true;
+        }
+        table = walk->leaf & NPT_ADDRESS;
+    }
+    return false;
+}
+
+/* SMEP and SMAP bind the supervisor, CR0.WP whether it may write read-only
+ * pages. */
+static bool permits(const struct fake_svm *cpu, unsigned rights,
+                    enum svm_access access, unsigned cpl)
+{
+    const struct vmcb_save *save = &cpu->guest.save;
+
+    if (cpl == 3)
+        return (rights & SVM_CAN_USER) != 0 && (rights & access) != 0;
+    if ((rights & SVM_CAN_USER) != 0 && access == SVM_FETCH &&
+        (save->cr4 & X86_CR4_SMEP) != 0)
+        return false;
+    if ((rights & SVM_CAN_USER) != 0 && access != SVM_FETCH &&
+        (save->cr4 & X86_CR4_SMAP) != 0 && (save->rflags & X86_RFLAGS_AC) == 0)
+        return false;
+    return (rights & access) != 0 ||
+           (access == SVM_WRITE && (save->cr0 & X86_CR0_WP) == 0);
+}
+
+static const struct svm_tlb_entry *remembered(struct fake_svm *cpu,
+                                              uint64_t linear,
+                                              enum svm_access access,
+                                              unsigned cpl)
+{
+    const struct svm_tlb_entry *entry =
+        svm_tlb_find_linear(cpu, linear >> PAGE_SHIFT);
+
+    if (entry == NULL || !permits(cpu, entry->rights, access, cpl))
+        return NULL;
+    if (entry->guest == cpu->source)
+        return entry;
+    violation(RULE_STALE_ASID, "linear 0x%llx, ASID %u on CPU %u",
+              (unsigned long long)linear, entry->asid, cpu->index);
+    return NULL;
+}
+
+/* The guest-physical page behind `linear`. */
+static bool linear_page(struct fake_svm *cpu, uint64_t linear,
+                        enum svm_access access, unsigned cpl, uint64_t *page,
+                        struct svm_translation *why)
+{
+    const struct svm_tlb_entry *entry = remembered(cpu, linear, access, cpl);
+    struct guest_walk walk;
+    uint64_t used = NPT_A | (access == SVM_WRITE ? NPT_D : 0);
+
+    if (entry != NULL) {
+        *page = entry->to;
+        return true;
+    }
+    if (!walk_guest(cpu, linear, &walk, why, access, cpl))
+        return false;
+    if (!permits(cpu, walk.rights, access, cpl)) {
+        *why = page_fault(cpu, access, cpl, X86_FAULT_P);
+        return false;
+    }
+    if ((walk.leaf & used) != used) {
+        walk.leaf |= used;
+        if (!access_entry(cpu, walk.leaf_at, &walk.leaf,
+                          paging_of(cpu).entry_size, true, why))
+            return false;
+    }
+    /* A store must come by again to set D. */
+    if ((walk.leaf & NPT_D) == 0)
+        walk.rights &= ~(unsigned)SVM_CAN_WRITE;
+    svm_tlb_put_linear(cpu, linear >> PAGE_SHIFT, walk.page, walk.rights);
+    *page = walk.page;
+    return true;
+}
+
+struct svm_translation mmu_linear(struct fake_svm *cpu, uint64_t linear,
+                                  enum svm_access access, unsigned cpl)
+{
+    uint64_t gpa;
+    uint64_t page;
+    struct svm_translation why;
+
+    if (!svm_long_mode(cpu))
+        linear &= UINT32_MAX;
+    gpa = linear;
+    if ((cpu->guest.save.cr0 & X86_CR0_PG) != 0) {
+        if (!linear_page(cpu, linear, access, cpl, &page, &why))
+            return why;
+        gpa = page << PAGE_SHIFT | (linear & (PAGE_SIZE - 1));
+    }
+    return npt_translate(cpu, gpa, access, NPF_FINAL);
+}
+
+bool svm_copy(struct fake_svm *cpu, uint64_t linear, void *bytes, size_t size,
+              enum svm_access access, unsigned cpl)
+{
+    struct svm_translation parts[2];
+    uint64_t first = PAGE_SIZE - (linear & (PAGE_SIZE - 1));
+    unsigned count = size > first ? 2 : 1;
+    uint8_t *at = bytes;
+
+    if (first > size)
+        first = size;
+    for (unsigned i = 0; i < count; i++) {
+        uint64_t address = linear + (i == 0 ? 0 : first);
+
+        parts[i] = mmu_linear(cpu, address, access, cpl);
+        if (!parts[i].ok) {
+            svm_memory_fault(cpu, address, &parts[i]);
+            return false;
+        }
+    }
+    for (unsigned i = 0; i < count; i++) {
+        uint64_t part = i == 0 ? first : size - first;
+        void *host = svm_host_memory(cpu, parts[i].hpa, part);
+
+        if (host == NULL) {
+            svm_shutdown(cpu);
+            return false;
+        }
+        if (access == SVM_WRITE) {
+            memcpy(host, at, part);
+            ram_note_write(hpa(parts[i].hpa), part);
+        } else {
+            memcpy(at, host, part);
+        }
+        at += part;
+    }
+    return true;
+}

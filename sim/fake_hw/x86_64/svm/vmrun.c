@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * VMRUN: what it loads and what it remembers, a guest's time on the CPU, and
+ * #VMEXIT. APM volume 2, sections 15.5, 15.6, 15.15 (clean bits).
+ */
+#include <stddef.h>
+#include <string.h>
+
+#include "sim/clock.h"
+#include "sim/fake_hw/x86_64/svm/cpu.h"
+#include "sim/ram.h"
+
+/* The fields that a clean bit covers. */
+struct clean_group {
+    uint64_t bit;
+    uint16_t at, size;
+};
+
+#define GROUP_RANGE(bit, first, last)                                        \
+    {                                                                        \
+        bit, offsetof(struct vmcb, first),                                   \
+            offsetof(struct vmcb, last) + sizeof(((struct vmcb *)0)->last) - \
+                offsetof(struct vmcb, first)                                 \
+    }
+
+static const struct clean_group clean_groups[] = {
+    GROUP_RANGE(CLEAN_I, control.intercept_cr_read, control.intercept),
+    GROUP_RANGE(CLEAN_I, control.pause_filter_threshold,
+                control.pause_filter_count),
+    GROUP_RANGE(CLEAN_I, control.tsc_offset, control.tsc_offset),
+    GROUP_RANGE(CLEAN_IOPM, control.iopm_base_pa, control.msrpm_base_pa),
+    GROUP_RANGE(CLEAN_ASID, control.guest_asid, control.guest_asid),
+    GROUP_RANGE(CLEAN_TPR, control.vintr, control.vintr),
+    GROUP_RANGE(CLEAN_NP, control.np_enable, control.np_enable),
+    GROUP_RANGE(CLEAN_NP, control.n_cr3, control.n_cr3),
+    GROUP_RANGE(CLEAN_NP, save.g_pat, save.g_pat),
+    GROUP_RANGE(CLEAN_CRX, save.cr4, save.cr0),
+    GROUP_RANGE(CLEAN_CRX, save.efer, save.efer),
+    GROUP_RANGE(CLEAN_DRX, save.dr7, save.dr6),
+    GROUP_RANGE(CLEAN_DT, save.gdtr, save.gdtr),
+    GROUP_RANGE(CLEAN_DT, save.idtr, save.idtr),
+    GROUP_RANGE(CLEAN_SEG, save.es, save.ds),
+    GROUP_RANGE(CLEAN_SEG, save.cpl, save.cpl),
+    GROUP_RANGE(CLEAN_CR2, save.cr2, save.cr2),
+    GROUP_RANGE(CLEAN_LBR, save.dbgctl, save.lastexcpto),
+    GROUP_RANGE(CLEAN_AVIC, control.avic_apic_bar, control.avic_apic_bar),
+    GROUP_RANGE(CLEAN_AVIC, control.avic_backing_page,
+                control.avic_backing_page),
+    GROUP_RANGE(CLEAN_AVIC, control.avic_logical_table,
+                control.avic_physical_table),
+    GROUP_RANGE(CLEAN_CET, save.s_cet, save.isst_addr),
+};
+
+/* The group is not looked at: what is remembered stays, and had better be what
+ * the VMCB says. */
+static void use_remembered(const struct fake_svm *cpu, struct vmcb *fresh,
+                           const struct clean_group *group)
+{
+    uint8_t *now = (uint8_t *)fresh + group->at;
+    const uint8_t *then = (const uint8_t *)&cpu->guest + group->at;
+
+    if (likely(memcmp(now, then, group->size) == 0))
+        return;
+    violation(RULE_STALE_VMCB, "clean bit %u, offset 0x%x, RIP 0x%llx, CPU %u",
+              bit_lowest(group->bit), group->at,
+              (unsigned long long)fresh->save.rip, cpu->index);
+    memcpy(now, then, group->size);
+}
+
+void svm_move_loaded(struct vmcb_save *to, const struct vmcb_save *from)
+{
+    to->fs = from->fs;
+    to->gs = from->gs;
+    to->tr = from->tr;
+    to->ldtr = from->ldtr;
+    to->star = from->star;
+    to->lstar = from->lstar;
+    to->cstar = from->cstar;
+    to->sfmask = from->sfmask;
+    to->kernel_gs_base = from->kernel_gs_base;
+    to->sysenter_cs = from->sysenter_cs;
+    to->sysenter_esp = from->sysenter_esp;
+    to->sysenter_eip = from->sysenter_eip;
+}
+
+static void load_guest(struct fake_svm *cpu)
+{
+    struct vmcb fresh = *cpu->memory;
+
+    if (svm_has(cpu, SVM_FEATURE_VMCB_CLEAN) &&
+        cpu->cached_pa == cpu->vmcb_pa) {
+        for (unsigned i = 0; i < ARRAY_SIZE(clean_groups); i++) {
+            if ((fresh.control.clean & clean_groups[i].bit) != 0)
+                use_remembered(cpu, &fresh, &clean_groups[i]);
+        }
+    }
+    cpu->guest = fresh;
+    cpu->guest.save.rflags |= X86_RFLAGS_FIXED;
+    svm_move_loaded(&cpu->guest.save, &cpu->loaded);
+    cpu->cached_pa = cpu->vmcb_pa;
+    cpu->pause_left = fresh.control.pause_filter_count;
+}
+
+/* What #VMEXIT writes. */
+static void store_guest(struct fake_svm *cpu)
+{
+    const struct vmcb_save *from = &cpu->guest.save;
+    struct vmcb_save *to = &cpu->memory->save;
+    struct vmcb_control *control = &cpu->memory->control;
+
+    memcpy(&to->es, &from->es, offsetof(struct vmcb_save, fs));
+    to->gdtr = from->gdtr;
+    to->idtr = from->idtr;
+    to->cpl = from->cpl;
+    to->efer = from->efer;
+    to->cr4 = from->cr4;
+    to->cr3 = from->cr3;
+    to->cr2 = from->cr2;
+    to->cr0 = from->cr0;
+    to->dr7 = from->dr7;
+    to->dr6 = from->dr6;
+    to->rflags = from->rflags;
+    to->rip = from->rip;
+    to->rsp = from->rsp;
+    to->rax = from->rax;
+    to->g_pat = from->g_pat;
+    control->vintr = cpu->guest.control.vintr;
+    control->interrupt_shadow = cpu->guest.control.interrupt_shadow;
+    control->exitcode = cpu->guest.control.exitcode;
+    control->exitinfo1 = cpu->guest.control.exitinfo1;
+    control->exitinfo2 = cpu->guest.control.exitinfo2;
+    control->exitintinfo = cpu->guest.control.exitintinfo;
+    control->eventinj = cpu->guest.control.eventinj;
+    control->nrip = cpu->guest.control.nrip;
+    control->bytes_fetched = cpu->guest.control.bytes_fetched;
+    memcpy(control->instruction_bytes, cpu->guest.control.instruction_bytes,
+           sizeof(control->instruction_bytes));
+    ram_note_write(hpa(cpu->vmcb_pa), PAGE_SIZE);
+}
+
+void svm_exit(struct fake_svm *cpu, uint64_t code, uint64_t info1,
+              uint64_t info2)
+{
+    struct vmcb_control *control = &cpu->guest.control;
+
+    control->exitcode = code;
+    control->exitinfo1 = info1;
+    control->exitinfo2 = info2;
+    control->exitintinfo = cpu->delivering;
+    control->nrip = 0;
+    control->bytes_fetched = 0;
+    cpu->delivering = 0;
+    cpu->exited = true;
+    svm_move_loaded(&cpu->loaded, &cpu->guest.save);
+    store_guest(cpu);
+    if (cpu->source != NULL)
+        cpu->source->result.exits++;
+}
+
+/* Exits of an instruction's intercept, which come with the next RIP. */
+static bool has_nrip(uint64_t code)
+{
+    return code < VMEXIT_EXCP0 ||
+           (code >= VMEXIT_CR0_SEL_WRITE && code < VMEXIT_NPF &&
+            code != VMEXIT_TASK_SWITCH && code != VMEXIT_SHUTDOWN);
+}
+
+/* Exits that come with the instruction's bytes. */
+static bool has_bytes(uint64_t code, uint64_t info1)
+{
+    return (code == VMEXIT_NPF || code == VMEXIT_EXCP0 + X86_VECTOR_PF) &&
+           (info1 & X86_FAULT_ID) == 0;
+}
+
+void svm_op_exit(struct fake_svm *cpu, uint64_t code, uint64_t info1,
+                 uint64_t info2)
+{
+    struct vmcb_control *control = &cpu->memory->control;
+    uint8_t bytes[SVM_INSN_MAX] = {0};
+    unsigned length = svm_encode(cpu, svm_op(cpu), bytes);
+
+    cpu->source->op_exited = true;
+    cpu->source->op_injected = false;
+    svm_exit(cpu, code, info1, info2);
+    if (svm_has(cpu, SVM_FEATURE_NRIPS) && has_nrip(code))
+        control->nrip = cpu->guest.save.rip + length;
+    if (svm_has(cpu, SVM_FEATURE_DECODE_ASSISTS) && has_bytes(code, info1)) {
+        control->bytes_fetched = (uint8_t)length;
+        memcpy(control->instruction_bytes, bytes, sizeof(bytes));
+    }
+}
+
+/*
+ * What the hypervisor has made of the operation that exited: it has put RIP
+ * behind the instruction, has the guest take an exception, or left RIP, so that
+ * the guest tries again. A raw exit is never tried again.
+ */
+static enum guest_outcome outcome_of_exit(const struct fake_svm *cpu)
+{
+    const struct trap_source *source = cpu->source;
+    uint64_t event = cpu->guest.control.eventinj;
+    uint64_t moved = cpu->guest.save.rip - source->op_pc;
+    uint8_t bytes[SVM_INSN_MAX];
+    unsigned length = svm_encode(cpu, source->op, bytes);
+    bool is_raw = source->op->kind == OP_RAW_EXIT;
+
+    if ((event & EVENT_V) != 0 &&
+        FIELD_GET(EVENT_TYPE, event) >= EVENT_TYPE_EXCEPTION)
+        return OUTCOME_EXCEPTION;
+    if (moved != 0 && (is_raw ? moved <= SVM_INSN_MAX : moved == length))
+        return OUTCOME_RETIRED;
+    if (moved != 0)
+        return OUTCOME_REDIRECTED;
+    return is_raw ? OUTCOME_RESUMED : OUTCOME_PENDING;
+}
+
+/* Settles the operation in flight, if it has been with the hypervisor. */
+static void settle(struct fake_svm *cpu)
+{
+    struct trap_source *source = cpu->source;
+    uint64_t event = cpu->guest.control.eventinj;
+    enum guest_outcome outcome;
+
+    if (source == NULL || source->op == NULL || !source->op_exited)
+        return;
+    outcome = outcome_of_exit(cpu);
+    source->op_exited = false;
+    if (outcome == OUTCOME_PENDING)
+        return;
+    if (outcome == OUTCOME_EXCEPTION) {
+        source->result.cause = FIELD_GET(EVENT_VECTOR, event);
+        source->result.tval = source->result.cause == X86_VECTOR_PF
+                                  ? cpu->guest.save.cr2
+                                  : FIELD_GET(EVENT_ERRORCODE, event);
+    }
+    svm_op_finish(cpu, outcome);
+}
+
+/* Has an operation in flight, if the source has one. */
+static bool need_op(struct fake_svm *cpu)
+{
+    struct trap_source *source = cpu->source;
+
+    if (source == NULL)
+        return false;
+    if (source->op == NULL) {
+        source->op = source->next(source);
+        source->starved = source->op == NULL;
+        source->result.exits = 0;
+    }
+    return source->op != NULL;
+}
+
+/* An entry that VMRUN refuses. The guest's state is left alone. */
+static void fail_entry(struct fake_svm *cpu, struct vmcb *state)
+{
+    state->control.exitcode =
+        cpu->profile->short_invalid ? UINT32_MAX : VMEXIT_INVALID;
+    state->control.exitinfo1 = 0;
+    state->control.exitinfo2 = 0;
+    state->control.exitintinfo = 0;
+    cpu->cached_pa = 0;
+    cpu->exited = true;
+    if (cpu->source != NULL)
+        cpu->source->result.exits++;
+}
+
+static bool enter(struct fake_svm *cpu, struct vmcb *state, uint64_t vmcb)
+{
+    cpu->vmcb_pa = vmcb;
+    cpu->delivering = 0;
+    if (!svm_check_host(cpu, vmcb))
+        return false;
+    cpu->memory = memory_phys_to_virt(hpa(vmcb));
+    if (cpu->memory != state) {
+        violation(RULE_SVM_VMCB_ADDRESS, "VMCB 0x%llx is not at %p",
+                  (unsigned long long)vmcb, (void *)state);
+        return false;
+    }
+    load_guest(cpu);
+    return svm_check_guest(cpu);
+}
+
+void x86_svm_run_impl(struct x86_regs *regs, struct vmcb *state, hpa_t vmcb)
+{
+    struct fake_svm *cpu = fake_svm_current();
+
+    cpu->regs = regs;
+    cpu->exited = false;
+    clock_advance_ticks(FAKE_SVM_OP_TICKS);
+    if (!enter(cpu, state, vmcb.raw)) {
+        fail_entry(cpu, state);
+        return;
+    }
+    svm_tlb_control(cpu);
+    settle(cpu);
+    svm_inject(cpu);
+    while (!cpu->exited) {
+        svm_interrupt(cpu);
+        if (cpu->exited)
+            return;
+        if (!need_op(cpu)) {
+            /* Interrupted for no reason that anybody will find: whoever runs
+             * the CPUs looks at source->starved. */
+            svm_exit(cpu, VMEXIT_INTR, 0, 0);
+            return;
+        }
+        svm_op_execute(cpu);
+        clock_advance_ticks(FAKE_SVM_OP_TICKS);
+    }
+}
