@@ -255,9 +255,11 @@ Test(events, nmi_window)
     rig_run(ops, ARRAY_SIZE(ops));
     cr_assert_eq(control()->exitcode, VMEXIT_IRET);
     cr_assert_eq(rig.vmcb->save.rip, HANDLER(2) + 2);
+    cr_assert_eq(rig.vmcb->save.rsp, RIG_STACK - 40, "one frame");
     vmcb_set_intercept(control(), INTERCEPT_IRET, false);
     rig_enter();
     cr_assert_eq(rig.vmcb->save.rip, HANDLER(2) + 2, "again, and one PAUSE");
+    cr_assert_eq(rig.vmcb->save.rsp, RIG_STACK - 40);
 }
 
 Test(events, return_from_a_handler)
