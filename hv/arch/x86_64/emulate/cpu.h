@@ -11,36 +11,16 @@
 #include <stdint.h>
 
 #include "arch/x86_64/emulate/decode.h"
+#include "arch/x86_64/regs.h"
 #include "lib/bits.h"
-
-#define X86_CR0_PE BIT(0)
-#define X86_CR0_EM BIT(2)
-#define X86_CR0_TS BIT(3)
-#define X86_CR0_WP BIT(16)
-#define X86_CR0_AM BIT(18)
-#define X86_CR0_PG BIT(31)
-
-#define X86_CR4_PSE    BIT(4)
-#define X86_CR4_PAE    BIT(5)
-#define X86_CR4_OSFXSR BIT(9)
-#define X86_CR4_LA57   BIT(12)
-#define X86_CR4_SMEP   BIT(20)
-#define X86_CR4_SMAP   BIT(21)
-
-#define X86_EFER_LMA BIT(10)
-#define X86_EFER_NXE BIT(11)
 
 #define X86_RFLAGS_CF BIT(0)
 #define X86_RFLAGS_PF BIT(2)
 #define X86_RFLAGS_AF BIT(4)
 #define X86_RFLAGS_ZF BIT(6)
 #define X86_RFLAGS_SF BIT(7)
-#define X86_RFLAGS_TF BIT(8)
 #define X86_RFLAGS_DF BIT(10)
 #define X86_RFLAGS_OF BIT(11)
-#define X86_RFLAGS_RF BIT(16)
-#define X86_RFLAGS_VM BIT(17)
-#define X86_RFLAGS_AC BIT(18)
 
 /* The flags that arithmetic sets. */
 #define X86_RFLAGS_STATUS                                            \
