@@ -66,8 +66,11 @@ static bool access_entry(struct fake_svm *cpu, uint64_t at, uint64_t *entry,
     if (!why->ok)
         return false;
     host = svm_host_memory(cpu, why->hpa, size);
-    if (host == NULL)
+    if (host == NULL) {
+        *why = (struct svm_translation){
+            .nested = true, .info = NPF_TABLE | X86_FAULT_US, .gpa = at};
         return false;
+    }
     if (write) {
         memcpy(host, entry, size);
         ram_note_write(hpa(why->hpa), size);

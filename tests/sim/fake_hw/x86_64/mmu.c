@@ -224,6 +224,18 @@ Test(mmu, guest_memory_that_is_not_allocated)
     cr_assert_eq(control()->exitcode, VMEXIT_SHUTDOWN);
 }
 
+/* The same of the guest's own tables: nothing is found there. */
+Test(mmu, guest_tables_that_are_not_allocated)
+{
+    rig_long_mode();
+    *rig_nested(RIG_CR3) = 0x1000 | RIG_LEAF;
+    rig_one(&load);
+    cr_assert_eq(violations_of(RULE_REACHES_HOST), 1);
+    cr_assert_eq(control()->exitcode, VMEXIT_NPF);
+    cr_assert_eq(control()->exitinfo2, RIG_CR3);
+    cr_assert_eq(rig.done, 0);
+}
+
 /* The guest's own page tables: an entry of its page directory, for 2 MiB. */
 Test(mmu, guest_page_faults)
 {
