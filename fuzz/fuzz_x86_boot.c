@@ -112,7 +112,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     image.kernel.cmdline = (data[1] & HAS_CMDLINE) != 0 ? "a=b c" : NULL;
     memcpy(memory_phys_to_virt(image.kernel.data), data + PROLOGUE,
            image.kernel.size);
-    image.module_count = (data[1] & ~HAS_CMDLINE) % (X86_BOOT_MAX_MODULES + 1);
+    image.module_count = data[1] % HAS_CMDLINE % (X86_BOOT_MAX_MODULES + 1);
     for (unsigned i = 0; i < image.module_count; i++)
         image.modules[i] = (struct x86_boot_file){module, MODULE_SIZE + i,
                                                   i % 2 == 0 ? "module" : NULL};
