@@ -131,6 +131,23 @@ Test(pvh_boot, what_is_wrong_with_a_file_is_named)
     }
 }
 
+Test(pvh_boot, nothing_is_loaded_beyond_4_gib)
+{
+    static const uint64_t places[] = {
+        UINT64_C(1) << 32,
+        (UINT64_C(1) << 32) - 0xff,
+    };
+
+    cr_assert_eq(e820_set(&rig.map, UINT32_MAX - 0xffff, 0x20000, E820_RAM),
+                 OK);
+    for_each_row (i, places) {
+        elf_file_make(&file, 2);
+        put_le(file.bytes + ELF_FILE_LOAD_2 + 24, places[i], 8);
+        use_file();
+        rig_expect_refusal(X86_BOOT_PVH, "p_paddr: 0x100 bytes at 0x");
+    }
+}
+
 Test(pvh_boot, a_file_that_is_cut_off_is_refused_wherever_it_is)
 {
     for (unsigned class = 1; class <= 2; class ++) {

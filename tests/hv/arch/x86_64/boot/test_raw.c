@@ -153,3 +153,26 @@ Test(raw_boot, pae_tables_map_the_lowest_4_gib)
     }
     cr_expect_eq(x86_entry_get_pte(entry.mode, at, 512 + 4), 0u);
 }
+
+/* SDM volume 3, figure 3-8, by hand. */
+Test(raw_boot, descriptors_are_laid_out_as_the_manual_says)
+{
+    static const struct {
+        struct x86_entry_selector segment;
+        uint64_t descriptor;
+    } rows[] = {
+        {{0, UINT32_MAX, 0, 0xc93}, UINT64_C(0x00cf93000000ffff)},
+        {{0x12345678, 0xa2345, 0, 0x08b}, UINT64_C(0x120a8b3456782345)},
+        {{0xff000000, 0x12345fff, 0, 0xa9b}, UINT64_C(0xffa19b0000002345)},
+    };
+    struct x86_entry entry;
+    uint64_t gdt[X86_ENTRY_GDT_ENTRIES];
+
+    for_each_row (i, rows) {
+        x86_entry_init(&entry, X86_ENTRY_PROTECTED, 0);
+        entry.segment[X86_ENTRY_DS] = rows[i].segment;
+        x86_entry_set_gdt(&entry, gpa(0x1000), gdt);
+        cr_expect_eq(gdt[3], rows[i].descriptor, "row %zu: 0x%llx", i,
+                     (unsigned long long)gdt[3]);
+    }
+}
