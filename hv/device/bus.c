@@ -284,3 +284,13 @@ void device_set_reset(struct device_set *set)
     reset_all(set, false);
     reset_all(set, true);
 }
+
+void device_set_release(struct device_set *set)
+{
+    for (unsigned i = 0; i < set->count; i++) {
+        struct device *device = set->devices[i];
+
+        if (device->ops->release != NULL)
+            device->ops->release(device);
+    }
+}

@@ -64,6 +64,9 @@ struct device *device_set_find(const struct device_set *set, const char *name);
  */
 void device_set_reset(struct device_set *set);
 
+/* The end of all devices: none of them has a timer when this returns. */
+void device_set_release(struct device_set *set);
+
 /*
  * The hint of an address. Pages are folded so that a device that differs from
  * another only in high bits of its address, as on a board they often do, has

@@ -49,9 +49,12 @@ struct device_ops {
     void (*reset)(struct device *device);
     /* Its chardev has input, or can take output again. May be NULL. */
     void (*chardev_ready)(struct device *device);
+    /* The device's end, once: cancels its timers. Without the lock, while
+     * nobody accesses it any more. May be NULL. */
+    void (*release)(struct device *device);
 };
 
-#define DEVICE_MAX_RANGES 2
+#define DEVICE_MAX_RANGES 4
 #define DEVICE_NO_IRQ     0
 #define DEVICE_NAME_SIZE  32
 

@@ -144,6 +144,7 @@ static void release(struct vm *vm)
     struct arena arena;
 
     vm->host->close_console(vm);
+    device_set_release(&vm->devices);
     for (uint32_t i = 0; i < vm->config.cpu_num; i++) {
         vcpu_destroy(vm->vcpus[i]);
         vm->vcpus[i] = NULL;
