@@ -181,6 +181,7 @@ static void write_icr(struct lapic *lapic, uint64_t value,
 {
     bool wide = lapic_is_x2apic(lapic);
 
+    value &= ~(uint64_t)ICR_STATUS;
     lapic->icr = wide ? value : (lapic->icr >> 32 << 32) | (uint32_t)value;
     *effect = (struct effect){NO_VECTOR, true, wide, lapic->icr};
 }
@@ -286,8 +287,7 @@ void lapic_write(struct lapic *lapic, uint64_t offset, unsigned width,
         if ((reg->access & (XR | XW)) == 0)
             report_illegal_register(lapic);
         else if (reg->access & XW)
-            write_register(lapic, reg, value & reg->writable & ~ICR_STATUS,
-                           &effect);
+            write_register(lapic, reg, value & reg->writable, &effect);
         lapic_update(lapic);
     }
     spin_unlock(&lapic->lock);
@@ -363,8 +363,6 @@ static err_t write_x2apic(struct lapic *lapic, uint32_t msr, uint64_t value,
         allowed |= ICR_STATUS | BIT_MASK(63, 32);
     if ((value & ~allowed) != 0)
         return ERR_OUT_OF_RANGE;
-    if (reg->kind == ICR)
-        value &= ~(uint64_t)ICR_STATUS;
     write_register(lapic, reg, value, effect);
     return OK;
 }

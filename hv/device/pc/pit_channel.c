@@ -158,7 +158,7 @@ static void on_count(struct pit_channel *channel, uint16_t raw, uint64_t now)
     channel->is_null = true;
     if (is_triggered(channel))
         return;
-    if (is_periodic(channel) && channel->counts) {
+    if (is_periodic(channel) && channel->counts && now >= channel->start) {
         /* With the gate low, its rise will load it. */
         channel->load_at = channel->frozen ? 0 : end_of_cycle(channel, now);
         return;
@@ -272,8 +272,12 @@ static void freeze(struct pit_channel *channel, uint64_t now)
 
 static void go_on(struct pit_channel *channel, uint64_t now)
 {
+    uint64_t start = now - channel->clocks;
+
     channel->frozen = false;
-    channel->start = now - channel->clocks;
+    /* What is loaded at the next clock still is. */
+    if (start > channel->start)
+        channel->start = start;
 }
 
 /* The data sheet's table "Gate Pin Operations Summary". */
