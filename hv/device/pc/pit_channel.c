@@ -51,12 +51,13 @@ static uint32_t decode_count(const struct pit_channel *channel, uint16_t raw)
     return count != 0 ? count : range;
 }
 
-/* Clocks since the load, which is at the clock after its cause. */
+/* Clocks since the load, which is at the clock after its cause. A square wave
+ * that was given a new count may have begun before clock 0. */
 static uint64_t clocks_of(const struct pit_channel *channel, uint64_t now)
 {
     if (channel->frozen)
         return channel->clocks;
-    return now > channel->start ? now - channel->start : 0;
+    return (int64_t)(now - channel->start) > 0 ? now - channel->start : 0;
 }
 
 /* Mode 3: how long OUT is high, of a period. */
@@ -158,7 +159,8 @@ static void on_count(struct pit_channel *channel, uint16_t raw, uint64_t now)
     channel->is_null = true;
     if (is_triggered(channel))
         return;
-    if (is_periodic(channel) && channel->counts && now >= channel->start) {
+    if (is_periodic(channel) && channel->counts &&
+        (int64_t)(now - channel->start) >= 0) {
         /* With the gate low, its rise will load it. */
         channel->load_at = channel->frozen ? 0 : end_of_cycle(channel, now);
         return;
@@ -224,7 +226,8 @@ void pit_channel_latch_count(struct pit_channel *channel, uint64_t now)
 
 static bool is_loaded(const struct pit_channel *channel, uint64_t now)
 {
-    return !channel->is_null && (channel->frozen || now >= channel->start);
+    return !channel->is_null &&
+           (channel->frozen || (int64_t)(now - channel->start) >= 0);
 }
 
 void pit_channel_latch_status(struct pit_channel *channel, uint64_t now)
