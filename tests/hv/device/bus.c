@@ -145,11 +145,13 @@ Test(bus, empty_bus_has_nothing)
 /* What a device set refuses, and that it is unchanged then. The set has
  * devices at MMIO 0x1000 to 0x1fff and 0x3000 to 0x3fff, port 0x60, and the
  * system registers 0x800 and 0x801. */
+_Static_assert(DEVICE_MAX_RANGES == 4, "the row of too many ranges");
+
 Test(bus, refusals_change_nothing)
 {
     static const struct {
         const char *name;
-        struct device_range ranges[2];
+        struct device_range ranges[DEVICE_MAX_RANGES + 1];
         unsigned count;
         err_t error;
         int conflict; /* the device in the way: 0, 1, its own: 9, none: -1 */
@@ -199,7 +201,11 @@ Test(bus, refusals_change_nothing)
          -1},
         {"no range", {{0}}, 0, ERR_INVALID_INPUT, -1},
         {"too many ranges",
-         {{0x5000, 8, BUS_MMIO, 0, 1}},
+         {{0x5000, 8, BUS_MMIO, 0, 1},
+          {0x6000, 8, BUS_MMIO, 1, 1},
+          {0x7000, 8, BUS_MMIO, 2, 1},
+          {0x8000, 8, BUS_MMIO, 3, 1},
+          {0x9000, 8, BUS_MMIO, 4, 1}},
          DEVICE_MAX_RANGES + 1,
          ERR_INVALID_INPUT,
          -1},
