@@ -100,7 +100,7 @@ bool pit_channel_out(const struct pit_channel *channel, uint64_t now)
     if (!channel->counts)
         return channel->mode != PIT_MODE_0;
     switch (channel->mode) {
-    case PIT_MODE_0: return clocks >= reload;
+    case PIT_MODE_0:
     /* A clock early: with the trigger, not with the load. */
     case PIT_MODE_1: return clocks >= reload;
     case PIT_MODE_2: return channel->frozen || clocks % reload != reload - 1;
@@ -307,7 +307,7 @@ static uint64_t rise_of(const struct pit_channel *channel, uint64_t now)
     uint64_t rise = channel->start + reload;
 
     switch (channel->mode) {
-    case PIT_MODE_0: break;
+    case PIT_MODE_0:
     case PIT_MODE_1: break;
     case PIT_MODE_2:
     case PIT_MODE_3: return rise + clocks_of(channel, now) / reload * reload;
