@@ -263,7 +263,9 @@ Test(rtc, flags)
     cr_expect_eq(get(&pc, C), UIE);
     pc_run(SECOND);
     cr_expect_eq(get(&pc, C), UIE | AIE);
+    /* A change of the rate is no period. */
     put(&pc, A, 0x26);
+    cr_expect_eq(get(&pc, C), 0);
     pc_run(SECOND / 1024 + 1);
     cr_expect_eq(get(&pc, C), PIE);
     cr_expect_eq(pc.lines[GSI].rises, 0);
