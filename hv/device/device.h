@@ -18,6 +18,8 @@ struct aspace;
 struct chardev;
 struct device;
 struct irq_chip;
+struct pci_bridge;
+struct virtio_device;
 
 enum bus_kind { BUS_MMIO, BUS_PORT, BUS_SYSREG, BUS_KIND_COUNT };
 
@@ -130,6 +132,18 @@ struct device_context {
     /* The vCPU's input that an interrupt controller drives, by
      * vmm_set_interrupt_line(). 0: the architecture has no such input. */
     interrupt_vector external_vector;
+    /* A device writes an interrupt message. Called with the device's lock
+     * held, as irq_chip's functions are. NULL: messages lead nowhere. */
+    void (*msi)(void *msi_context, uint64_t address, uint32_t data);
+    void *msi_context;
+    /* The bridge that the device is behind, whose node its own is in. NULL: it
+     * is on the VM's own buses. */
+    struct pci_bridge *pci;
+    /* What makes a virtio device a device there, with virtio_create()'s
+     * contract. NULL: virtio-mmio. */
+    err_t (*create_virtio)(const struct device_context *context,
+                           struct virtio_device *virtio, struct device **device,
+                           const char **what);
 };
 
 /*

@@ -134,7 +134,9 @@ err_t device_from_node(const struct device_context *context,
         error = fill_irq(context, made, what);
     if (error != OK)
         return error;
+    spin_lock(&made->lock);
     made->ops->reset(made);
+    spin_unlock(&made->lock);
     *device = made;
     return OK;
 }

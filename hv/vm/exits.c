@@ -177,7 +177,7 @@ on_nested_page_fault(struct vm *vm, struct vcpu *vcpu, struct vm_exit *exit)
                         : resolve_fault(vm, vcpu, where, exit->fault.access);
 }
 
-/* A port that nobody drives floats high. */
+/* A port that nobody drives floats high, and takes no notice of a write. */
 static enum verdict on_io_read(struct vm *vm, struct vcpu *vcpu,
                                struct vm_exit *exit)
 {
@@ -193,11 +193,12 @@ static enum verdict on_io_read(struct vm *vm, struct vcpu *vcpu,
 static enum verdict on_io_write(struct vm *vm, struct vcpu *vcpu,
                                 struct vm_exit *exit)
 {
-    err_t ignored =
+    err_t error =
         bus_write(&vm->devices.buses[BUS_PORT], exit->access.address,
                   exit->access.width, exit->access.data);
 
-    (void)ignored;
+    if (error == ERR_BUSY)
+        return VERDICT_RESUME;
     VCPU_OP(vcpu, finish_write)(vcpu, &exit->access);
     return after_device(vm);
 }

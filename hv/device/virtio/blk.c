@@ -26,7 +26,7 @@
 #include <libfdt.h>
 
 #include "api/memory.h"
-#include "device/virtio/mmio.h"
+#include "device/virtio/virtio.h"
 #include "lib/string.h"
 #include "memory/arena.h"
 
@@ -514,7 +514,7 @@ static err_t blk_create(const struct device_context *context,
                 BLK_FEATURES |
                     (blk->read_only ? VIRTIO_BLK_F_RO : BLK_FEATURES_WRITABLE),
                 &blk->config, sizeof(blk->config));
-    return virtio_mmio_create(context, &blk->virtio, device, what);
+    return virtio_create(context, &blk->virtio, device, what);
 }
 
 static const struct device_model blk_model = {

@@ -11,7 +11,7 @@
  * delivered, because the device broke, waits for the driver's next try. Output
  * is taken by the chardev in full, a slice at a time.
  */
-#include "device/virtio/mmio.h"
+#include "device/virtio/virtio.h"
 #include "lib/string.h"
 #include "memory/arena.h"
 
@@ -202,7 +202,7 @@ static err_t console_create(const struct device_context *context,
     virtio_init(&console->virtio, &console_type, context,
                 VIRTIO_CONSOLE_F_SIZE | VIRTIO_CONSOLE_F_EMERG_WRITE,
                 &console->config, sizeof(console->config));
-    error = virtio_mmio_create(context, &console->virtio, device, what);
+    error = virtio_create(context, &console->virtio, device, what);
     if (error == OK)
         context->console->device = *device;
     return error;

@@ -90,7 +90,7 @@ static void set_interrupt_status(struct mmio *mmio, uint32_t status)
 }
 
 static void signal_driver(struct virtio_transport *transport,
-                          enum virtio_event event)
+                          enum virtio_event event, unsigned queue)
 {
     struct mmio *mmio = container_of(transport, struct mmio, transport);
 

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Virtio over MMIO: the transport of every virtio device so far. */
+/* Virtio over MMIO: the transport of a machine without PCI. */
 #ifndef DEVICE_VIRTIO_MMIO_H
 #define DEVICE_VIRTIO_MMIO_H
 
 #include "device/virtio/virtio.h"
 
 /*
- * For a type's create function: puts `virtio`, which virtio_init() has filled
- * in, behind the registers of a device of its own. Property `legacy` of the
- * node chooses the interface of before virtio 1.0. ERR_NO_MEMORY, or
+ * virtio_create() where the context has no other transport: the registers are
+ * those of a device of its own. Property `legacy` of the node chooses the
+ * interface of before virtio 1.0. ERR_NO_MEMORY, or
  * ERR_INVALID_INPUT with the property in `*what`: `reg` has no room for the
  * registers and the configuration space.
  */

@@ -25,7 +25,7 @@
 
 #include "api/time.h"
 #include "device/virtio/chacha20.h"
-#include "device/virtio/mmio.h"
+#include "device/virtio/virtio.h"
 #include "lib/string.h"
 #include "memory/arena.h"
 
@@ -127,7 +127,7 @@ static err_t rng_create(const struct device_context *context,
     if (seed != NULL)
         absorb(rng, seed, (size_t)size);
     virtio_init(&rng->virtio, &rng_type, context, 0, NULL, 0);
-    return virtio_mmio_create(context, &rng->virtio, device, what);
+    return virtio_create(context, &rng->virtio, device, what);
 }
 
 static const struct device_model rng_model = {

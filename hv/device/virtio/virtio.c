@@ -2,6 +2,7 @@
 /* A virtio device without its transport: see virtio.h. */
 #include "device/virtio/virtio.h"
 
+#include "device/virtio/mmio.h"
 #include "lib/string.h"
 
 /* What looking at a descriptor costs of a slice, in bytes of work. */
@@ -30,6 +31,15 @@ void virtio_init(struct virtio_device *virtio, const struct virtio_type *type,
         virtio->queues[i].size_max = type->queue_size;
         virtqueue_reset(&virtio->queues[i]);
     }
+}
+
+err_t virtio_create(const struct device_context *context,
+                    struct virtio_device *virtio, struct device **device,
+                    const char **what)
+{
+    return context->create_virtio != NULL
+               ? context->create_virtio(context, virtio, device, what)
+               : virtio_mmio_create(context, virtio, device, what);
 }
 
 uint64_t virtio_budget(struct virtio_device *virtio, uint64_t wanted)
@@ -108,7 +118,7 @@ static bool features_are_ok(const struct virtio_device *virtio)
 
 static void signal_config(struct virtio_device *virtio)
 {
-    virtio->transport->signal(virtio->transport, VIRTIO_EVENT_CONFIG);
+    virtio->transport->signal(virtio->transport, VIRTIO_EVENT_CONFIG, 0);
 }
 
 /* Until the driver resets the device, nothing is done any more. */
@@ -253,7 +263,8 @@ static err_t signal_used(struct virtio_device *virtio, struct virtqueue *queue)
     err_t error = virtqueue_wants_interrupt(queue, &wanted);
 
     if (wanted)
-        virtio->transport->signal(virtio->transport, VIRTIO_EVENT_USED);
+        virtio->transport->signal(virtio->transport, VIRTIO_EVENT_USED,
+                                  (unsigned)(queue - virtio->queues));
     return error;
 }
 

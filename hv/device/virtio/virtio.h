@@ -2,8 +2,8 @@
 /*
  * A virtio device without its transport: virtio 1.2, chapters 2 and 3. The
  * device types (blk.c, console.c, rng.c) fill in a struct virtio_type; a
- * transport (mmio.c) translates its registers into the calls below. Neither
- * knows the other.
+ * transport (mmio.c, and on a PC pci/virtio_pci.c) translates its registers
+ * into the calls below. Neither knows the other.
  *
  * How work is bounded. A notification is handled while the vCPU that sent it
  * waits. It handles what was available when it came, and ends early when it
@@ -87,9 +87,11 @@ enum virtio_event {
     VIRTIO_EVENT_CONFIG = 2,
 };
 
-/* The way to the driver. */
+/* The way to the driver. `queue` is the one that VIRTIO_EVENT_USED is about:
+ * a transport may have an interrupt for each. */
 struct virtio_transport {
-    void (*signal)(struct virtio_transport *transport, enum virtio_event event);
+    void (*signal)(struct virtio_transport *transport, enum virtio_event event,
+                   unsigned queue);
 };
 
 struct virtio_device {
@@ -126,6 +128,16 @@ uint64_t virtio_budget(struct virtio_device *virtio, uint64_t wanted);
 
 /* Whether all of `features` were negotiated. */
 bool virtio_has(const struct virtio_device *virtio, uint64_t features);
+
+/*
+ * For a type's create function: puts `virtio`, which virtio_init() has filled
+ * in, behind the registers of a device: those of virtio-mmio, or what the
+ * context has instead. Errors are the transport's, with the property in
+ * `*what`.
+ */
+err_t virtio_create(const struct device_context *context,
+                    struct virtio_device *virtio, struct device **device,
+                    const char **what) MUST_CHECK;
 
 /*
  * What follows is for transports.
