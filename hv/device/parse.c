@@ -86,7 +86,7 @@ static err_t fill_range(const struct device_context *context,
     struct device_range *range = &device->ranges[0];
     err_t error;
 
-    if (device->range_count != 0)
+    if (device->range_count != 0 || context->pci != NULL)
         return OK;
     error = device_parse_reg(context, &range->base, &range->size, what);
     if (error != OK)

@@ -12,7 +12,8 @@
  * Makes the device that `context->node` configures: finds its model by
  * `compatible`, lets it create the device, and fills in what create has left:
  * name, one MMIO range from `reg` (two cells of address, two of size), irq
- * from `interrupts` (one cell). The device is reset, in no device_set yet, and
+ * from `interrupts` (one cell). Behind a PCI bridge there is no `reg`: where a
+ * device is, the guest says. The device is reset, in no device_set yet, and
  * lives as long as the arena.
  *
  * On an error `*what` names the wrong property. ERR_NOT_FOUND: no model, or a

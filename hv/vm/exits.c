@@ -193,9 +193,8 @@ static enum verdict on_io_read(struct vm *vm, struct vcpu *vcpu,
 static enum verdict on_io_write(struct vm *vm, struct vcpu *vcpu,
                                 struct vm_exit *exit)
 {
-    err_t error =
-        bus_write(&vm->devices.buses[BUS_PORT], exit->access.address,
-                  exit->access.width, exit->access.data);
+    err_t error = bus_write(&vm->devices.buses[BUS_PORT], exit->access.address,
+                            exit->access.width, exit->access.data);
 
     if (error == ERR_BUSY)
         return VERDICT_RESUME;

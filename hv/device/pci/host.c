@@ -329,6 +329,18 @@ static const struct device_ops self_ops = {.reset = self_reset};
 
 /* --- Making it --- */
 
+/* 6.2.1: function 0 of a device tells that there are others. */
+static void mark_multifunction(const struct pci_bridge *bridge, unsigned number)
+{
+    unsigned first = number & ~7u;
+
+    for (unsigned i = first + 1; i < first + 8; i++) {
+        if (bridge->functions[i] != NULL && bridge->functions[first] != NULL)
+            bridge->functions[first]->reset[PCI_HEADER_TYPE] =
+                PCI_MULTIFUNCTION;
+    }
+}
+
 struct spinlock *pci_bridge_lock(struct pci_bridge *bridge)
 {
     return &bridge->device.lock;
@@ -341,16 +353,8 @@ err_t pci_bridge_add(struct pci_bridge *bridge, struct pci_function *function,
 
     if (bridge->functions[number] != NULL)
         return ERR_ALREADY_EXISTS;
-    for (; *link != NULL && (*link)->number < number; link = &(*link)->next) {
-        /* 6.2.1: function 0 tells of the others. */
-        if ((*link)->number >> 3 == number >> 3)
-            (*link)->reset[PCI_HEADER_TYPE] |= PCI_MULTIFUNCTION;
-    }
-    for (const struct pci_function *later = *link; later != NULL;
-         later = later->next) {
-        if (later->number >> 3 == number >> 3)
-            function->reset[PCI_HEADER_TYPE] |= PCI_MULTIFUNCTION;
-    }
+    while (*link != NULL && (*link)->number < number)
+        link = &(*link)->next;
     function->next = *link;
     *link = function;
     bridge->functions[number] = function;
@@ -358,6 +362,7 @@ err_t pci_bridge_add(struct pci_bridge *bridge, struct pci_function *function,
     function->number = number;
     function->device.irq_chip = &bridge->intx;
     function->device.irq = number + 1;
+    mark_multifunction(bridge, number);
     return OK;
 }
 
@@ -392,7 +397,7 @@ static err_t make_functions(const struct device_context *context,
     struct device *device;
 
     inner.pci = bridge;
-    inner.irq_chip = &bridge->intx;
+    inner.irq_chip = NULL;
     inner.create_virtio = virtio_pci_create;
     fdt_for_each_subnode(inner.node, context->fdt, context->node)
     {
