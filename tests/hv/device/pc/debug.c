@@ -27,7 +27,7 @@ Test(pc_debug, exit)
         unsigned width;
         uint32_t value, code;
     } rows[] = {
-        {1, 0, 1}, {1, 0x10, 0x21}, {4, 0x10, 0x21},
+        {1, 0, 1},        {1, 0x10, 0x21},     {4, 0x10, 0x21},
         {1, 0xff, 0x1ff}, {2, 0x1234, 0x2469}, {4, 0xffffffff, 0xffffffff},
     };
 

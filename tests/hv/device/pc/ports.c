@@ -55,8 +55,8 @@ void ports_begin(struct ports *ports, const char *compatible)
     ram_reset(0);
     clock_reset();
     cr_assert_eq(aspace_init(&ports->memory, &s2_sv39x4, NULL), OK);
-    cr_assert_eq(aspace_map_lazy(&ports->memory, gpa(PORTS_RAM),
-                                 PORTS_RAM_SIZE, MEM_RWX, false),
+    cr_assert_eq(aspace_map_lazy(&ports->memory, gpa(PORTS_RAM), PORTS_RAM_SIZE,
+                                 MEM_RWX, false),
                  OK);
     ports->chip = (struct irq_chip){record_level, record_pulse, 24};
     ports->console = (struct chardev){take_output, NULL, NULL};
@@ -121,8 +121,8 @@ uint32_t ports_in(struct ports *ports, uint64_t port, unsigned width)
 {
     uint64_t value = 0;
 
-    cr_assert_eq(
-        bus_read(&ports->set.buses[BUS_PORT], port, width, &value), OK);
+    cr_assert_eq(bus_read(&ports->set.buses[BUS_PORT], port, width, &value),
+                 OK);
     return (uint32_t)value;
 }
 

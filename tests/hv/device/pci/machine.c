@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "device/parse.h"
-#include "sim/sim.h"
 
 #define VIRTIO_VENDOR 0x1af4
 #define MODERN_BASE   0x1040
