@@ -40,3 +40,12 @@ foreach(device blk console rng)
 endforeach()
 
 twinax_fuzz_sources(x86_emulate hv/arch/x86_64/rig.c)
+
+foreach(target pci virtio_pci)
+  twinax_fuzz_sources(${target} hv/device/pci/machine.c
+                      hv/device/virtio/guest.c hv/device/virtio/disk.c)
+  twinax_fuzz_asserts(${target})
+endforeach()
+
+twinax_fuzz_sources(fw_cfg hv/device/pc/ports.c)
+twinax_fuzz_asserts(fw_cfg)
