@@ -124,10 +124,11 @@ uint32_t msix_read(const struct msix *msix, uint64_t offset, unsigned width)
 void msix_write(struct msix *msix, uint64_t offset, unsigned width,
                 uint32_t value)
 {
-    struct msix_entry *entry = &msix->table[offset / sizeof(*entry)];
+    struct msix_entry *entry;
 
     if (width != 4 || offset >= msix->count * sizeof(*entry))
         return;
+    entry = &msix->table[offset / sizeof(*entry)];
     switch (offset % sizeof(*entry)) {
     case offsetof(struct msix_entry, address_low):
         entry->address_low = value & ~3u;

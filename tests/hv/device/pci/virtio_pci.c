@@ -480,6 +480,44 @@ Test(virtio_pci, hostile_drivers)
     }
 }
 
+/* Of the MSI-X BAR, table and pending bits are there, by 4 bytes. */
+Test(virtio_pci, msix_bar)
+{
+    static const struct {
+        uint64_t offset;
+        unsigned width;
+        uint32_t value, reads;
+    } rows[] = {
+        {0x0, 4, UINT32_MAX, 0xfffffffc},
+        {0x4, 4, UINT32_MAX, UINT32_MAX},
+        {0x8, 4, UINT32_MAX, UINT32_MAX},
+        {0xc, 4, UINT32_MAX, 1},
+        {0x1c, 4, 0xfffffffe, 0},
+        {0x0, 2, UINT32_MAX, 0},
+        {0xc, 1, 0, 0},
+        {0x20, 4, UINT32_MAX, 0},
+        {0x40, 4, UINT32_MAX, 0},
+        {0x800, 4, UINT32_MAX, 0},
+        {0x804, 4, UINT32_MAX, 0},
+        {0x808, 4, UINT32_MAX, 0},
+        {0xffc, 4, UINT32_MAX, 0},
+    };
+
+    for_each_row (i, rows) {
+        struct machine machine;
+        struct found disk;
+
+        machine_make(&machine, true);
+        disk = probe(&machine, VIRTIO_ID_BLOCK);
+        store(&machine, disk.table + rows[i].offset, rows[i].width,
+              rows[i].value);
+        cr_expect_eq(load(&machine, disk.table + rows[i].offset, rows[i].width),
+                     rows[i].reads, "row %zu", i);
+        cr_expect_eq(load(&machine, disk.table + 0xc, 4), 1, "row %zu", i);
+        machine_free(&machine);
+    }
+}
+
 /* Queues that may not be set up so: they stay off, and a reset is asked for. */
 Test(virtio_pci, bad_queues)
 {
