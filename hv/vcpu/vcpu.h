@@ -39,8 +39,10 @@
 
 struct arena;
 struct aspace;
+struct irq_chip;
 struct s2_format;
 struct vm;
+struct vm_boot;
 
 enum vcpu_state {
     VCPU_INVALID = 0,
@@ -75,8 +77,9 @@ struct vcpu_config {
     uint64_t affinity;   /* bit n: may run on host CPU n; 0: any */
     struct vcpu **peers; /* all vCPUs of the VM, by id */
     uint32_t peer_count;
-    struct aspace *memory;   /* the VM's, for reads and writes */
-    struct chardev *console; /* for the firmware's console calls, or NULL */
+    struct aspace *memory;     /* the VM's, for reads and writes */
+    struct chardev *console;   /* for the firmware's console calls, or NULL */
+    struct irq_chip *irq_chip; /* the VM's first; NULL: it has none */
 };
 
 /* Where the guest's stage-2 tables are; see hv/addrspace/format.h. */
@@ -91,6 +94,10 @@ struct vcpu_setup {
     gpa_t entry;
     struct stage2_root stage2;
     uint64_t arg; /* the boot protocol's argument: the device tree's address */
+    /* Of an architecture with a `load`, what that has made, for vCPU 0; it
+     * stays until the VM is loaded again. NULL: the vCPU waits for a guest's
+     * call that starts it. */
+    const void *state;
 };
 
 struct vcpu {
@@ -168,12 +175,21 @@ struct vcpu_ops {
     /* Gives the guest the exception that bare hardware would raise. */
     void (*inject_fault)(struct vcpu *vcpu, const struct vm_exit *exit);
 
-    /* Boot: the stage-2 format for guest-physical addresses below `top`
-     * (NULL: the hardware has none so wide); where in memory at `base` a
-     * kernel goes, judged by its first VCPU_KERNEL_HEADER bytes; the
-     * properties of the vCPU's node in the guest's device tree, and those of
-     * the node around them (libfdt error codes). */
+    /* The stage-2 format for guest-physical addresses below `top`. NULL: the
+     * hardware has none so wide. */
     const struct s2_format *(*stage2_format)(uint64_t top);
+
+    /* Boot by protocols of its own: puts all that `boot` names, and what else
+     * the protocol asks for, into guest memory, and fills in what vCPU 0
+     * starts with, its setup's `state`, of `boot_state_size` bytes. On an error
+     * `what`, of VM_REASON_SIZE bytes, says why. All vCPUs are powered on with
+     * the VM then: those but the first wait for the guest to start them. */
+    err_t (*load)(const struct vm_boot *boot, void *state, char *what);
+    size_t boot_state_size;
+    /* Or, where `load` is NULL, by hv/vm with a device tree: where in memory
+     * at `base` a kernel goes, judged by its first VCPU_KERNEL_HEADER bytes;
+     * the properties of the vCPU's node in the tree, and those of the node
+     * around them (libfdt error codes). */
     gpa_t (*place_kernel)(const void *header, gpa_t base);
     int (*describe_cpu)(const struct vcpu *vcpu, void *fdt);
     int (*describe_cpus)(const struct vcpu *bsp, void *fdt);

@@ -12,8 +12,8 @@
 err_t vm_write_guest_tree(const struct vm *vm, void *buffer, size_t size,
                           size_t *used) MUST_CHECK;
 
-/* Puts kernel, initrd and device tree into guest memory, and fills in where:
- * vm->entry, vm->boot_arg, vm->initrd_*. */
+/* Puts kernel, initrd and what else the VM boots with into its memory, and
+ * fills in how it starts. */
 err_t vm_load_images(struct vm *vm, char *what) MUST_CHECK;
 
 /* Makes the devices of the configuration and adds them to the VM's buses. */

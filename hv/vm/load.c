@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Puts the images of a VM into its memory. All go to its first memory region:
- * the kernel where the boot protocol says, the device tree at the end, the
- * initrd below it; a kernel keeps all the room above itself that way.
+ * Puts the images of a VM into its memory: as the architecture does it, or, if
+ * that has no protocols of its own, with a device tree. Then all go to the
+ * first memory region: the kernel where its header says, the device tree at the
+ * end, the initrd below it; a kernel keeps all the room above itself that way.
  */
 #include "api/memory.h"
 #include "lib/format.h"
@@ -109,11 +110,15 @@ static err_t check_apart(const struct vm *vm, char *what)
     return OK;
 }
 
-err_t vm_load_images(struct vm *vm, char *what)
+static err_t load_with_tree(struct vm *vm, char *what)
 {
     const struct vm_memory *memory = &vm->config.memory[0];
     err_t error;
 
+    if (vm->config.protocol != NULL)
+        return refuse(what, "boot-protocol: %s has one only", vm->arch->name);
+    if (vm->config.module_count != 0)
+        return refuse(what, "module: %s has none", vm->arch->name);
     if (memory->size < 2 * VM_TREE_SIZE)
         return refuse(what, "memory: 0x%llx bytes do not hold a guest",
                       (unsigned long long)memory->size);
@@ -128,4 +133,27 @@ err_t vm_load_images(struct vm *vm, char *what)
     if (error == OK)
         error = load_tree(vm, what);
     return error;
+}
+
+err_t vm_load_images(struct vm *vm, char *what)
+{
+    const struct vm_config *config = &vm->config;
+    const struct vm_boot boot = {
+        .protocol = config->protocol,
+        .kernel = &config->kernel,
+        .initrd = &config->initrd,
+        .modules = config->modules,
+        .module_count = config->module_count,
+        .cmdline = config->cmdline,
+        .memory = config->memory,
+        .memory_count = config->memory_count,
+        .vcpus = vm->vcpus,
+        .vcpu_count = config->cpu_num,
+        .devices = vm->devices.devices,
+        .device_count = vm->devices.count,
+        .aspace = &vm->aspace,
+    };
+
+    return vm->arch->load != NULL ? vm->arch->load(&boot, vm->boot_state, what)
+                                  : load_with_tree(vm, what);
 }

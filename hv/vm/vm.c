@@ -129,6 +129,7 @@ static err_t make_vcpus(struct vm *vm)
             .peer_count = vm->config.cpu_num,
             .memory = &vm->aspace,
             .console = vm->console,
+            .irq_chip = vm->irq_chip,
         };
         err_t error = vcpu_new(vm->arch, &config, &vm->arena, &vm->vcpus[i]);
 
@@ -154,6 +155,15 @@ static void release(struct vm *vm)
     arena_free_all(&arena);
 }
 
+static err_t make_boot_state(struct vm *vm)
+{
+    if (vm->arch->load == NULL)
+        return OK;
+    vm->boot_state =
+        arena_alloc_array(&vm->arena, 1, vm->arch->boot_state_size);
+    return vm->boot_state != NULL ? OK : ERR_NO_MEMORY;
+}
+
 static err_t make_parts(struct vm *vm, char *what)
 {
     err_t error = make_aspace(vm, what);
@@ -162,9 +172,11 @@ static err_t make_parts(struct vm *vm, char *what)
     if (error == OK && vm->console == NULL)
         error = ERR_NO_MEMORY;
     if (error == OK)
-        error = make_vcpus(vm);
+        error = make_boot_state(vm);
     if (error == OK)
         error = vm_make_devices(vm, what);
+    if (error == OK)
+        error = make_vcpus(vm);
     if (error == OK)
         error = map_memory(vm, what);
     return error;
@@ -193,6 +205,33 @@ err_t vm_create(const struct vm_config *config, const struct vcpu_ops *arch,
     return OK;
 }
 
+/* vCPU 0, and the others if the architecture starts them by itself. */
+static err_t power_on_vcpus(struct vm *vm, char *what)
+{
+    struct vcpu_setup setup = {
+        .entry = vm->entry,
+        .arg = vm->boot_arg.raw,
+        .state = vm->boot_state,
+        .stage2 = {.root = vm->aspace.root,
+                   .mode = vm->aspace.format->mode,
+                   .gpa_bits = vm->aspace.format->gpa_bits},
+    };
+    uint32_t count = vm->arch->load != NULL ? vm->config.cpu_num : 1;
+
+    for (uint32_t i = 0; i < count; i++) {
+        err_t error = vcpu_setup(vm->vcpus[i], &setup);
+
+        if (error != OK) {
+            (void)format_text(what, VM_REASON_SIZE, "vCPU %u: %s", i,
+                              error_text(error));
+            return error;
+        }
+        atomic_store(&vm->vcpus[i]->powered, true);
+        setup.state = NULL;
+    }
+    return OK;
+}
+
 err_t vm_load(struct vm *vm, char *what)
 {
     err_t error;
@@ -202,22 +241,10 @@ err_t vm_load(struct vm *vm, char *what)
     error = vm_load_images(vm, what);
     if (error != OK)
         return error;
-    const struct vcpu_setup setup = {
-        .entry = vm->entry,
-        .arg = vm->boot_arg.raw,
-        .stage2 = {.root = vm->aspace.root,
-                   .mode = vm->aspace.format->mode,
-                   .gpa_bits = vm->aspace.format->gpa_bits},
-    };
-    error = vcpu_setup(vm->vcpus[0], &setup);
-    if (error != OK) {
-        (void)format_text(what, VM_REASON_SIZE, "vCPU 0: %s",
-                          error_text(error));
-        return error;
-    }
-    atomic_store(&vm->vcpus[0]->powered, true);
-    vm->state = VM_READY;
-    return OK;
+    error = power_on_vcpus(vm, what);
+    if (error == OK)
+        vm->state = VM_READY;
+    return error;
 }
 
 static err_t reset_vcpus(struct vm *vm)

@@ -26,6 +26,7 @@
 #include "addrspace/aspace.h"
 #include "device/bus.h"
 #include "memory/arena.h"
+#include "vcpu/boot.h"
 #include "vcpu/vcpu.h"
 
 #define VM_STATES(X)           \
@@ -65,25 +66,10 @@ enum vm_stop {
 
 const char *vm_stop_name(enum vm_stop stop);
 
-#define VM_NAME_SIZE   32
-#define VM_REASON_SIZE 160
+#define VM_NAME_SIZE 32
 
-/* Where an image lies in host memory, and where it goes. */
-struct vm_image {
-    hpa_t data;
-    uint64_t size; /* 0: there is none */
-    gpa_t load;
-    bool has_load; /* otherwise the boot protocol chooses */
-};
-
-struct vm_memory {
-    gpa_t base;
-    uint64_t size;
-    unsigned flags; /* enum mem_flags */
-    bool populate;  /* allocate it all when the VM is loaded */
-};
-
-#define VM_MAX_MEMORY 8
+#define VM_MAX_MEMORY  8
+#define VM_MAX_MODULES 16 /* the initrd among them */
 
 struct vm_config {
     vm_id id;
@@ -92,8 +78,11 @@ struct vm_config {
     uint64_t affinity[MAX_VCPU_NUM]; /* 0: any CPU */
     uint32_t memory_count;
     struct vm_memory memory[VM_MAX_MEMORY]; /* the first holds the images */
+    const char *protocol; /* to boot by; NULL: the architecture's usual one */
     struct vm_image kernel, initrd;
-    const char *cmdline; /* in the configuration tree */
+    uint32_t module_count;
+    struct vm_image modules[VM_MAX_MODULES];
+    const char *cmdline; /* this and `protocol` are in the configuration tree */
     bool autostart;
     bool restart_on_reboot;
     const void *fdt; /* the tree, and the VM's node in it */
@@ -137,7 +126,10 @@ struct vm {
     struct irq_chip *irq_chip;
     struct chardev *console;
 
+    /* How vCPU 0 starts: by entry and argument, or what `load` of an
+     * architecture that has one has made. */
     gpa_t entry, boot_arg;
+    void *boot_state;
     gpa_t initrd_start, initrd_end;
     const struct device *stdout_device; /* NULL: none has a stream */
 
