@@ -13,6 +13,7 @@
 #include "lib/error.h"
 #include "lib/spinlock.h"
 
+struct acpi_machine;
 struct arena;
 struct aspace;
 struct chardev;
@@ -156,8 +157,9 @@ struct device_context {
  * `describe` adds the node's properties to the guest's device tree, in which
  * the generic ones already are: compatible, reg, interrupts, interrupt-parent,
  * and a controller's phandle. `describe_beside` adds further nodes next to the
- * device's. Both write sequentially and return libfdt's codes; both may be
- * NULL.
+ * device's. Both write sequentially and return libfdt's codes. `describe_acpi`
+ * does the same for a guest that reads ACPI tables (pc/acpi.h). All three may
+ * be NULL.
  */
 struct device_model {
     const char *compatible;       /* in the configuration, and by default ... */
@@ -168,8 +170,12 @@ struct device_model {
                     struct device **device, const char **what);
     int (*describe)(const struct device *device, void *fdt);
     int (*describe_beside)(const struct device *device, void *fdt);
-    /* For is_irq_chip: its inputs. */
+    void (*describe_acpi)(const struct device *device,
+                          struct acpi_machine *machine);
+    /* For is_irq_chip: its inputs; and what takes interrupt messages, the
+     * `msi` of those behind it, with the device as its context, or NULL. */
     struct irq_chip *(*irq_chip)(struct device *device);
+    void (*msi)(void *device, uint64_t address, uint32_t data);
 };
 
 /* Puts a model into the table that device_model_find() searches. */

@@ -23,6 +23,7 @@
 
 #include "api/time.h"
 #include "device/device.h"
+#include "device/pc/acpi.h"
 #include "lib/bits.h"
 #include "memory/arena.h"
 
@@ -174,8 +175,21 @@ static err_t acpi_pm_create(const struct device_context *context,
     return error;
 }
 
+static void acpi_pm_describe(const struct device *device,
+                             struct acpi_machine *machine)
+{
+    uint16_t base = (uint16_t)device->ranges[0].base;
+
+    machine->pm_event = base + ACPI_PM_PM1A_EVENT;
+    machine->pm_control = base + ACPI_PM_PM1A_CONTROL;
+    machine->pm_timer = base + ACPI_PM_TIMER;
+    machine->s5_type = ACPI_PM_SLP_TYP_S5;
+    machine->sci = ACPI_PM_SCI;
+}
+
 static const struct device_model acpi_pm_model = {
     .compatible = "acpi-pm",
     .create = acpi_pm_create,
+    .describe_acpi = acpi_pm_describe,
 };
 DEVICE_MODEL(acpi_pm_model);

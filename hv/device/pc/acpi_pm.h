@@ -16,4 +16,7 @@
 /* SLP_TYP for S5, as on QEMU's PC: OVMF knows no other. */
 #define ACPI_PM_SLP_TYP_S5 0
 
+/* The interrupt of a PC's power management, which never occurs here. */
+#define ACPI_PM_SCI 9
+
 #endif

@@ -20,6 +20,7 @@
  * full and the command byte lets it.
  */
 #include "device/device.h"
+#include "device/pc/acpi.h"
 #include "lib/string.h"
 #include "memory/arena.h"
 
@@ -375,8 +376,15 @@ static err_t i8042_create(const struct device_context *context,
     return OK;
 }
 
+static void i8042_describe_acpi(const struct device *device,
+                                struct acpi_machine *machine)
+{
+    machine->devices |= ACPI_I8042;
+}
+
 static const struct device_model i8042_model = {
     .compatible = "intel,i8042",
     .create = i8042_create,
+    .describe_acpi = i8042_describe_acpi,
 };
 DEVICE_MODEL(i8042_model);

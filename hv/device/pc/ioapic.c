@@ -19,6 +19,7 @@
  * those that nobody accepts, an edge is lost and a level is tried again when
  * the entry, or the pin, changes.
  */
+#include "device/pc/acpi.h"
 #include "device/pc/lapic.h"
 #include "lib/bits.h"
 #include "memory/arena.h"
@@ -291,11 +292,20 @@ static struct irq_chip *ioapic_irq_chip(struct device *device)
     return &to_ioapic(device)->chip;
 }
 
+/* Its ID after a reset. */
+static void ioapic_describe_acpi(const struct device *device,
+                                 struct acpi_machine *machine)
+{
+    machine->ioapic_base = (uint32_t)device->ranges[0].base;
+    machine->ioapic_id = 0;
+}
+
 static const struct device_model ioapic_model = {
     .compatible = "intel,ioapic",
     .is_irq_chip = true,
     .create = ioapic_create,
     .irq_chip = ioapic_irq_chip,
+    .describe_acpi = ioapic_describe_acpi,
 };
 
 DEVICE_MODEL(ioapic_model);

@@ -13,6 +13,7 @@
  */
 #include <libfdt.h>
 
+#include "device/pc/acpi.h"
 #include "device/pc/lapic_impl.h"
 #include "memory/arena.h"
 
@@ -423,11 +424,25 @@ static struct irq_chip *lapics_irq_chip(struct device *device)
     return &container_of(device, struct lapics, device)->chip;
 }
 
+static void lapics_msi(void *device, uint64_t address, uint32_t data)
+{
+    lapics_deliver_msi(container_of(device, struct lapics, device), address,
+                       data);
+}
+
+static void lapics_describe_acpi(const struct device *device,
+                                 struct acpi_machine *machine)
+{
+    machine->lapic_base = (uint32_t)device->ranges[RANGE_PAGE].base;
+}
+
 static const struct device_model lapics_model = {
     .compatible = "intel,lapic",
     .is_irq_chip = true,
     .create = lapics_create,
     .irq_chip = lapics_irq_chip,
+    .msi = lapics_msi,
+    .describe_acpi = lapics_describe_acpi,
 };
 
 DEVICE_MODEL(lapics_model);

@@ -25,6 +25,7 @@
 #include <libfdt.h>
 
 #include "device/device.h"
+#include "device/pc/acpi.h"
 #include "device/pc/alarm.h"
 #include "device/pc/calendar.h"
 #include "lib/bits.h"
@@ -577,9 +578,16 @@ static err_t rtc_create(const struct device_context *context,
     return OK;
 }
 
+static void rtc_describe_acpi(const struct device *device,
+                              struct acpi_machine *machine)
+{
+    machine->devices |= ACPI_RTC;
+}
+
 static const struct device_model rtc_model = {
     .compatible = "motorola,mc146818",
     .create = rtc_create,
+    .describe_acpi = rtc_describe_acpi,
 };
 
 DEVICE_MODEL(rtc_model);

@@ -30,6 +30,7 @@
 #include <libfdt.h>
 
 #include "device/parse.h"
+#include "device/pc/acpi.h"
 #include "device/pc/reset.h"
 #include "device/pci/host.h"
 #include "device/pci/pci.h"
@@ -450,8 +451,23 @@ static err_t bridge_create(const struct device_context *context,
     return error;
 }
 
+static void bridge_describe_acpi(const struct device *device,
+                                 struct acpi_machine *machine)
+{
+    const struct pci_bridge *bridge =
+        container_of(device, const struct pci_bridge, device);
+    const struct device_range *window = &device->ranges[RANGE_WINDOW];
+
+    machine->pci.is_there = true;
+    machine->pci.memory_base = (uint32_t)window->base;
+    machine->pci.memory_size = (uint32_t)window->size;
+    for (unsigned i = 0; i < ACPI_PCI_GSIS; i++)
+        machine->pci.gsi[i] = bridge->inputs[i];
+}
+
 static const struct device_model bridge_model = {
     .compatible = "intel,82441fx",
     .create = bridge_create,
+    .describe_acpi = bridge_describe_acpi,
 };
 DEVICE_MODEL(bridge_model);
