@@ -112,12 +112,22 @@ void chardev_notify(const struct chardev *chardev);
 #define DEVICE_PHANDLE_CPU(id)  (0x100 + (id))
 #define DEVICE_PHANDLE_OTHER(n) (0x1000 + (n))
 
+/* Guest memory, as firmware counts it. */
+struct device_ram {
+    uint64_t base, size;
+};
+
 /* What a model may use. The strings and the tree live as long as the VM. */
 struct device_context {
     struct arena *arena;
     struct aspace *memory;
+    const struct device_ram *ram; /* what of it the guest may write */
+    unsigned ram_count;
     struct irq_chip *irq_chip; /* NULL while none has been made */
     struct chardev *console;
+    /* The console for `name`, of the devices that are made by another; its
+     * error is NULL, out of memory. NULL: they share `console`. */
+    struct chardev *(*open_console)(void *vm_object, const char *name);
     vm_id vm;
     uint32_t vcpu_count;
     const void *fdt; /* the VM's configuration ... */
@@ -151,8 +161,9 @@ struct device_context {
  * A model. `create` reads its own properties from the configuration and
  * returns a device made in the arena, its ops filled in, or an error with the
  * property that is wrong in `*what`. What is common to all devices it leaves
- * to device_from_node(); it may fill in ranges of its own, or only
- * `ranges[0].widths` with the widths that it knows.
+ * to device_from_node(); it may fill in ranges of its own, or only in
+ * `ranges[0]` the widths that it knows, and the bus if that is another than
+ * BUS_MMIO.
  *
  * `describe` adds the node's properties to the guest's device tree, in which
  * the generic ones already are: compatible, reg, interrupts, interrupt-parent,

@@ -16,7 +16,8 @@
  *   0, 1      DLL, DLM divisor latch, while LCR's DLAB is set
  *
  * Register n is at n << reg-shift, and accessed with up to reg-io-width bytes,
- * of which the lowest counts.
+ * of which the lowest counts. With the property `ports`, `reg` is of ports: a
+ * PC's COM1 is at 0x3f8, and drives interrupt 4.
  *
  * The line has no speed. A byte is transmitted the moment it is written, so
  * that THR and transmitter are always empty, and the transmitter FIFO is never
@@ -38,8 +39,12 @@
 #include <libfdt.h>
 
 #include "device/device.h"
+#include "device/pc/acpi.h"
 #include "lib/bits.h"
 #include "memory/arena.h"
+
+#define COM1_PORT 0x3f8
+#define COM1_IRQ  4
 
 enum { RBR_THR_DLL, IER_DLM, IIR_FCR, LCR, MCR, LSR, MSR, SCR, REGISTERS };
 
@@ -573,6 +578,8 @@ static err_t uart_create(const struct device_context *context,
         return error;
     uart->device.ops = &uart_ops;
     uart->device.ranges[0].widths = (uint8_t)(uart->reg_io_width * 2 - 1);
+    if (fdt_getprop(context->fdt, context->node, "ports", NULL) != NULL)
+        uart->device.ranges[0].bus = BUS_PORT;
     uart->chardev = context->console;
     if (uart->chardev != NULL)
         uart->chardev->device = &uart->device;
@@ -592,10 +599,21 @@ static int uart_describe(const struct device *device, void *fdt)
     return error;
 }
 
+static void uart_describe_acpi(const struct device *device,
+                               struct acpi_machine *machine)
+{
+    const struct device_range *range = &device->ranges[0];
+
+    if (range->bus == BUS_PORT && range->base == COM1_PORT &&
+        device->irq == COM1_IRQ)
+        machine->devices |= ACPI_COM1;
+}
+
 static const struct device_model uart_model = {
     .compatible = "ns16550a",
     .create = uart_create,
     .describe = uart_describe,
+    .describe_acpi = uart_describe_acpi,
 };
 
 DEVICE_MODEL(uart_model);

@@ -80,6 +80,9 @@ static err_t fill_name(const struct device_context *context,
     return OK;
 }
 
+#define PORTS UINT64_C(0x10000)
+
+/* BUS_MMIO is 0: what a model has not said. */
 static err_t fill_range(const struct device_context *context,
                         struct device *device, const char **what)
 {
@@ -91,7 +94,9 @@ static err_t fill_range(const struct device_context *context,
     error = device_parse_reg(context, &range->base, &range->size, what);
     if (error != OK)
         return error;
-    range->bus = BUS_MMIO;
+    if (range->bus == BUS_PORT &&
+        (range->base >= PORTS || range->size > PORTS - range->base))
+        return ERR_INVALID_INPUT;
     range->index = 0;
     if (range->widths == 0)
         range->widths = WIDTH_ALL;

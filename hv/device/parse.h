@@ -11,10 +11,10 @@
 /*
  * Makes the device that `context->node` configures: finds its model by
  * `compatible`, lets it create the device, and fills in what create has left:
- * name, one MMIO range from `reg` (two cells of address, two of size), irq
- * from `interrupts` (one cell). Behind a PCI bridge there is no `reg`: where a
- * device is, the guest says. The device is reset, in no device_set yet, and
- * lives as long as the arena.
+ * name, one range from `reg` (two cells of address, two of size) of the bus
+ * that ranges[0] says, irq from `interrupts` (one cell). Behind a PCI bridge
+ * there is no `reg`: where a device is, the guest says. The device is reset, in
+ * no device_set yet, and lives as long as the arena.
  *
  * On an error `*what` names the wrong property. ERR_NOT_FOUND: no model, or a
  * property is missing; ERR_INVALID_INPUT: its value; ERR_NO_MEMORY; or what

@@ -21,6 +21,16 @@ static void on_system_failed(void *vm_object, uint32_t code)
                     code);
 }
 
+/* The VM's console is that of its first device with a stream of bytes. Until
+ * there is one, everybody may use it. */
+static struct chardev *open_console(void *vm_object, const char *name)
+{
+    struct vm *vm = vm_object;
+
+    return vm->console->device == NULL ? vm->console
+                                       : vm->host->open_console(vm, name);
+}
+
 /* The region of guest memory that a range of addresses reaches into, or NULL.
  */
 static const struct vm_memory *memory_under(const struct vm_config *config,
@@ -67,9 +77,7 @@ static err_t add_device(struct vm *vm, struct device_context *context,
     err_t error;
 
     context->irq_chip = vm->irq_chip;
-    context->console = vm->stdout_device == NULL
-                           ? vm->console
-                           : vm->host->open_console(vm, name);
+    context->console = open_console(vm, name);
     if (context->console == NULL)
         return ERR_NO_MEMORY;
     error = device_from_node(context, &device, &problem);
@@ -88,10 +96,11 @@ static err_t add_device(struct vm *vm, struct device_context *context,
                           conflict != NULL ? conflict->name : "reg");
         return error;
     }
-    if (device->model->is_irq_chip && vm->irq_chip == NULL)
+    if (device->model->is_irq_chip && vm->irq_chip == NULL) {
         vm->irq_chip = device->model->irq_chip(device);
-    if (context->console->device == device && vm->stdout_device == NULL)
-        vm->stdout_device = device;
+        context->msi = device->model->msi;
+        context->msi_context = device;
+    }
     return OK;
 }
 
@@ -106,13 +115,31 @@ static bool in_pass(const void *fdt, int node, bool irq_chips)
     return irq_chips == (model != NULL && model->is_irq_chip);
 }
 
+static unsigned list_ram(const struct vm_config *config,
+                         struct device_ram ram[VM_MAX_MEMORY])
+{
+    unsigned count = 0;
+
+    for (uint32_t i = 0; i < config->memory_count; i++) {
+        const struct vm_memory *memory = &config->memory[i];
+
+        if (memory->flags & MEM_WRITE)
+            ram[count++] = (struct device_ram){memory->base.raw, memory->size};
+    }
+    return count;
+}
+
 err_t vm_make_devices(struct vm *vm, char *what)
 {
+    struct device_ram ram[VM_MAX_MEMORY];
     const void *fdt = vm->config.fdt;
     int devices = fdt_subnode_offset(fdt, vm->config.node, "devices");
     struct device_context context = {
         .arena = &vm->arena,
         .memory = &vm->aspace,
+        .ram = ram,
+        .ram_count = list_ram(&vm->config, ram),
+        .open_console = open_console,
         .vm = vm->config.id,
         .vcpu_count = vm->config.cpu_num,
         .fdt = fdt,

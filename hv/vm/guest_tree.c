@@ -76,10 +76,10 @@ static void write_chosen(struct tree *tree, const struct vm *vm)
         put_u64(tree, "linux,initrd-start", vm->initrd_start.raw);
         put_u64(tree, "linux,initrd-end", vm->initrd_end.raw);
     }
-    if (vm->stdout_device != NULL) {
+    if (vm->console->device != NULL) {
         char path[64];
         (void)format_text(path, sizeof(path), "/soc/%s",
-                          vm->stdout_device->name);
+                          vm->console->device->name);
         put_string(tree, "stdout-path", path);
     }
     end(tree);

@@ -124,14 +124,13 @@ struct vm {
     struct arena arena;
     struct vcpu *vcpus[MAX_VCPU_NUM];
     struct irq_chip *irq_chip;
-    struct chardev *console;
+    struct chardev *console; /* its device, if any, is the guest's stdout */
 
     /* How vCPU 0 starts: by entry and argument, or what `load` of an
      * architecture that has one has made. */
     gpa_t entry, boot_arg;
     void *boot_state;
     gpa_t initrd_start, initrd_end;
-    const struct device *stdout_device; /* NULL: none has a stream */
 
     /* The scheduler's, under its lock. */
     enum vm_state state;

@@ -15,11 +15,9 @@
  * write says ERR_BUSY until all is done, and is made again. The guest's
  * command is copied at its start, and the copy alone counts.
  *
- * Properties of the configuration node:
- *   memory   pairs of base and size, two cells each: what RAM_SIZE and the
- *            file etc/e820 say
- * and children, each an item:
- *   name         of a file (string), or
+ * RAM_SIZE and the file etc/e820 say what memory the VM has. Children of the
+ * configuration node are further items:
+ *   file-name    of a file (string), or
  *   key          of another item (u32), below FILE_FIRST or from ARCH_LOCAL on
  *   data         its bytes, or
  *   data-offset, where they are in the bundle's image area (two cells)
@@ -378,26 +376,20 @@ static const struct device_ops fw_cfg_ops = {
 /* --- Making it --- */
 
 /* What the machine is. */
-static err_t parse_memory(const struct device_context *context,
-                          struct fw_cfg *cfg, const char **what)
+static err_t add_memory(const struct device_context *context,
+                        struct fw_cfg *cfg, const char **what)
 {
-    int size = 0;
-    const fdt64_t *cells =
-        fdt_getprop(context->fdt, context->node, "memory", &size);
-    uint32_t count = cells != NULL ? (uint32_t)size / 16 : 0;
-
     *what = "memory";
-    if (count > MAX_MEMORY || (cells != NULL && size % 16 != 0))
+    if (context->ram_count > MAX_MEMORY)
         return ERR_INVALID_INPUT;
-    for (uint32_t i = 0; i < count; i++) {
-        cfg->e820[i] = (struct e820_entry){
-            fdt64_ld(&cells[2 * i]), fdt64_ld(&cells[2 * i + 1]), E820_RAM};
-        cfg->ram_size += cfg->e820[i].size;
+    for (unsigned i = 0; i < context->ram_count; i++) {
+        const struct device_ram *ram = &context->ram[i];
+
+        cfg->e820[i] = (struct e820_entry){ram->base, ram->size, E820_RAM};
+        cfg->ram_size += ram->size;
     }
-    if (count == 0)
-        return OK;
     return add_file(cfg, E820_FILE, cfg->e820,
-                    count * (uint32_t)sizeof(cfg->e820[0]));
+                    context->ram_count * (uint32_t)sizeof(cfg->e820[0]));
 }
 
 static void add_machine(const struct device_context *context,
@@ -477,7 +469,7 @@ static err_t add_child(const struct device_context *context, struct fw_cfg *cfg,
                        int node, const char **what)
 {
     int size;
-    const char *name = fdt_getprop(context->fdt, node, "name", &size);
+    const char *name = fdt_getprop(context->fdt, node, "file-name", &size);
     struct item item = {.key = NO_KEY};
     err_t error = parse_data(context, node, &item, what);
 
@@ -485,7 +477,7 @@ static err_t add_child(const struct device_context *context, struct fw_cfg *cfg,
         error = parse_key(context, node, &item.key, what);
     if (error != OK)
         return error;
-    *what = "name";
+    *what = "file-name";
     if ((name != NULL) == (item.key != NO_KEY))
         return ERR_INVALID_INPUT;
     if (name == NULL) {
@@ -511,7 +503,7 @@ static err_t fw_cfg_create(const struct device_context *context,
     cfg->device.range_count = RANGES;
     cfg->memory = context->memory;
     add_machine(context, cfg);
-    error = parse_memory(context, cfg, what);
+    error = add_memory(context, cfg, what);
     fdt_for_each_subnode(node, context->fdt, context->node)
     {
         if (error == OK)

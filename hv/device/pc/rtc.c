@@ -10,8 +10,6 @@
  * Properties of the configuration node, besides those of all devices:
  *   boot-time     seconds since 1970 when the VM is made, two cells; by
  *                 default the year 2000 begins
- *   low-memory    bytes below 4 GiB, and
- *   high-memory   above, two cells each, for those who ask the CMOS
  *
  * Time is not counted but follows from the host's. Flags are found out when
  * somebody looks: what has happened since the last look. There is a host timer
@@ -91,6 +89,7 @@ enum {
 #define DIVIDER_HZ 32768
 #define YEAR_2000  UINT64_C(946684800)
 #define MIB        (UINT64_C(1) << 20)
+#define GIB        (UINT64_C(1) << 30)
 #define BASE_KIB   640
 
 struct rtc {
@@ -503,8 +502,20 @@ static uint64_t above(uint64_t size, uint64_t limit)
     return size > limit ? size - limit : 0;
 }
 
-static void store_memory(struct rtc *rtc, uint64_t low, uint64_t high)
+/* What the VM has, for those who ask the CMOS. */
+static void store_memory(struct rtc *rtc, const struct device_context *context)
 {
+    uint64_t low = 0;
+    uint64_t high = 0;
+
+    for (unsigned i = 0; i < context->ram_count; i++) {
+        const struct device_ram *ram = &context->ram[i];
+
+        if (ram->base < 4 * GIB)
+            low += ram->size;
+        else
+            high += ram->size;
+    }
     store(rtc, BASE_MEMORY, 2, earlier(low / 1024, BASE_KIB));
     store(rtc, EXTENDED_MEMORY, 2, above(low, MIB) / 1024);
     store(rtc, EXTENDED_MEMORY_2, 2, above(low, MIB) / 1024);
@@ -531,22 +542,17 @@ static err_t parse_number(const struct device_context *context,
 static err_t configure(struct rtc *rtc, const struct device_context *context,
                        const char **what)
 {
-    uint64_t low = 0;
-    uint64_t high = 0;
-    err_t error = parse_number(context, "low-memory", &low, what);
+    err_t error;
 
-    if (error == OK)
-        error = parse_number(context, "high-memory", &high, what);
     rtc->base_seconds = YEAR_2000;
-    if (error == OK)
-        error = parse_number(context, "boot-time", &rtc->base_seconds, what);
+    error = parse_number(context, "boot-time", &rtc->base_seconds, what);
     if (error != OK)
         return error;
     if (rtc->base_seconds > CALENDAR_LAST) {
         *what = "boot-time";
         return ERR_INVALID_INPUT;
     }
-    store_memory(rtc, low, high);
+    store_memory(rtc, context);
     return OK;
 }
 

@@ -17,7 +17,8 @@
  *   reg    the memory window: the only addresses that BARs are decoded at,
  *          below 4 GiB
  *   intx   four cells: the interrupt controller's inputs that the lines A to
- *          D lead to. INTA# of device n is wired to line n mod 4
+ *          D lead to. INTA# of device n is wired to line n mod 4. The lines
+ *          are low while they are asserted
  * Its children are the functions: what a device model makes with a `slot`.
  *
  * THE WINDOW. A device's ranges cannot move on the VM's bus, but a BAR can. So
@@ -66,8 +67,8 @@ struct pci_bridge {
     struct pci_function *first;
     struct pci_function self; /* function 0 of device 0 */
 
-    /* The functions' irq_chip: input n + 1 is INTA# of function n. A line is
-     * high while one that is wired to it is. */
+    /* The functions' irq_chip: input n + 1 is INTA# of function n, high while
+     * it asserts it. A line is asserted while one that is wired to it is. */
     struct irq_chip intx;
     struct spinlock intx_lock;
     struct irq_chip *irq_chip;
@@ -83,6 +84,13 @@ static struct pci_bridge *to_bridge(struct device *device)
 
 /* --- Interrupt lines --- */
 
+static void drive_line(struct pci_bridge *bridge, unsigned line)
+{
+    if (bridge->irq_chip != NULL)
+        bridge->irq_chip->set_level(bridge->irq_chip, bridge->inputs[line],
+                                    bridge->asserted[line] == 0);
+}
+
 static void intx_set_level(struct irq_chip *chip, uint32_t irq, bool high)
 {
     struct pci_bridge *bridge = container_of(chip, struct pci_bridge, intx);
@@ -93,9 +101,7 @@ static void intx_set_level(struct irq_chip *chip, uint32_t irq, bool high)
     if (bridge->levels[number] != high) {
         bridge->levels[number] = high;
         bridge->asserted[line] += high ? 1u : -1u;
-        if (bridge->irq_chip != NULL)
-            bridge->irq_chip->set_level(bridge->irq_chip, bridge->inputs[line],
-                                        bridge->asserted[line] != 0);
+        drive_line(bridge, line);
     }
     spin_unlock(&bridge->intx_lock);
 }
@@ -300,6 +306,10 @@ static void bridge_reset(struct device *device)
         function->device.ops->reset(&function->device);
         leave(bridge, function);
     }
+    spin_lock(&bridge->intx_lock);
+    for (unsigned line = 0; line < INTX_LINES; line++)
+        drive_line(bridge, line);
+    spin_unlock(&bridge->intx_lock);
 }
 
 static const struct device_ops bridge_ops = {
@@ -391,6 +401,16 @@ static err_t parse_intx(const struct device_context *context,
     return OK;
 }
 
+static err_t find_console(const struct device_context *context,
+                          struct device_context *inner)
+{
+    if (context->open_console == NULL)
+        return OK;
+    inner->console = context->open_console(
+        context->vm_object, fdt_get_name(inner->fdt, inner->node, NULL));
+    return inner->console != NULL ? OK : ERR_NO_MEMORY;
+}
+
 static err_t make_functions(const struct device_context *context,
                             struct pci_bridge *bridge, const char **what)
 {
@@ -402,8 +422,10 @@ static err_t make_functions(const struct device_context *context,
     inner.create_virtio = virtio_pci_create;
     fdt_for_each_subnode(inner.node, context->fdt, context->node)
     {
-        err_t error = device_from_node(&inner, &device, what);
+        err_t error = find_console(context, &inner);
 
+        if (error == OK)
+            error = device_from_node(&inner, &device, what);
         if (error != OK)
             return error;
         /* Not one that is a device elsewhere. */

@@ -770,6 +770,51 @@ Test(ns16550a, bad_configurations)
     }
 }
 
+/* A PC's: on the bus of ports, all of which exist. */
+Test(ns16550a, at_ports)
+{
+    static const struct {
+        uint64_t base;
+        err_t error;
+    } rows[] = {
+        {0x3f8, OK},
+        {0xfff8, OK},
+        {0xfff9, ERR_INVALID_INPUT},
+        {0x10000, ERR_INVALID_INPUT},
+    };
+
+    for_each_row (i, rows) {
+        const struct property properties[] = {
+            {"compatible", TEXT("ns16550a")},
+            {"reg", CELLS(CELL64(rows[i].base), CELL64(8))},
+            {"ports", TEXT("")},
+            END_OF_PROPERTIES,
+        };
+        struct board board;
+        struct device *device = NULL;
+        const char *what = "";
+        uint64_t value = 0;
+
+        board_make(&board, 1);
+        board_configure(&board, "serial", properties);
+        cr_expect_eq(device_from_node(&board.context, &device, &what),
+                     rows[i].error, "row %zu", i);
+        if (rows[i].error == OK) {
+            cr_assert_eq(device_set_add(&board.set, device, NULL), OK);
+            cr_expect_eq(bus_read(&board.set.buses[BUS_PORT],
+                                  rows[i].base + UART_LSR, 1, &value),
+                         OK);
+            cr_expect_eq(value, EMPTY);
+            cr_expect_eq(
+                bus_read(&board.set.buses[BUS_MMIO], rows[i].base, 1, &value),
+                ERR_NOT_FOUND);
+        } else {
+            cr_expect_str_eq(what, "reg", "row %zu", i);
+        }
+        board_end(&board);
+    }
+}
+
 /* Any sequence of accesses and input: the line is what IIR says, and no byte
  * of the console's is lost or doubled unless the guest cleared it. */
 Test(ns16550a, random_accesses)

@@ -30,7 +30,7 @@ static void add_child(struct ports *ports, const char *node, const char *name,
     int error = fdt_begin_node(tree, node);
 
     if (name != NULL)
-        error |= fdt_property(tree, "name", name, (int)strlen(name) + 1);
+        error |= fdt_property(tree, "file-name", name, (int)strlen(name) + 1);
     if (cell != NULL)
         error |= fdt_property_u32(tree, cell, value);
     if (data != NULL)
@@ -41,15 +41,14 @@ static void add_child(struct ports *ports, const char *node, const char *name,
 
 static void make(struct ports *ports)
 {
-    const fdt64_t memory[] = {0, cpu_to_fdt64(0x80000000),
-                              cpu_to_fdt64(0x100000000),
-                              cpu_to_fdt64(0x40000000)};
+    static const struct device_ram ram[] = {{0, 0x80000000},
+                                            {0x100000000, 0x40000000}};
     const char *what;
     err_t error;
 
     ports_begin(ports, "qemu,fw-cfg");
-    cr_assert_eq(fdt_property(ports->tree, "memory", memory, sizeof(memory)),
-                 0);
+    ports->context.ram = ram;
+    ports->context.ram_count = ARRAY_SIZE(ram);
     add_child(ports, "one", "etc/acpi/tables", NULL, 0, text, sizeof(text));
     add_child(ports, "two", "opt/empty", NULL, 0, "", 0);
     add_child(ports, "three", NULL, "key", 0x8001, text, 4);
@@ -289,12 +288,12 @@ Test(pc_fw_cfg, configurations)
         {NULL, "key", 0x20, "x", ERR_INVALID_INPUT, "key"},
         {NULL, "key", 0xffff, "x", ERR_INVALID_INPUT, "key"},
         {NULL, "key", 0, "x", ERR_ALREADY_EXISTS, "key"},
-        {"opt/a", "key", 0x8000, "x", ERR_INVALID_INPUT, "name"},
-        {NULL, NULL, 0, "x", ERR_INVALID_INPUT, "name"},
-        {"", NULL, 0, "x", ERR_INVALID_INPUT, "name"},
+        {"opt/a", "key", 0x8000, "x", ERR_INVALID_INPUT, "file-name"},
+        {NULL, NULL, 0, "x", ERR_INVALID_INPUT, "file-name"},
+        {"", NULL, 0, "x", ERR_INVALID_INPUT, "file-name"},
         {"opt/a", NULL, 0, NULL, ERR_INVALID_INPUT, "data"},
         {"a name of fifty-six characters is one too many for a file", NULL, 0,
-         "x", ERR_INVALID_INPUT, "name"},
+         "x", ERR_INVALID_INPUT, "file-name"},
     };
 
     for_each_row (i, rows) {

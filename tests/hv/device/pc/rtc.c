@@ -400,14 +400,14 @@ Test(rtc, memory_sizes)
     struct pc pc;
 
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-        const struct pc_property properties[] = {
-            {"low-memory", 2, rows[i].low},
-            {"high-memory", 2, rows[i].high},
-            {NULL}};
+        const struct device_ram ram[] = {{0, rows[i].low},
+                                         {UINT64_C(1) << 32, rows[i].high}};
 
         pc_make_bare(&pc);
         pc.context.vcpu_count = 4;
-        (void)pc_add(&pc, "motorola,mc146818", properties);
+        pc.context.ram = ram;
+        pc.context.ram_count = ARRAY_SIZE(ram);
+        (void)pc_add(&pc, "motorola,mc146818", NULL);
         cr_expect_eq(get_number(&pc, 0x15, 2), rows[i].base);
         cr_expect_eq(get_number(&pc, 0x17, 2), rows[i].extended);
         cr_expect_eq(get_number(&pc, 0x30, 2), rows[i].extended);
@@ -424,8 +424,6 @@ Test(rtc, wrong_properties)
         {{"boot-time", 1, 5}, {NULL}},
         {{"boot-time", 2, UINT64_MAX}, {NULL}},
         {{"boot-time", 2, CALENDAR_LAST + 1}, {NULL}},
-        {{"low-memory", 1, 5}, {NULL}},
-        {{"high-memory", 0, 0}, {NULL}},
     };
     const char *what;
     struct pc pc;

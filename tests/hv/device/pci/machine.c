@@ -15,7 +15,7 @@ static void chip_set_level(struct irq_chip *chip, uint32_t irq, bool high)
     struct machine *machine = container_of(chip, struct machine, chip);
 
     cr_assert(irq < ARRAY_SIZE(machine->lines));
-    machine->lines[irq] = high;
+    machine->lines[irq] = !high;
 }
 
 static void chip_pulse(struct irq_chip *chip, uint32_t irq)
@@ -74,6 +74,8 @@ void machine_make_bare(struct machine *machine)
     guest->console = (struct chardev){console_take, console_give, NULL};
     machine->next_bar = WINDOW;
     machine->chip = (struct irq_chip){chip_set_level, chip_pulse, 24};
+    /* The bridge has to let go of its lines first. */
+    memset(&machine->lines[LINE_A], true, 4);
     machine->context = (struct device_context){
         .arena = &guest->arena,
         .memory = &guest->memory,

@@ -39,7 +39,7 @@ struct machine {
     struct guest guest;
     struct device_context context;
     struct irq_chip chip;
-    bool lines[32];
+    bool lines[32]; /* asserted: low */
     struct message messages[MOST_MESSAGES];
     unsigned message_count;
     unsigned downs, reboots;
