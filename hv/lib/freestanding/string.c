@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The image's string functions (ISO C17, 7.24; strtoul: 7.22.1.4). The process
- * takes them from libc instead.
+ * The image's string functions (ISO C17, 7.24). The process takes them from
+ * libc instead.
  *
  * memset and memcpy run on every frame that is handed out and every sector
  * that is moved, so they work on words, 32 to a turn. Words are only
@@ -12,7 +12,6 @@
  */
 #include <stdint.h>
 
-#include "lib/freestanding/freestanding.h"
 #include "lib/string.h"
 
 /* A word that may overlay objects of any type. */
@@ -202,65 +201,4 @@ char *strrchr(const char *text, int byte)
             return (char *)(uintptr_t)&text[left - 1];
     }
     return NULL;
-}
-
-/* The value of a digit of any base, or UINT32_MAX. */
-static unsigned digit_value(char digit)
-{
-    if (digit >= '0' && digit <= '9')
-        return (unsigned)(digit - '0');
-    if (digit >= 'a' && digit <= 'z')
-        return (unsigned)(digit - 'a') + 10;
-    if (digit >= 'A' && digit <= 'Z')
-        return (unsigned)(digit - 'A') + 10;
-    return UINT32_MAX;
-}
-
-/* Past a "0x" that a digit follows. */
-static const char *skip_hex_prefix(const char *text)
-{
-    if (text[0] == '0' && (text[1] == 'x' || text[1] == 'X') &&
-        digit_value(text[2]) < 16)
-        return text + 2;
-    return text;
-}
-
-static unsigned guess_base(const char *text)
-{
-    if (skip_hex_prefix(text) != text)
-        return 16;
-    return text[0] == '0' ? 8 : 10;
-}
-
-static const char *skip_space(const char *text)
-{
-    while (*text == ' ' || (*text >= '\t' && *text <= '\r'))
-        text++;
-    return text;
-}
-
-/* Without errno: a value out of range is UINT64_MAX. */
-unsigned long strtoul(const char *restrict text, char **restrict end, int base)
-{
-    const char *at = skip_space(text);
-    bool negative = *at == '-', overflow = false;
-    unsigned long value = 0;
-    unsigned radix;
-
-    if (*at == '-' || *at == '+')
-        at++;
-    radix = base == 0 ? guess_base(at) : (unsigned)base;
-    if (radix == 16)
-        at = skip_hex_prefix(at);
-    if (digit_value(*at) >= radix)
-        at = text; /* no number: none of the text is used */
-    for (; digit_value(*at) < radix; at++) {
-        overflow |= __builtin_mul_overflow(value, radix, &value);
-        overflow |= __builtin_add_overflow(value, digit_value(*at), &value);
-    }
-    if (end != NULL)
-        *end = (char *)(uintptr_t)at;
-    if (overflow)
-        return UINT64_MAX;
-    return negative ? -value : value;
 }
