@@ -19,7 +19,6 @@
 #define strncmp image_strncmp
 #define strchr  image_strchr
 #define strrchr image_strrchr
-#define strtoul image_strtoul
 #include "hv/lib/freestanding/string.c"
 #undef memcpy
 #undef memmove
@@ -32,7 +31,6 @@
 #undef strncmp
 #undef strchr
 #undef strrchr
-#undef strtoul
 
 #define ROOM    600
 #define LENGTHS 300
@@ -153,49 +151,4 @@ Test(string, searches_agree_with_libc)
                       "%s", text);
         }
     }
-}
-
-Test(string, strtoul_agrees_with_libc)
-{
-    static const char *const texts[] = {"",
-                                        "0",
-                                        "42",
-                                        " \t42x",
-                                        "-1",
-                                        "+7",
-                                        "0x1f",
-                                        "0x",
-                                        "0xg",
-                                        "010",
-                                        "08",
-                                        "zz",
-                                        "- 1",
-                                        "+",
-                                        "-0x10",
-                                        "ffff",
-                                        "0xFFFF",
-                                        "x",
-                                        "1 2",
-                                        "0b11",
-                                        "--1",
-                                        "18446744073709551615",
-                                        "18446744073709551616",
-                                        "99999999999999999999999",
-                                        "-18446744073709551616"};
-    static const int bases[] = {0, 2, 8, 10, 16, 36};
-
-    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-        for (size_t b = 0; b < sizeof(bases) / sizeof(bases[0]); b++) {
-            char *image_end, *libc_end;
-            unsigned long image, libc;
-
-            image = image_strtoul(texts[i], &image_end, bases[b]);
-            libc = strtoul(texts[i], &libc_end, bases[b]);
-            cr_assert(image == libc, "\"%s\" base %d: %lu, libc %lu", texts[i],
-                      bases[b], image, libc);
-            cr_assert(image_end == libc_end, "\"%s\" base %d: the end",
-                      texts[i], bases[b]);
-        }
-    }
-    cr_assert(image_strtoul("12", NULL, 10) == 12);
 }
