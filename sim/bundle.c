@@ -23,6 +23,7 @@
 /* What data-offset and data-size add to the tree, names included. */
 #define BYTES_PER_FILE 64
 #define MAX_FILES      256
+#define IMAGE_DEPTH    3 /* of an image's node */
 #define FILE_MODE      0644
 
 /* A file that goes into the image area. */
@@ -183,12 +184,19 @@ static err_t add_file(struct packer *packer, const char *node, const char *name,
 }
 
 /* Images are copied into their VM's memory, so VMs can share them; a device
- * may write to its file, so each has its own. */
+ * may write to its file, so each has its own. Images are children of a VM:
+ * /vms/VM/IMAGE. */
 static bool is_image_node(const char *path)
 {
     const char *name = strrchr(path, '/') + 1;
+    unsigned depth = 0;
 
-    return strcmp(name, "kernel") == 0 || strcmp(name, "initrd") == 0;
+    for (const char *c = path; *c != '\0'; c++)
+        depth += *c == '/';
+    if (depth != IMAGE_DEPTH)
+        return false;
+    return strcmp(name, "kernel") == 0 || strcmp(name, "initrd") == 0 ||
+           strncmp(name, "module", strlen("module")) == 0;
 }
 
 static err_t pack_node(struct packer *packer, int node)

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "arch/x86_64/boot/boot.h"
 #include "device/bus.h"
 #include "sim/bundle.h"
 #include "sim/bundle_check.h"
@@ -22,6 +23,7 @@ struct extent {
     int node;
     uint64_t base, size;
     bool is_memory;
+    bool is_ports; /* in an address space of their own */
 };
 
 struct extents {
@@ -36,13 +38,25 @@ static struct extent read_extent(const struct check *check, int node)
     return (struct extent){.node = node,
                            .base = fdt64_ld(reg),
                            .size = fdt64_ld(reg + 1),
-                           .is_memory = bundle_has_name(check, node, "memory")};
+                           .is_memory = bundle_has_name(check, node, "memory"),
+                           .is_ports = bundle_is_at_ports(check, node)};
 }
 
+static bool has(const struct check *check, int node, const char *name)
+{
+    return fdt_getprop(check->fdt, node, name, NULL) != NULL;
+}
+
+/* Where there is no `reg`, the model has its own place, and the hypervisor
+ * will find what is in its way. */
 static err_t add_extent(const struct check *check, struct extents *extents,
                         int node)
 {
-    struct extent new = read_extent(check, node);
+    struct extent new;
+
+    if (!has(check, node, "reg"))
+        return OK;
+    new = read_extent(check, node);
 
     if (new.size == 0 || new.base + new.size - 1 < new.base)
         return bundle_refuse(check, node,
@@ -54,7 +68,9 @@ static err_t add_extent(const struct check *check, struct extents *extents,
                              " 4096");
     for (unsigned i = 0; i < extents->count; i++) {
         const struct extent *old = &extents->all[i];
-        if (new.base <= old->base + (old->size - 1) &&
+
+        if (new.is_ports ==
+                old->is_ports &&new.base <= old->base + (old->size - 1) &&
             old->base <= new.base + (new.size - 1))
             return bundle_refuse(check, node,
                                  "reg: it overlaps with that of %s",
@@ -62,11 +78,6 @@ static err_t add_extent(const struct check *check, struct extents *extents,
     }
     extents->all[extents->count++] = new;
     return OK;
-}
-
-static bool has(const struct check *check, int node, const char *name)
-{
-    return fdt_getprop(check->fdt, node, name, NULL) != NULL;
 }
 
 static err_t check_memory(const struct check *check, int vm,
@@ -130,6 +141,7 @@ static err_t check_device(const struct check *check, int devices, int node)
 {
     const char *compatible = fdt_getprop(check->fdt, node, "compatible", NULL);
     err_t error;
+    int behind;
 
     if (device_model_find(compatible) == NULL)
         return bundle_refuse(check, node, "compatible: there is no model '%s'",
@@ -137,6 +149,11 @@ static err_t check_device(const struct check *check, int devices, int node)
     error = check_interrupt(check, devices, node);
     if (error == OK && strcmp(compatible, "virtio,blk") == 0)
         error = check_disk(check, node);
+    fdt_for_each_subnode(behind, check->fdt, node)
+    {
+        if (error == OK && has(check, behind, "compatible"))
+            error = check_device(check, node, behind);
+    }
     return error;
 }
 
@@ -209,11 +226,26 @@ static err_t check_cpus(const struct check *check, int vm)
     return OK;
 }
 
+static err_t check_protocol(const struct check *check, int vm)
+{
+    const char *name = fdt_getprop(check->fdt, vm, "boot-protocol", NULL);
+
+    if (name == NULL)
+        return OK;
+    for (unsigned i = 0; i < X86_BOOT_PROTOCOL_COUNT; i++) {
+        if (strcmp(name, x86_boot_name((enum x86_boot_protocol)i)) == 0)
+            return OK;
+    }
+    return bundle_refuse(check, vm, "boot-protocol: there is no '%s'", name);
+}
+
 static err_t check_vm(const struct check *check, int vms, int vm)
 {
     struct extents extents = {0};
     err_t error = check_identity(check, vms, vm);
 
+    if (error == OK)
+        error = check_protocol(check, vm);
     if (error == OK)
         error = check_cpus(check, vm);
     if (error == OK)
@@ -275,24 +307,44 @@ static err_t check_image(const struct check *check, int vm, const char *name,
 }
 
 /* A disk's file is whole sectors. */
-static err_t check_disk_files(const struct check *check, int vm)
+static err_t check_disk_files(const struct check *check, int devices)
 {
-    int devices = fdt_subnode_offset(check->fdt, vm, "devices");
     int node;
 
-    if (devices < 0)
-        return OK;
     fdt_for_each_subnode(node, check->fdt, devices)
     {
+        const char *compatible =
+            fdt_getprop(check->fdt, node, "compatible", NULL);
         const fdt64_t *size = fdt_getprop(check->fdt, node, "data-size", NULL);
+        err_t error;
 
+        if (compatible == NULL)
+            continue;
         if (size != NULL && fdt64_ld(size) % DISK_SECTOR != 0)
             return bundle_refuse(check, node,
                                  "file: its %" PRIu64
                                  " bytes are not a multiple of %d",
                                  fdt64_ld(size), DISK_SECTOR);
+        error = check_disk_files(check, node);
+        if (error != OK)
+            return error;
     }
     return OK;
+}
+
+/* Firmware is a flash: it is not loaded into memory. */
+static err_t check_images(const struct check *check, int vm,
+                          const struct vm_config *config)
+{
+    const char *firmware = x86_boot_name(X86_BOOT_FIRMWARE);
+    err_t error;
+
+    if (config->protocol != NULL && strcmp(config->protocol, firmware) == 0)
+        return OK;
+    error = check_image(check, vm, "kernel", config, &config->kernel);
+    return error == OK
+               ? check_image(check, vm, "initrd", config, &config->initrd)
+               : error;
 }
 
 err_t bundle_check_packed(const struct bundle *bundle, char *what)
@@ -302,7 +354,7 @@ err_t bundle_check_packed(const struct bundle *bundle, char *what)
     int vms = fdt_path_offset(bundle->bytes, "/vms");
     char reason[VM_REASON_SIZE] = "";
     struct vm_config config;
-    int vm;
+    int vm, devices;
 
     fdt_for_each_subnode(vm, check.fdt, vms)
     {
@@ -311,11 +363,10 @@ err_t bundle_check_packed(const struct bundle *bundle, char *what)
 
         if (error != OK)
             return bundle_refuse(&check, vm, "%s", reason);
-        error = check_image(&check, vm, "kernel", &config, &config.kernel);
-        if (error == OK)
-            error = check_image(&check, vm, "initrd", &config, &config.initrd);
-        if (error == OK)
-            error = check_disk_files(&check, vm);
+        error = check_images(&check, vm, &config);
+        devices = fdt_subnode_offset(check.fdt, vm, "devices");
+        if (error == OK && devices >= 0)
+            error = check_disk_files(&check, devices);
         if (error != OK)
             return error;
     }

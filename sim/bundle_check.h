@@ -20,6 +20,9 @@ err_t bundle_refuse(const struct check *check, int node, const char *format,
 /* Whether the node's name, less its unit address, is `name`. */
 bool bundle_has_name(const struct check *check, int node, const char *name);
 
+/* Whether the `reg` of a device's node is of ports. */
+bool bundle_is_at_ports(const struct check *check, int node);
+
 /* Each node and property is one that the tables know, and of their form. */
 err_t bundle_check_rules(const struct check *check) MUST_CHECK;
 

@@ -25,6 +25,8 @@ enum shape {
     SHAPE_STRING,
     SHAPE_FLAG,
     SHAPE_MASKS, /* of 8 bytes each */
+    SHAPE_U64,   /* two cells */
+    SHAPE_LINES, /* four cells */
     SHAPE_EXTENT,
     SHAPE_CELLS, /* the number 2 */
     SHAPE_ANY,
@@ -87,11 +89,45 @@ static const struct node_rule image_rule = {
     NULL,
 };
 
+static const struct node_rule module_rule = {
+    (const struct property_rule[]){
+        {"file", SHAPE_STRING, true},
+        {"bootargs", SHAPE_STRING},
+        PHANDLES,
+        {0},
+    },
+    NULL,
+};
+
+/* Devices: what more their models have is in model_rules. */
 static const struct node_rule device_rule = {
     (const struct property_rule[]){
         {"compatible", SHAPE_STRING, true},
-        {"reg", SHAPE_EXTENT, true},
         {"interrupts", SHAPE_U32},
+        PHANDLES,
+        {0},
+    },
+    NULL,
+};
+
+/* Those behind a PCI bridge: where they are, the guest says. */
+static const struct node_rule function_rule = {
+    (const struct property_rule[]){
+        {"compatible", SHAPE_STRING, true},
+        {"slot", SHAPE_U32, true, .least = 1, .most = 31},
+        {"function", SHAPE_U32, .most = 7},
+        PHANDLES,
+        {0},
+    },
+    NULL,
+};
+
+static const struct node_rule item_rule = {
+    (const struct property_rule[]){
+        {"file-name", SHAPE_STRING},
+        {"key", SHAPE_U32},
+        {"data", SHAPE_ANY},
+        {"file", SHAPE_STRING},
         PHANDLES,
         {0},
     },
@@ -111,6 +147,7 @@ static const struct node_rule vm_rule = {
         {"cpus", SHAPE_U32},
         {"affinity", SHAPE_MASKS},
         {"bootargs", SHAPE_STRING},
+        {"boot-protocol", SHAPE_STRING},
         {"no-autostart", SHAPE_FLAG},
         {"stop-on-reboot", SHAPE_FLAG},
         CELL_SIZES,
@@ -121,6 +158,7 @@ static const struct node_rule vm_rule = {
         {"memory", &memory_rule, 1, VM_MAX_MEMORY},
         {"kernel", &image_rule, 1, 1},
         {"initrd", &image_rule, 0, 1},
+        {"module", &module_rule, 0, VM_MAX_MODULES},
         {"devices", &devices_rule, 0, 1},
         {0},
     },
@@ -143,24 +181,42 @@ static const struct node_rule root_rule = {
     (const struct child_rule[]){{"vms", &vms_rule, 1, 1}, {0}},
 };
 
+/* Where a model's device is. */
+enum place {
+    PLACE_ADDRESS, /* at `reg` */
+    PLACE_PORTS,   /* at ports `reg` */
+    PLACE_USUAL,   /* there, or where it usually is */
+    PLACE_FIXED,   /* no `reg` says */
+};
+
+static const struct property_rule place_rules[][2] = {
+    [PLACE_ADDRESS] = {{"reg", SHAPE_EXTENT, true}},
+    [PLACE_PORTS] = {{"reg", SHAPE_EXTENT, true}},
+    [PLACE_USUAL] = {{"reg", SHAPE_EXTENT}},
+    [PLACE_FIXED] = {{0}},
+};
+
 /* What device models have besides the properties of all devices. */
 struct model_rule {
     const char *compatible;
+    enum place place;
     const struct property_rule *properties;
+    const struct child_rule *children;
 };
 
 static const struct model_rule model_rules[] = {
-    {"sifive,plic-1.0.0",
+    {"sifive,plic-1.0.0", PLACE_ADDRESS,
      (const struct property_rule[]){
          {"riscv,ndev", SHAPE_U32, .least = 1, .most = 1023}, {0}}},
-    {"ns16550a",
+    {"ns16550a", PLACE_ADDRESS,
      (const struct property_rule[]){
          {"reg-shift", SHAPE_U32, .most = 4},
          {"reg-io-width", SHAPE_U32, .least = 1, .most = 4},
          {"clock-frequency", SHAPE_U32, .least = 1, .most = UINT32_MAX},
+         {"ports", SHAPE_FLAG},
          {0},
      }},
-    {"virtio,blk",
+    {"virtio,blk", PLACE_ADDRESS,
      (const struct property_rule[]){
          {"file", SHAPE_STRING},
          {"size", SHAPE_NUMBER, .least = 512, .most = UINT64_MAX,
@@ -170,19 +226,37 @@ static const struct model_rule model_rules[] = {
          {"legacy", SHAPE_FLAG},
          {0},
      }},
-    {"virtio,console",
+    {"virtio,console", PLACE_ADDRESS,
      (const struct property_rule[]){
          {"cols", SHAPE_U32, .least = 1, .most = UINT16_MAX},
          {"rows", SHAPE_U32, .least = 1, .most = UINT16_MAX},
          {"legacy", SHAPE_FLAG},
          {0},
      }},
-    {"virtio,rng",
+    {"virtio,rng", PLACE_ADDRESS,
      (const struct property_rule[]){
          {"seed", SHAPE_ANY},
          {"legacy", SHAPE_FLAG},
          {0},
      }},
+    {"intel,lapic", PLACE_FIXED,
+     (const struct property_rule[]){{"virtual-wire", SHAPE_FLAG}, {0}}},
+    {"intel,ioapic", PLACE_FIXED},
+    {"intel,i8259", PLACE_FIXED},
+    {"intel,i8254", PLACE_FIXED},
+    {"intel,i8042", PLACE_FIXED},
+    {"motorola,mc146818", PLACE_FIXED,
+     (const struct property_rule[]){{"boot-time", SHAPE_U64}, {0}}},
+    {"acpi-pm", PLACE_USUAL},
+    {"bochs,debug-console", PLACE_PORTS},
+    {"qemu,debug-exit", PLACE_PORTS},
+    {"qemu,fw-cfg", PLACE_FIXED, NULL,
+     (const struct child_rule[]){{NULL, &item_rule, 0, 32}, {0}}},
+    {"intel,82441fx", PLACE_ADDRESS,
+     (const struct property_rule[]){{"intx", SHAPE_LINES}, {0}},
+     (const struct child_rule[]){{NULL, &function_rule, 0, 255}, {0}}},
+    {"intel,piix4-pm", PLACE_FIXED,
+     (const struct property_rule[]){{"pm-base", SHAPE_U32}, {0}}},
 };
 
 /*
@@ -208,6 +282,8 @@ static const char *shape_problem(enum shape shape, const void *data, int size)
         return size > 0 && size % 8 == 0
                    ? NULL
                    : "masks of 64 bits are expected: /bits/ 64 <...>";
+    case SHAPE_U64: return size == 8 ? NULL : "two cells are expected";
+    case SHAPE_LINES: return size == 16 ? NULL : "four cells are expected";
     case SHAPE_EXTENT:
         return size == 16 ? NULL
                           : "two cells of address and two of size are expected";
@@ -262,27 +338,60 @@ static void list_names(const struct property_rule *rules, char *list,
     }
 }
 
+/* The lists that together say what a node may have; one may be NULL. */
+#define RULE_LISTS 3
+struct rule_lists {
+    const struct property_rule *lists[RULE_LISTS];
+};
+
 static err_t refuse_unknown(const struct check *check, int node,
-                            const char *name, const struct property_rule *rules,
-                            const struct property_rule *more)
+                            const char *name, const struct rule_lists *rules)
 {
     char known[BUNDLE_WHAT_SIZE / 2] = "";
 
     if (strcmp(name, "data-offset") == 0 || strcmp(name, "data-size") == 0)
         return bundle_refuse(check, node,
                              "%s: bundles have it, sources have `file`", name);
-    list_names(rules, known, sizeof(known));
-    list_names(more, known, sizeof(known));
+    for (unsigned i = 0; i < RULE_LISTS; i++)
+        list_names(rules->lists[i], known, sizeof(known));
     return bundle_refuse(check, node,
                          "%s: there is no such property here; there are: %s",
                          name, known);
 }
 
-/* The properties of `node` are all in `rules` or `more`, and as they say. */
-static err_t check_properties(const struct check *check, int node,
-                              const struct property_rule *rules,
-                              const struct property_rule *more)
+static err_t check_property(const struct check *check, int node,
+                            const char *name, const void *data, int size,
+                            const struct rule_lists *rules)
 {
+    const struct property_rule *rule = NULL;
+    const char *problem;
+
+    for (unsigned i = 0; i < RULE_LISTS && rule == NULL; i++)
+        rule = find_property_rule(rules->lists[i], name);
+    if (rule == NULL)
+        return refuse_unknown(check, node, name, rules);
+    problem = shape_problem(rule->shape, data, size);
+    if (problem != NULL)
+        return bundle_refuse(check, node, "%s: %s", name, problem);
+    return check_number(check, node, rule, data, size);
+}
+
+static err_t check_required(const struct check *check, int node,
+                            const struct property_rule *rules)
+{
+    for (; rules != NULL && rules->name != NULL; rules++) {
+        if (rules->required &&
+            fdt_getprop(check->fdt, node, rules->name, NULL) == NULL)
+            return bundle_refuse(check, node, "%s: it is missing", rules->name);
+    }
+    return OK;
+}
+
+/* The properties of `node` are all in the lists, and as they say. */
+static err_t check_properties(const struct check *check, int node,
+                              const struct rule_lists *rules)
+{
+    err_t error = OK;
     int property;
 
     fdt_for_each_property_offset(property, check->fdt, node)
@@ -291,24 +400,14 @@ static err_t check_properties(const struct check *check, int node,
         int size;
         const void *data =
             fdt_getprop_by_offset(check->fdt, property, &name, &size);
-        const struct property_rule *rule = find_property_rule(rules, name);
-        if (rule == NULL)
-            rule = find_property_rule(more, name);
-        if (rule == NULL)
-            return refuse_unknown(check, node, name, rules, more);
-        const char *problem = shape_problem(rule->shape, data, size);
-        if (problem != NULL)
-            return bundle_refuse(check, node, "%s: %s", name, problem);
-        err_t error = check_number(check, node, rule, data, size);
+
+        error = check_property(check, node, name, data, size, rules);
         if (error != OK)
             return error;
     }
-    for (; rules->name != NULL; rules++) {
-        if (rules->required &&
-            fdt_getprop(check->fdt, node, rules->name, NULL) == NULL)
-            return bundle_refuse(check, node, "%s: it is missing", rules->name);
-    }
-    return OK;
+    for (unsigned i = 0; i < RULE_LISTS && error == OK; i++)
+        error = check_required(check, node, rules->lists[i]);
+    return error;
 }
 
 static bool rule_covers(const struct check *check, int node,
@@ -351,35 +450,42 @@ static err_t check_child_counts(const struct check *check, int node,
     return OK;
 }
 
-static const struct property_rule *model_properties(const struct check *check,
-                                                    int node)
+/* Of what is not known, the least is expected: the reader refuses it. */
+static const struct model_rule *find_model(const struct check *check, int node)
 {
+    static const struct model_rule unknown = {.place = PLACE_ADDRESS};
     const char *compatible = fdt_getprop(check->fdt, node, "compatible", NULL);
 
     for (size_t i = 0; i < ARRAY_SIZE(model_rules); i++) {
         if (compatible != NULL &&
             strcmp(compatible, model_rules[i].compatible) == 0)
-            return model_rules[i].properties;
+            return &model_rules[i];
     }
-    return NULL;
+    return &unknown;
 }
 
 static err_t check_node(const struct check *check, int node,
                         const struct node_rule *rule)
 {
-    const struct property_rule *more =
-        rule == &device_rule ? model_properties(check, node) : NULL;
-    err_t error = check_properties(check, node, rule->properties, more);
+    bool is_device = rule == &device_rule || rule == &function_rule;
+    const struct model_rule *model = is_device ? find_model(check, node) : NULL;
+    const struct child_rule *children =
+        is_device ? model->children : rule->children;
+    const struct rule_lists rules = {{
+        rule->properties,
+        rule == &device_rule ? place_rules[model->place] : NULL,
+        is_device ? model->properties : NULL,
+    }};
+    err_t error = check_properties(check, node, &rules);
     int child;
 
     if (error == OK)
-        error = check_child_counts(check, node, rule->children);
+        error = check_child_counts(check, node, children);
     if (error != OK)
         return error;
     fdt_for_each_subnode(child, check->fdt, node)
     {
-        const struct child_rule *next =
-            find_child_rule(check, child, rule->children);
+        const struct child_rule *next = find_child_rule(check, child, children);
 
         if (next == NULL)
             return bundle_refuse(check, child, "there is no such node here");
@@ -388,6 +494,14 @@ static err_t check_node(const struct check *check, int node,
             return error;
     }
     return OK;
+}
+
+bool bundle_is_at_ports(const struct check *check, int node)
+{
+    enum place place = find_model(check, node)->place;
+
+    return place == PLACE_PORTS || place == PLACE_USUAL ||
+           fdt_getprop(check->fdt, node, "ports", NULL) != NULL;
 }
 
 err_t bundle_refuse(const struct check *check, int node, const char *format,

@@ -205,9 +205,28 @@ static err_t read_image(const struct reader *reader, int node, const char *name,
     return error == ERR_NOT_FOUND ? OK : error;
 }
 
-static bool is_memory_node(const char *name)
+static err_t read_module(const struct reader *reader, int node)
 {
-    return strcmp(name, "memory") == 0 || strncmp(name, "memory@", 7) == 0;
+    struct vm_config *config = reader->config;
+    struct vm_image *module = &config->modules[config->module_count];
+    err_t error;
+
+    if (config->module_count == VM_MAX_MODULES)
+        return refuse(reader, "module: more than %d", VM_MAX_MODULES);
+    error = read_image(reader, node, "module", module);
+    if (error == OK)
+        error = read_string(reader, node, "bootargs", &module->cmdline);
+    config->module_count++;
+    return error == ERR_NOT_FOUND ? OK : error;
+}
+
+/* Whether a node's name, less its unit address, is `wanted`. */
+static bool is_named(const char *name, const char *wanted)
+{
+    size_t size = strlen(wanted);
+
+    return strncmp(name, wanted, size) == 0 &&
+           (name[size] == '\0' || name[size] == '@');
 }
 
 static err_t read_children(const struct reader *reader)
@@ -220,8 +239,10 @@ static err_t read_children(const struct reader *reader)
         const char *name = fdt_get_name(reader->fdt, node, NULL);
         err_t error = OK;
 
-        if (is_memory_node(name))
+        if (is_named(name, "memory"))
             error = read_memory(reader, node);
+        else if (is_named(name, "module"))
+            error = read_module(reader, node);
         else if (strcmp(name, "kernel") == 0)
             error = read_image(reader, node, "kernel", &config->kernel);
         else if (strcmp(name, "initrd") == 0)
@@ -279,6 +300,8 @@ err_t vm_config_parse(struct vm_config *config, const void *fdt, int node,
         .restart_on_reboot = !has(&reader, node, "stop-on-reboot"),
     };
     err_t error = read_string(&reader, node, "bootargs", &config->cmdline);
+    if (error == OK || error == ERR_NOT_FOUND)
+        error = read_string(&reader, node, "boot-protocol", &config->protocol);
     if (error != OK && error != ERR_NOT_FOUND)
         return error;
     for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {

@@ -25,6 +25,28 @@
 #define DISK(properties)                           \
     "disk@10001000 { compatible = \"virtio,blk\";" \
     " reg = <0 0x10001000 0 0x1000>; " properties " };"
+#define PC_DEVICES                                             \
+    "lapic { compatible = \"intel,lapic\"; virtual-wire; };"   \
+    "ioapic { compatible = \"intel,ioapic\"; };"               \
+    "pic { compatible = \"intel,i8259\"; };"                   \
+    "pit { compatible = \"intel,i8254\"; };"                   \
+    "rtc { compatible = \"motorola,mc146818\";"                \
+    " boot-time = <0 1>; };"                                   \
+    "kbd { compatible = \"intel,i8042\"; interrupts = <1>; };" \
+    "pm { compatible = \"acpi-pm\"; };"                        \
+    "com1@3f8 { compatible = \"ns16550a\"; ports;"             \
+    " reg = <0 0x3f8 0 8>; interrupts = <4>; };"               \
+    "debug@402 { compatible = \"bochs,debug-console\";"        \
+    " reg = <0 0x402 0 1>; };"                                 \
+    "exit@f4 { compatible = \"qemu,debug-exit\";"              \
+    " reg = <0 0xf4 0 4>; };"                                  \
+    "fw-cfg { compatible = \"qemu,fw-cfg\";"                   \
+    " a { file-name = \"opt/a\"; file = \"kernel\"; };"        \
+    " b { key = <5>; data = \"x\"; }; };"
+#define PCI(nodes)                                   \
+    "pci@c0000000 { compatible = \"intel,82441fx\";" \
+    " reg = <0 0xc0000000 0 0x3c000000>;"            \
+    " intx = <16 17 18 19>; " nodes " };"
 #define DEVICES(nodes) "devices { " CELLS nodes " };"
 #define VM(body)       "vm@1 { " body " };"
 #define SOURCE(vms)    "/dts-v1/; / { vms { " vms " }; };"
@@ -36,6 +58,7 @@ static const struct bundle_file files[] = {
     {"empty", "", 0},
     {"disk", (const uint8_t[1024]){1, 2, 3}, 1024},
     {"disktwin", (const uint8_t[1024]){1, 2, 3}, 1024},
+    {"large", (const uint8_t[8192]){0}, 8192},
 };
 
 static err_t make(const char *text, struct bundle *bundle, char *what)
@@ -168,6 +191,8 @@ Test(bundle, is_read_by_the_hypervisor)
 #define WITH_DEVICES(nodes) \
     SOURCE(VM(VM_PROPERTIES MEMORY KERNEL DEVICES(nodes)))
 
+#define WITH_PCI(nodes) WITH_DEVICES(PCI(nodes))
+
 /* A source, and what its message must name. */
 static const struct mistake {
     const char *text;
@@ -292,7 +317,109 @@ static const struct mistake {
      "/vms/vm@1/devices/x@0", "overlaps with that of serial@10000000"},
     {WITH_DEVICES(DISK("file = \"none\";")), "/vms/vm@1/devices/disk@10001000",
      "'none'"},
+    {WITH_VM("boot-protocol = \"grub\";"), "/vms/vm@1",
+     "boot-protocol: there is no 'grub'"},
+    {WITH_KERNEL(KERNEL "module@0 { };"), "/vms/vm@1/module@0",
+     "file: it is missing"},
+    {WITH_KERNEL(KERNEL "module@0 { file = \"initrd\";"
+                        " load-address = <0x1000>; };"),
+     "/vms/vm@1/module@0", "load-address: there is no such property"},
+    {WITH_DEVICES("a { compatible = \"intel,ioapic\";"
+                  " reg = <0 0xfec00000 0 0x1000>; };"),
+     "/vms/vm@1/devices/a", "reg: there is no such property"},
+    {WITH_DEVICES("x@3f8 { compatible = \"ns16550a\"; ports = <1>;"
+                  " reg = <0 0x3f8 0 8>; };"),
+     "/vms/vm@1/devices/x@3f8", "ports: it is a flag"},
+    {WITH_DEVICES("a@e9 { compatible = \"bochs,debug-console\"; };"),
+     "/vms/vm@1/devices/a@e9", "reg: it is missing"},
+    {WITH_DEVICES("a@e9 { compatible = \"bochs,debug-console\";"
+                  " reg = <0 0xe9 0 1>; };"
+                  "b@e8 { compatible = \"qemu,debug-exit\";"
+                  " reg = <0 0xe8 0 2>; };"),
+     "/vms/vm@1/devices/b@e8", "overlaps with that of a@e9"},
+    {WITH_DEVICES("c { compatible = \"motorola,mc146818\";"
+                  " boot-time = <1>; };"),
+     "/vms/vm@1/devices/c", "boot-time: two cells"},
+    {WITH_PCI("disk { compatible = \"virtio,blk\"; size = <512>; };"),
+     "/vms/vm@1/devices/pci@c0000000/disk", "slot: it is missing"},
+    {WITH_PCI("disk { compatible = \"virtio,blk\"; size = <512>;"
+              " slot = <32>; };"),
+     "/vms/vm@1/devices/pci@c0000000/disk", "slot: 32 is not in 1 to 31"},
+    {WITH_PCI("disk { compatible = \"virtio,blk\"; size = <512>; slot = <1>;"
+              " reg = <0 0 0 1>; };"),
+     "/vms/vm@1/devices/pci@c0000000/disk", "reg: there is no such property"},
+    {WITH_PCI("disk { compatible = \"virtio,blk\"; slot = <1>; };"),
+     "/vms/vm@1/devices/pci@c0000000/disk", "a disk has one of them"},
+    {WITH_PCI("disk { compatible = \"virtio,blk\"; slot = <1>;"
+              " file = \"kernel\"; };"),
+     "/vms/vm@1/devices/pci@c0000000/disk",
+     "file: its 12 bytes are not a multiple of 512"},
+    {WITH_PCI("x { compatible = \"acme,x\"; slot = <1>; };"),
+     "/vms/vm@1/devices/pci@c0000000/x", "there is no model 'acme,x'"},
+    {WITH_PCI("x { };"), "/vms/vm@1/devices/pci@c0000000/x",
+     "compatible: it is missing"},
+    {WITH_DEVICES("f { compatible = \"qemu,fw-cfg\"; a { name-of-it; }; };"),
+     "/vms/vm@1/devices/f/a", "name-of-it: there is no such property"},
+    {WITH_DEVICES(UART "f@0 { compatible = \"acpi-pm\"; b { }; };"),
+     "/vms/vm@1/devices/f@0/b", "there is no such node here"},
 };
+
+/* A PC, with images as its protocols have them. Ports are no addresses. */
+Test(bundle, takes_a_pc)
+{
+    static const char *const files_of[] = {
+        "/vms/vm@1/kernel", "/vms/vm@1/module@0", "/vms/vm@1/module@1",
+        "/vms/vm@1/devices/pci@c0000000/disk", "/vms/vm@1/devices/fw-cfg/a"};
+    char what[BUNDLE_WHAT_SIZE];
+    char reason[VM_REASON_SIZE] = "";
+    struct vm_config config;
+    struct bundle bundle;
+    uint64_t size;
+
+    cr_assert_eq(
+        make(SOURCE(VM(VM_PROPERTIES
+                       "boot-protocol = \"multiboot\";"
+                       "memory@0 { reg = <0 0 0 0x100000>; };" KERNEL
+                       "module@0 { file = \"initrd\"; bootargs = \"one\"; };"
+                       "module@1 { file = \"disk\"; };" DEVICES(PC_DEVICES PCI(
+                           "disk { compatible = \"virtio,blk\"; slot = <3>;"
+                           " file = \"disk\"; };"
+                           "console { compatible = \"virtio,console\";"
+                           " slot = <4>; function = <7>; cols = <80>; };"
+                           "pm { compatible = \"intel,piix4-pm\"; slot = <1>;"
+                           " function = <3>; };")))),
+             &bundle, what),
+        OK, "%s", what);
+    for (size_t i = 0; i < ARRAY_SIZE(files_of); i++)
+        (void)data_of(&bundle, files_of[i], &size);
+    cr_expect_neq(data_of(&bundle, files_of[2], &size),
+                  data_of(&bundle, files_of[3], &size));
+    cr_assert_eq(vm_config_parse(&config, bundle.bytes,
+                                 fdt_path_offset(bundle.bytes, "/vms/vm@1"),
+                                 hpa(0), bundle.size - bundle.images, reason),
+                 OK, "%s", reason);
+    cr_expect_str_eq(config.protocol, "multiboot");
+    cr_assert_eq(config.module_count, 2);
+    cr_expect_str_eq(config.modules[0].cmdline, "one");
+    cr_expect_eq(config.modules[0].size, 12);
+    cr_expect_null(config.modules[1].cmdline);
+    cr_expect_eq(config.modules[1].size, 1024);
+    bundle_free(&bundle);
+}
+
+/* Firmware is a flash below 4 GiB: no memory has to hold it. */
+Test(bundle, firmware_needs_no_memory)
+{
+    char what[BUNDLE_WHAT_SIZE];
+    struct bundle bundle;
+    const char *text =
+        SOURCE(VM(VM_PROPERTIES "boot-protocol = \"firmware\";"
+                                "memory@0 { reg = <0 0 0 0x1000>; };"
+                                "kernel { file = \"large\"; };"));
+
+    cr_assert_eq(make(text, &bundle, what), OK, "%s", what);
+    bundle_free(&bundle);
+}
 
 Test(bundle, names_each_mistake)
 {

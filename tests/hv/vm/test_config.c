@@ -93,6 +93,8 @@ Test(config, what_is_not_said_has_a_default)
     cr_expect_eq(config.kernel.size, 0x2000u);
     cr_expect_not(config.kernel.has_load);
     cr_expect_eq(config.initrd.size, 0u);
+    cr_expect_null(config.protocol);
+    cr_expect_eq(config.module_count, 0u);
 }
 
 Test(config, what_is_said_counts)
@@ -176,6 +178,9 @@ Test(config, what_is_wrong_is_refused_by_name)
          0x2000,
          "memory"},
         {"memory@2", {"reg", NULL, 0x83fff000, 0}, 0x2000, "overlap"},
+        {"", {"boot-protocol", NULL, 1, 1}, 0, "boot-protocol"},
+        {"module@0", {"bootargs", "a", 0, 0}, 0, "module"},
+        {"modules", {"bootargs", "a", 0, 0}, 0, "modules"},
         {"toaster", {"slots", NULL, 2, 1}, 0, "toaster"},
     };
     static uint8_t fdt[TREE_SIZE];
@@ -249,4 +254,26 @@ Test(config, more_memory_than_there_is_room_for_is_refused)
     }
     cr_expect_eq(parse(fdt, &config, what), ERR_INVALID_INPUT);
     cr_expect(strstr(what, "more than 8"), "%s", what);
+}
+
+Test(config, more_modules_than_there_is_room_for_are_refused)
+{
+    static uint8_t fdt[TREE_SIZE];
+    char what[VM_REASON_SIZE] = "";
+    struct vm_config config;
+    char name[16];
+
+    make_tree(fdt);
+    for (unsigned i = 0; i <= VM_MAX_MODULES; i++) {
+        int node;
+
+        cr_expect_eq(parse(fdt, &config, what), OK, "%s", what);
+        cr_expect_eq(config.module_count, i);
+        (void)snprintf(name, sizeof(name), "module@%x", i);
+        node = fdt_add_subnode(fdt, fdt_path_offset(fdt, "/vms/vm@3"), name);
+        put(fdt, node, &(struct property){"data-offset", NULL, 0, 2});
+        put(fdt, node, &(struct property){"data-size", NULL, 1, 2});
+    }
+    cr_expect_eq(parse(fdt, &config, what), ERR_INVALID_INPUT);
+    cr_expect(strstr(what, "module"));
 }
