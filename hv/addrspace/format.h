@@ -78,6 +78,11 @@ extern const struct s2_format s2_sv39x4_svpbmt;
 extern const struct s2_format s2_sv48x4_svpbmt;
 extern const struct s2_format s2_sv57x4_svpbmt;
 
+/* AMD APM volume 2, section 15.25. The second row is for a processor without
+ * pages of 1 GiB. */
+extern const struct s2_format s2_npt;
+extern const struct s2_format s2_npt_2m;
+
 #define S2_INDEX_BITS    9
 #define S2_TABLE_ENTRIES (1u << S2_INDEX_BITS)
 

@@ -32,7 +32,6 @@ extern const unsigned hw_format_count;
 
 /* Rows for other architectures, to prove that the walker takes them. */
 extern const struct s2_format s2_ept;    /* Intel SDM 3C, 29.3.2 */
-extern const struct s2_format s2_npt;    /* AMD APM 2, 15.25 */
 extern const struct s2_format s2_vmsa40; /* Arm ARM, D8.3: 3 levels, 40 bits */
 extern const struct s2_format s2_odd;    /* entries differ by level */
 
