@@ -221,6 +221,15 @@ void memory_write_guest_impl(hpa_t to, const void *from, size_t size)
     ram_note_write(to, size);
 }
 
+uint64_t memory_exchange_guest_impl(hpa_t at, uint64_t old, uint64_t new,
+                                    size_t size)
+{
+    uint64_t found = shared_exchange(guest_pointer(at, size), old, new, size);
+
+    ram_note_write(at, size);
+    return found;
+}
+
 void memory_move_impl(hpa_t to, hpa_t from, size_t size)
 {
     memcpy(guest_pointer(to, size), guest_pointer(from, size), size);

@@ -144,6 +144,10 @@ err_t aspace_read(struct aspace *aspace, gpa_t from, void *to,
                   size_t size) MUST_CHECK;
 err_t aspace_write(struct aspace *aspace, gpa_t to, const void *from,
                    size_t size) MUST_CHECK;
+/* 4 or 8 bytes, at a multiple of that, become `new` if they are `old`, at once:
+ * `found` is what they were. ERR_INVALID_INPUT for another address. */
+err_t aspace_exchange(struct aspace *aspace, gpa_t at, uint64_t old,
+                      uint64_t new, size_t size, uint64_t *found) MUST_CHECK;
 /* Moves between guest memory and host memory that the guest does not see (a
  * disk's), without looking at the bytes. */
 err_t aspace_move_out(struct aspace *aspace, gpa_t from, hpa_t to,

@@ -136,6 +136,21 @@ static void run_write(const struct transfer *transfer, hpa_t at, uint64_t done,
     memory_write_guest(at, (const char *)transfer->from + done, size);
 }
 
+/* What `from` of an exchange points to. */
+struct exchange {
+    uint64_t old, new;
+    uint64_t *found;
+};
+
+static void run_exchange(const struct transfer *transfer, hpa_t at,
+                         uint64_t done, uint64_t size)
+{
+    const struct exchange *exchange = transfer->from;
+
+    *exchange->found =
+        memory_exchange_guest(at, exchange->old, exchange->new, size);
+}
+
 static void run_move_out(const struct transfer *transfer, hpa_t at,
                          uint64_t done, uint64_t size)
 {
@@ -169,6 +184,17 @@ err_t aspace_write(struct aspace *aspace, gpa_t to, const void *from,
         .run = run_write, .access = ACCESS_WRITE, .from = from};
 
     return transfer_all(aspace, &transfer, to, size);
+}
+
+err_t aspace_exchange(struct aspace *aspace, gpa_t at, uint64_t old,
+                      uint64_t new, size_t size, uint64_t *found)
+{
+    const struct exchange exchange = {old, new, found};
+    const struct transfer transfer = {
+        .run = run_exchange, .access = ACCESS_WRITE, .from = &exchange};
+
+    return is_aligned(at.raw, size) ? transfer_all(aspace, &transfer, at, size)
+                                    : ERR_INVALID_INPUT;
 }
 
 err_t aspace_move_out(struct aspace *aspace, gpa_t from, hpa_t to,

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Host memory: frames, the mapping between host-physical addresses and
- * pointers, and the only four ways in which hypervisor code touches memory
+ * pointers, and the only five ways in which hypervisor code touches memory
  * that a guest can touch.
  *
- * The four guest-memory functions take a range that the address space has
+ * The five guest-memory functions take a range that the address space has
  * already checked to lie in one run of the guest's RAM. Callers outside
  * hv/addrspace use aspace_read() and its like instead.
  */
@@ -38,6 +38,11 @@
      * by one store. */                                                        \
     PUT(memory_write_guest, (hpa_t to, const void *from, size_t size),         \
         (to, from, size), (to.raw), from, size)                                \
+    /* 4 or 8 bytes of guest RAM, at a multiple of that, become `new` if they  \
+     * are `old`, at once. Returns what they were. */                          \
+    FN(uint64_t, memory_exchange_guest,                                        \
+       (hpa_t at, uint64_t old, uint64_t new, size_t size),                    \
+       (at, old, new, size), (at.raw, old, new, size), FEED, NEVER_FAILS)      \
     /* Moves bytes that the hypervisor never looks at (image bytes, disk       \
      * sectors) from host memory or guest RAM to guest RAM or a disk's host    \
      * memory; the ranges do not overlap. A trace holds the move, not the      \

@@ -266,6 +266,12 @@ void memory_write_guest_impl(hpa_t to, const void *from, size_t size)
     shared_write(memory_phys_to_virt(to), from, size);
 }
 
+uint64_t memory_exchange_guest_impl(hpa_t at, uint64_t old, uint64_t new,
+                                    size_t size)
+{
+    return shared_exchange(memory_phys_to_virt(at), old, new, size);
+}
+
 void memory_move_impl(hpa_t to, hpa_t from, size_t size)
 {
     memcpy(memory_phys_to_virt(to), memory_phys_to_virt(from), size);

@@ -54,4 +54,22 @@ static inline void shared_write(void *to, const void *from, size_t size)
     __builtin_memcpy(to, from, size);
 }
 
+/* `to`, 4 or 8 bytes at a multiple of that, becomes `new` if it is `old`, at
+ * once. Returns what it was. */
+static inline uint64_t shared_exchange(void *to, uint64_t old, uint64_t new,
+                                       size_t size)
+{
+    uint32_t narrow = (uint32_t)old;
+
+    if (size == sizeof(narrow)) {
+        (void)__atomic_compare_exchange_n((shared_u32 *)to, &narrow,
+                                          (uint32_t) new, false,
+                                          __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+        return narrow;
+    }
+    (void)__atomic_compare_exchange_n((shared_u64 *)to, &old, new, false,
+                                      __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+    return old;
+}
+
 #endif
