@@ -27,6 +27,8 @@
     X(EXIT_IO_WRITE,           "io-write")                                     \
     X(EXIT_SYSREG_READ,        "sysreg-read")        /* CSR, MSR, sysreg */    \
     X(EXIT_SYSREG_WRITE,       "sysreg-write")                                 \
+    X(EXIT_CPUID,              "cpuid")                                        \
+    X(EXIT_INSTRUCTION,        "instruction")        /* made for the guest */  \
     X(EXIT_NESTED_PAGE_FAULT,  "nested-page-fault")                            \
     X(EXIT_HALT,               "halt")               /* wait for interrupt */  \
     X(EXIT_IDLE,               "idle")               /* the same, retryable */ \
@@ -36,6 +38,7 @@
     X(EXIT_SEND_IPI,           "send-ipi")                                     \
     X(EXIT_PREEMPTION_TIMER,   "preemption-timer")                             \
     X(EXIT_INTERRUPT_END,      "interrupt-end")      /* EOI of a level irq */  \
+    X(EXIT_INTERRUPT_WINDOW,   "interrupt-window")   /* the guest takes one */ \
     X(EXIT_EXCEPTION,          "exception")          /* the guest's own */     \
     X(EXIT_LAZY_STATE,         "lazy-state")         /* FP, vector: load it */ \
     X(EXIT_FAIL_ENTRY,         "fail-entry")         /* entry refused */       \
@@ -100,6 +103,10 @@ struct vm_exit {
             uint8_t reg;
             uint64_t value;
         } sysreg;
+        struct {
+            uint32_t number; /* the architecture's, of EXIT_INSTRUCTION */
+            uint64_t operand;
+        } insn;
         struct {
             gpa_t gpa;
             gva_t gva;

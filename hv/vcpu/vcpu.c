@@ -24,7 +24,7 @@ err_t vcpu_new(const struct vcpu_ops *ops, const struct vcpu_config *config,
     if (config->id >= MAX_VCPU_NUM || config->peer_count > MAX_VCPU_NUM ||
         config->id >= config->peer_count)
         return ERR_INVALID_INPUT;
-    made = arena_alloc(arena, ops->size, 64);
+    made = arena_alloc(arena, ops->size, ops->align);
     if (made == NULL)
         return ERR_NO_MEMORY;
     made->stats = arena_new(arena, struct exit_stats);

@@ -68,6 +68,18 @@ enum vcpu_request {
 
 enum trigger { TRIGGER_EDGE, TRIGGER_LEVEL };
 
+/*
+ * How an instruction that an architecture makes by itself reaches the VM's
+ * devices: accesses to a bus, naturally aligned, of 1, 2, 4 or 8 bytes.
+ * ERR_NOT_FOUND where no device is; else the device's answer.
+ */
+struct vcpu_devices {
+    err_t (*read)(struct vm *vm, unsigned bus, uint64_t address, unsigned width,
+                  uint64_t *value);
+    err_t (*write)(struct vm *vm, unsigned bus, uint64_t address,
+                   unsigned width, uint64_t value);
+};
+
 /* What is fixed when a vCPU is made. */
 struct vcpu_config {
     struct vm *vm; /* its owner, opaque here */
@@ -80,6 +92,7 @@ struct vcpu_config {
     struct aspace *memory;     /* the VM's, for reads and writes */
     struct chardev *console;   /* for the firmware's console calls, or NULL */
     struct irq_chip *irq_chip; /* the VM's first; NULL: it has none */
+    const struct vcpu_devices *devices;
 };
 
 /* Where the guest's stage-2 tables are; see hv/addrspace/format.h. */
@@ -130,7 +143,8 @@ struct vcpu {
  */
 struct vcpu_ops {
     const char *name;
-    size_t size; /* of the architecture's structure, a struct vcpu first */
+    /* Of the architecture's structure, a struct vcpu first. */
+    size_t size, align;
 
     /* Forgets what the CPUs hold of vCPUs that are no more. Called before the
      * first vCPU of a machine is made; may be NULL. */
@@ -172,8 +186,15 @@ struct vcpu_ops {
     /* Moves the pc past the instruction that caused `exit`; for EXIT_SEND_IPI
      * and EXIT_HALT it also stores the call's success. */
     void (*advance)(struct vcpu *vcpu, const struct vm_exit *exit);
-    /* Gives the guest the exception that bare hardware would raise. */
-    void (*inject_fault)(struct vcpu *vcpu, const struct vm_exit *exit);
+    /* Gives the guest the exception that bare hardware would raise. False: it
+     * takes it where it is, and will for ever. */
+    bool (*inject_fault)(struct vcpu *vcpu, const struct vm_exit *exit);
+    /* Makes all of the instruction that has caused a nested page fault which
+     * neither memory nor decode_mmio() answers: a verdict, with the reason in
+     * `what` (VM_REASON_SIZE bytes) if that is VERDICT_STOP_VM. NULL: the fault
+     * is injected. */
+    enum verdict (*emulate)(struct vcpu *vcpu, const struct vm_exit *fault,
+                            char *what);
 
     /* The stage-2 format for guest-physical addresses below `top`. NULL: the
      * hardware has none so wide. */
@@ -199,6 +220,7 @@ struct vcpu_ops {
     enum verdict (*firmware_call)(struct vcpu *vcpu, struct vm_exit *exit);
     enum verdict (*sysreg)(struct vcpu *vcpu, struct vm_exit *exit);
     enum verdict (*lazy_state)(struct vcpu *vcpu, struct vm_exit *exit);
+    enum verdict (*instruction)(struct vcpu *vcpu, struct vm_exit *exit);
     /* The result of EXIT_CPU_UP, in the firmware interface's own code. */
     void (*set_cpu_up_result)(struct vcpu *vcpu, err_t result);
 

@@ -78,6 +78,12 @@ static enum verdict on_lazy_state(struct vm *vm, struct vcpu *vcpu,
     return vcpu->ops->lazy_state(vcpu, exit);
 }
 
+static enum verdict on_instruction(struct vm *vm, struct vcpu *vcpu,
+                                   struct vm_exit *exit)
+{
+    return vcpu->ops->instruction(vcpu, exit);
+}
+
 /* A device may have asked for the VM's end. */
 static ALWAYS_INLINE enum verdict after_device(const struct vm *vm)
 {
@@ -114,6 +120,25 @@ access_slot(struct vm *vm, struct vcpu *vcpu,
     return after_device(vm);
 }
 
+/*
+ * What neither memory nor a simple access answers: the architecture makes the
+ * whole instruction, if it can.
+ */
+static NOINLINE enum verdict emulate(struct vm *vm, struct vcpu *vcpu,
+                                     const struct vm_exit *exit)
+{
+    char what[VM_REASON_SIZE];
+    enum verdict verdict;
+
+    if (vcpu->ops->emulate == NULL)
+        return VERDICT_INJECT;
+    verdict = vcpu->ops->emulate(vcpu, exit, what);
+    if (verdict == VERDICT_STOP_VM)
+        vm_request_stop(vm, VM_STOP_FAULT, "vCPU %u: %s", vcpu->config.id,
+                        what);
+    return vm->stop == VM_STOP_NONE ? verdict : VERDICT_STOP_VM;
+}
+
 /* An access to a device's range: find out what it is, and make it. */
 static ALWAYS_INLINE enum verdict access_device(struct vm *vm,
                                                 struct vcpu *vcpu,
@@ -127,7 +152,7 @@ static ALWAYS_INLINE enum verdict access_device(struct vm *vm,
     if (unlikely(error == ERR_BUSY))
         return resume_stalled(vm, vcpu, exit->kind, exit->fault.gpa.raw);
     if (unlikely(error != OK))
-        return VERDICT_INJECT;
+        return emulate(vm, vcpu, exit);
     exit->kind = access.write ? EXIT_MMIO_WRITE : EXIT_MMIO_READ;
     return access_slot(vm, vcpu, &access, slot);
 }
@@ -145,10 +170,12 @@ static enum verdict on_mmio(struct vm *vm, struct vcpu *vcpu,
 
 /* Memory that is not mapped, or not for this access. */
 static NOINLINE enum verdict resolve_fault(struct vm *vm, struct vcpu *vcpu,
-                                           gpa_t where, enum access access)
+                                           const struct vm_exit *exit)
 {
+    gpa_t where = exit->fault.gpa;
     bool resolved = false;
-    err_t error = aspace_handle_fault(&vm->aspace, where, access, &resolved);
+    err_t error =
+        aspace_handle_fault(&vm->aspace, where, exit->fault.access, &resolved);
 
     if (error == ERR_NO_MEMORY) {
         vm_request_stop(vm, VM_STOP_FAULT,
@@ -157,7 +184,7 @@ static NOINLINE enum verdict resolve_fault(struct vm *vm, struct vcpu *vcpu,
         return VERDICT_STOP_VM;
     }
     if (error != OK)
-        return VERDICT_INJECT;
+        return emulate(vm, vcpu, exit);
     if (likely(resolved))
         return VERDICT_RESUME;
     /* Another vCPU was first, and this CPU may still hold the old entry: the
@@ -174,7 +201,7 @@ on_nested_page_fault(struct vm *vm, struct vcpu *vcpu, struct vm_exit *exit)
         bus_find(&vm->devices.buses[BUS_MMIO], where.raw);
 
     return slot != NULL ? access_device(vm, vcpu, exit, slot)
-                        : resolve_fault(vm, vcpu, where, exit->fault.access);
+                        : resolve_fault(vm, vcpu, exit);
 }
 
 /* A port that nobody drives floats high, and takes no notice of a write. */
@@ -201,6 +228,20 @@ static enum verdict on_io_write(struct vm *vm, struct vcpu *vcpu,
     VCPU_OP(vcpu, finish_write)(vcpu, &exit->access);
     return after_device(vm);
 }
+
+static err_t read_bus(struct vm *vm, unsigned bus, uint64_t address,
+                      unsigned width, uint64_t *value)
+{
+    return bus_read(&vm->devices.buses[bus], address, width, value);
+}
+
+static err_t write_bus(struct vm *vm, unsigned bus, uint64_t address,
+                       unsigned width, uint64_t value)
+{
+    return bus_write(&vm->devices.buses[bus], address, width, value);
+}
+
+const struct vcpu_devices vm_vcpu_devices = {read_bus, write_bus};
 
 static enum verdict on_wait(struct vm *vm, struct vcpu *vcpu,
                             struct vm_exit *exit)
@@ -262,6 +303,14 @@ static enum verdict on_interrupt_end(struct vm *vm, struct vcpu *vcpu,
     return advance(vcpu, exit);
 }
 
+/* The vCPU looks what it can deliver now. */
+static enum verdict on_interrupt_window(struct vm *vm, struct vcpu *vcpu,
+                                        struct vm_exit *exit)
+{
+    vcpu_request(vcpu, VCPU_REQUEST_INTERRUPT);
+    return VERDICT_RESUME;
+}
+
 static enum verdict on_exception(struct vm *vm, struct vcpu *vcpu,
                                  struct vm_exit *exit)
 {
@@ -301,6 +350,8 @@ const exit_handler vm_exit_handlers[EXIT_KIND_COUNT] = {
     [EXIT_IO_WRITE] = on_io_write,
     [EXIT_SYSREG_READ] = on_sysreg,
     [EXIT_SYSREG_WRITE] = on_sysreg,
+    [EXIT_CPUID] = on_instruction,
+    [EXIT_INSTRUCTION] = on_instruction,
     [EXIT_NESTED_PAGE_FAULT] = on_nested_page_fault,
     [EXIT_HALT] = on_wait,
     [EXIT_IDLE] = on_wait,
@@ -310,6 +361,7 @@ const exit_handler vm_exit_handlers[EXIT_KIND_COUNT] = {
     [EXIT_SEND_IPI] = on_send_ipi,
     [EXIT_PREEMPTION_TIMER] = on_external_interrupt,
     [EXIT_INTERRUPT_END] = on_interrupt_end,
+    [EXIT_INTERRUPT_WINDOW] = on_interrupt_window,
     [EXIT_EXCEPTION] = on_exception,
     [EXIT_LAZY_STATE] = on_lazy_state,
     [EXIT_FAIL_ENTRY] = on_fail_entry,
@@ -323,12 +375,9 @@ const exit_handler vm_exit_handlers[EXIT_KIND_COUNT] = {
 static NOINLINE enum verdict inject(struct vm *vm, struct vcpu *vcpu,
                                     struct vm_exit exit)
 {
-    uint64_t pc = vcpu->ops->get_pc(vcpu);
-
-    vcpu->ops->inject_fault(vcpu, &exit);
-    return vcpu->ops->get_pc(vcpu) != pc
+    return vcpu->ops->inject_fault(vcpu, &exit)
                ? VERDICT_RESUME
-               : resume_stalled(vm, vcpu, exit.kind, pc);
+               : resume_stalled(vm, vcpu, exit.kind, vcpu->ops->get_pc(vcpu));
 }
 
 static NOINLINE enum verdict handle_other(struct vm *vm, struct vcpu *vcpu,

@@ -19,6 +19,9 @@ err_t vm_load_images(struct vm *vm, char *what) MUST_CHECK;
 /* Makes the devices of the configuration and adds them to the VM's buses. */
 err_t vm_make_devices(struct vm *vm, char *what) MUST_CHECK;
 
+/* The VM's devices, for instructions that an architecture makes. */
+extern const struct vcpu_devices vm_vcpu_devices;
+
 /* The table of exit handlers, by kind. */
 typedef enum verdict (*exit_handler)(struct vm *vm, struct vcpu *vcpu,
                                      struct vm_exit *exit);

@@ -130,6 +130,7 @@ static err_t make_vcpus(struct vm *vm)
             .memory = &vm->aspace,
             .console = vm->console,
             .irq_chip = vm->irq_chip,
+            .devices = &vm_vcpu_devices,
         };
         err_t error = vcpu_new(vm->arch, &config, &vm->arena, &vm->vcpus[i]);
 

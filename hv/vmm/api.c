@@ -133,6 +133,7 @@ err_t vmm_wake_vcpu_impl(vm_id vm, vcpu_id id)
 
     if (vcpu == NULL)
         return ERR_NOT_FOUND;
+    vcpu_request(vcpu, VCPU_REQUEST_INTERRUPT);
     sched_notify(vcpu);
     return OK;
 }

@@ -63,8 +63,9 @@ static void inject_call_failed(struct riscv_vcpu *v, const struct vm_exit *exit)
     (void)sbi_return(v, SBI_ERR_FAILED, 0);
 }
 
-void riscv_inject_fault(struct vcpu *vcpu, const struct vm_exit *exit)
+bool riscv_inject_fault(struct vcpu *vcpu, const struct vm_exit *exit)
 {
+    uint64_t pc = to_riscv(vcpu)->regs.pc;
     typedef void (*injector)(struct riscv_vcpu * v, const struct vm_exit *exit);
     static const injector injectors[EXIT_KIND_COUNT] = {
         [EXIT_EXCEPTION] = inject_decoded,
@@ -83,6 +84,7 @@ void riscv_inject_fault(struct vcpu *vcpu, const struct vm_exit *exit)
         (unsigned)exit->kind < EXIT_KIND_COUNT ? injectors[exit->kind] : NULL;
 
     (inject != NULL ? inject : inject_illegal)(to_riscv(vcpu), exit);
+    return to_riscv(vcpu)->regs.pc != pc;
 }
 
 /* The bit of hvip for a vector, or 0. */

@@ -147,7 +147,7 @@ enum verdict riscv_sysreg(struct vcpu *vcpu, struct vm_exit *exit);
 /* Makes the guest take exception `number` at its current pc. */
 void riscv_inject_exception(struct riscv_vcpu *v, uint64_t number,
                             uint64_t value);
-void riscv_inject_fault(struct vcpu *vcpu, const struct vm_exit *exit);
+bool riscv_inject_fault(struct vcpu *vcpu, const struct vm_exit *exit);
 err_t riscv_inject_interrupt(struct vcpu *vcpu, interrupt_vector vector,
                              enum trigger trigger);
 err_t riscv_set_interrupt_line(struct vcpu *vcpu, interrupt_vector vector,

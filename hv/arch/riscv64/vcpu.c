@@ -236,6 +236,7 @@ static bool handle_eoi(struct vcpu *vcpu, interrupt_vector *vector)
 const struct vcpu_ops riscv_vcpu_ops = {
     .name = "riscv64",
     .size = sizeof(struct riscv_vcpu),
+    .align = 64,
     .reset_machine = riscv_reset_machine,
     .init = init,
     .fini = fini,

@@ -132,6 +132,7 @@ static bool toy_handle_eoi(struct vcpu *vcpu, interrupt_vector *vector)
 static const struct vcpu_ops toy_ops = {
     .name = "toy",
     .size = sizeof(struct toy_vcpu),
+    .align = 64,
     .init = toy_init,
     .fini = toy_fini,
     .setup = toy_setup,

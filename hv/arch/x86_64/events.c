@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a guest is interrupted by. One event goes with an entry; in the order of
+ * their priorities (APM volume 2, section 8.5) these are: what an exit has cut
+ * short, an exception, an NMI, an interrupt. Whatever the guest does not take
+ * yet asks for an exit, a "window", when it will.
+ *
+ * Interrupts come from the local APIC (device/pc/lapic.h), which is asked at
+ * the moment of delivery, so that priorities are right; those of `injected`
+ * come before.
+ */
+#include "arch/x86_64/x86.h"
+#include "device/pc/lapic.h"
+#include "lib/bits.h"
+
+/* Exceptions by what they make of a second one: APM volume 2, table 8-4. */
+#define CONTRIBUTORY                                                \
+    (BIT(X86_VECTOR_DE) | BIT(X86_VECTOR_TS) | BIT(X86_VECTOR_NP) | \
+     BIT(X86_VECTOR_SS) | BIT(X86_VECTOR_GP) | BIT(X86_VECTOR_CP))
+
+static bool is_contributory(uint8_t vector)
+{
+    return (CONTRIBUTORY >> vector & 1) != 0;
+}
+
+/* Whether exception `second`, while `first` is being delivered, is #DF. */
+static bool makes_double_fault(uint8_t first, uint8_t second)
+{
+    if (is_contributory(first))
+        return is_contributory(second);
+    return first == X86_VECTOR_PF &&
+           (is_contributory(second) || second == X86_VECTOR_PF);
+}
+
+/* Back to where it came from: it is delivered after what takes its place.
+ * Exceptions come again by themselves. */
+static void put_back(struct x86_vcpu *v, const struct x86_event *event)
+{
+    if (event->type == X86_EVENT_NMI)
+        atomic_store(&v->nmi, true);
+    else if (event->type == X86_EVENT_INTERRUPT)
+        atomic_fetch_or(&v->injected[event->vector / 64],
+                        BIT(event->vector % 64));
+    vcpu_request(&v->base, VCPU_REQUEST_INTERRUPT);
+}
+
+void x86_inject_exception(struct x86_vcpu *v,
+                          const struct x86_exception *exception)
+{
+    struct x86_event event = {
+        .type = X86_EVENT_EXCEPTION,
+        .vector = exception->vector,
+        .has_error = exception->has_error,
+        .error = exception->error,
+    };
+    struct x86_event waiting;
+
+    if (v->vendor->get_event(v, &waiting)) {
+        if (waiting.type != X86_EVENT_EXCEPTION)
+            put_back(v, &waiting);
+        else if (makes_double_fault(waiting.vector, event.vector))
+            event =
+                (struct x86_event){X86_EVENT_EXCEPTION, X86_VECTOR_DF, true, 0};
+    }
+    if (exception->vector == X86_VECTOR_PF)
+        v->vendor->set(v, X86_REG_CR2, exception->address);
+    v->vendor->set_event(v, &event);
+}
+
+/* Real mode has no error codes. */
+static bool has_error_codes(const struct x86_vcpu *v)
+{
+    return (v->vendor->get(v, X86_REG_CR0) & X86_CR0_PE) != 0;
+}
+
+void x86_inject_gp(struct x86_vcpu *v)
+{
+    x86_inject_exception(
+        v, &(struct x86_exception){.vector = X86_VECTOR_GP,
+                                   .has_error = has_error_codes(v)});
+}
+
+void x86_inject_ud(struct x86_vcpu *v)
+{
+    x86_inject_exception(v, &(struct x86_exception){.vector = X86_VECTOR_UD});
+}
+
+void x86_inject_single_step(struct x86_vcpu *v)
+{
+    v->vendor->set(v, X86_REG_DR6, v->vendor->get(v, X86_REG_DR6) | X86_DR6_BS);
+    x86_inject_exception(v, &(struct x86_exception){.vector = X86_VECTOR_DB});
+}
+
+void x86_requeue(struct x86_vcpu *v, const struct x86_event *event)
+{
+    v->vendor->set_event(v, event);
+}
+
+/* The guest's own exceptions, and those that its instructions deserve. */
+bool x86_inject_fault(struct vcpu *vcpu, const struct vm_exit *exit)
+{
+    struct x86_vcpu *v = to_x86(vcpu);
+
+    switch (exit->kind) {
+    case EXIT_EXCEPTION: {
+        uint8_t vector = (uint8_t)exit->exception.number;
+
+        x86_inject_exception(
+            v, &(struct x86_exception){
+                   .vector = vector,
+                   .has_error = has_error_codes(v) &&
+                                (X86_ERROR_CODE_VECTORS & BIT(vector)) != 0,
+                   .error = (uint32_t)exit->exception.value});
+        break;
+    }
+    case EXIT_SYSREG_READ:
+    case EXIT_SYSREG_WRITE: x86_inject_gp(v); break;
+    default: x86_inject_ud(v); break;
+    }
+    return true;
+}
+
+/* Delivery --------------------------------------------------------------- */
+
+static bool find_injected(const struct x86_vcpu *v, uint8_t *vector)
+{
+    for (unsigned i = ARRAY_SIZE(v->injected); i-- > 0;) {
+        uint64_t word = atomic_load(&v->injected[i]);
+
+        if (word != 0) {
+            *vector = (uint8_t)(i * 64 + bit_highest(word));
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool has_interrupt(const struct x86_vcpu *v)
+{
+    uint8_t vector;
+
+    if (v->lapic != NULL &&
+        (lapic_attention(v->lapic) & (LAPIC_INTERRUPT | LAPIC_EXTINT)) != 0)
+        return true;
+    return find_injected(v, &vector);
+}
+
+static uint8_t take_interrupt(struct x86_vcpu *v)
+{
+    uint8_t vector;
+
+    if (!find_injected(v, &vector))
+        return lapic_acknowledge(v->lapic);
+    atomic_fetch_and(&v->injected[vector / 64], ~BIT(vector % 64));
+    return vector;
+}
+
+static bool has_event(const struct x86_vcpu *v)
+{
+    struct x86_event event;
+
+    return v->vendor->get_event(v, &event);
+}
+
+static void set_windows(struct x86_vcpu *v, bool interrupt, bool nmi)
+{
+    if (v->interrupt_window == interrupt && !v->nmi_window && !nmi)
+        return;
+    v->interrupt_window = interrupt;
+    v->nmi_window = nmi;
+    v->vendor->set_windows(v, interrupt, nmi);
+}
+
+/* Several NMIs before one is taken are one. */
+static void sync_nmi(struct x86_vcpu *v)
+{
+    if (v->lapic != NULL && (lapic_attention(v->lapic) & LAPIC_NMI) != 0 &&
+        lapic_take_nmi(v->lapic))
+        atomic_store(&v->nmi, true);
+    if (atomic_load(&v->nmi) && !has_event(v) && v->vendor->takes_nmi(v)) {
+        atomic_store(&v->nmi, false);
+        v->vendor->set_event(
+            v, &(struct x86_event){X86_EVENT_NMI, X86_VECTOR_NMI, false, 0});
+    }
+}
+
+static void sync_interrupt(struct x86_vcpu *v)
+{
+    if (has_interrupt(v) && !has_event(v) && v->vendor->takes_interrupt(v))
+        v->vendor->set_event(v,
+                             &(struct x86_event){X86_EVENT_INTERRUPT,
+                                                 take_interrupt(v), false, 0});
+}
+
+void x86_sync_events(struct x86_vcpu *v)
+{
+    if (v->lapic != NULL &&
+        (lapic_attention(v->lapic) & (LAPIC_INIT | LAPIC_SIPI)) != 0)
+        x86_take_startup(v);
+    if (v->waits_for_sipi)
+        return;
+    sync_nmi(v);
+    sync_interrupt(v);
+    set_windows(v, has_interrupt(v), atomic_load(&v->nmi));
+}
+
+/* From elsewhere --------------------------------------------------------- */
+
+#define FIRST_VECTOR 16 /* local APICs accept no other */
+
+static err_t inject_by_lapic(struct x86_vcpu *v, uint8_t vector,
+                             enum trigger trigger)
+{
+    const struct apic_message message = {
+        .destination = v->base.config.id,
+        .wide = true,
+        .level = trigger == TRIGGER_LEVEL,
+        .vector = vector,
+        .mode = APIC_FIXED,
+    };
+    struct lapics *lapics = lapics_of_chip(v->base.config.irq_chip);
+
+    (void)lapics_deliver(lapics, &message);
+    return OK;
+}
+
+err_t x86_inject_interrupt(struct vcpu *vcpu, interrupt_vector vector,
+                           enum trigger trigger)
+{
+    struct x86_vcpu *v = to_x86(vcpu);
+
+    if (vector < FIRST_VECTOR)
+        return ERR_INVALID_INPUT;
+    if (v->lapic != NULL)
+        return inject_by_lapic(v, vector, trigger);
+    atomic_fetch_or(&v->injected[vector / 64], BIT(vector % 64));
+    vcpu_request(vcpu, VCPU_REQUEST_INTERRUPT);
+    return OK;
+}
+
+/* A processor has no lines with a vector: a rise is an interrupt. */
+err_t x86_set_interrupt_line(struct vcpu *vcpu, interrupt_vector vector,
+                             bool high)
+{
+    if (high)
+        return x86_inject_interrupt(vcpu, vector, TRIGGER_EDGE);
+    return vector < FIRST_VECTOR ? ERR_INVALID_INPUT : OK;
+}
+
+/* Guests end their interrupts at the local APIC, a device. */
+bool x86_handle_eoi(struct vcpu *vcpu, interrupt_vector *vector)
+{
+    return false;
+}

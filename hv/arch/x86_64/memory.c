@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Guest memory as the guest's instructions address it: translation by the
+ * guest's page tables, and instruction fetch.
+ *
+ * Page tables are read as they are in memory at the moment: another vCPU may
+ * have changed them since the processor's own walk. What cannot be read any
+ * more makes the guest try again.
+ */
+#include "addrspace/aspace.h"
+#include "arch/x86_64/emulate/walk.h"
+#include "arch/x86_64/x86.h"
+#include "lib/string.h"
+
+static bool read_entry(void *context, gpa_t address, uint64_t *entry,
+                       unsigned bytes)
+{
+    struct x86_vcpu *v = context;
+
+    *entry = 0;
+    return aspace_read(v->base.config.memory, address, entry, bytes) == OK;
+}
+
+static bool exchange_entry(void *context, gpa_t address, uint64_t old,
+                           uint64_t new, unsigned bytes, bool *changed)
+{
+    struct x86_vcpu *v = context;
+    uint64_t found = old;
+    err_t error = aspace_exchange(v->base.config.memory, address, old, new,
+                                  bytes, &found);
+
+    *changed = found != old;
+    return error == OK;
+}
+
+static unsigned walk_access(enum x86_access access, unsigned cpl)
+{
+    static const uint8_t accesses[] = {
+        [X86_ACCESS_READ] = X86_WALK_READ,
+        [X86_ACCESS_WRITE] = X86_WALK_WRITE | X86_WALK_UPDATE,
+        [X86_ACCESS_MODIFY] = X86_WALK_WRITE | X86_WALK_UPDATE,
+        [X86_ACCESS_FETCH] = X86_WALK_FETCH,
+    };
+
+    return accesses[access] | (cpl == 3 ? X86_WALK_USER : 0u);
+}
+
+enum x86_result x86_translate_linear(void *context, uint64_t linear,
+                                     enum x86_access access, gpa_t *address,
+                                     struct x86_exception *fault)
+{
+    struct x86_memory_context *at = context;
+    const struct x86_walk_memory memory = {read_entry, exchange_entry, at->v};
+    const struct x86_paging paging = {
+        .control = at->cpu->control,
+        .rflags = at->cpu->rflags,
+        .physical_bits = at->v->physical_bits,
+        .has_gigabyte_pages = at->v->has_gigabyte_pages,
+        .has_pse36 = true,
+        .reserves_bit_8 = at->v->vendor->reserves_bit_8,
+    };
+    struct x86_translation translation;
+
+    switch (x86_walk(&paging, linear, walk_access(access, at->cpu->cpl),
+                     &memory, &translation)) {
+    case X86_WALK_OK: *address = translation.address; return X86_DONE;
+    case X86_WALK_FAULT:
+        *fault = (struct x86_exception){
+            .vector = X86_VECTOR_PF,
+            .has_error = true,
+            .error = translation.error,
+            .address = linear,
+        };
+        return X86_EXCEPTION;
+    case X86_WALK_RETRY: return X86_RETRY;
+    case X86_WALK_UNREADABLE: break;
+    }
+    return X86_UNSUPPORTED;
+}
+
+enum x86_result x86_fetch_bytes(void *context, gpa_t address, void *to,
+                                unsigned bytes)
+{
+    struct x86_memory_context *at = context;
+
+    return aspace_read(at->v->base.config.memory, address, to, bytes) == OK
+               ? X86_DONE
+               : X86_UNSUPPORTED;
+}
+
+static const struct x86_emulate_ops fetch_ops = {
+    .translate = x86_translate_linear,
+    .fetch = x86_fetch_bytes,
+};
+
+enum x86_result x86_fetch(struct x86_vcpu *v, const struct x86_cpu *cpu,
+                          struct x86_insn *insn, struct x86_outcome *outcome)
+{
+    struct x86_memory_context context = {v, cpu};
+
+    *outcome = (struct x86_outcome){0};
+    outcome->length = (uint8_t)v->vendor->insn_bytes(v, outcome->bytes);
+    if (outcome->length != 0 &&
+        x86_decode(outcome->bytes, outcome->length, x86_mode_of(cpu), insn) ==
+            X86_DECODED) {
+        outcome->length = insn->length;
+        return X86_DONE;
+    }
+    return x86_fetch_insn(cpu, &fetch_ops, &context, insn, outcome);
+}
+
+#define OPCODE_MAX 3 /* bytes of what is intercepted, without prefixes */
+
+/* Whether the bytes at RIP are the opcode alone. */
+static bool is_plain(struct x86_memory_context *context, uint64_t rip,
+                     uint32_t opcode, unsigned count)
+{
+    uint32_t found = 0;
+    struct x86_exception fault;
+    gpa_t address;
+
+    if (PAGE_SIZE - (rip & (PAGE_SIZE - 1)) < sizeof(found) ||
+        x86_translate_linear(context, rip, X86_ACCESS_FETCH, &address,
+                             &fault) != X86_DONE ||
+        x86_fetch_bytes(context, address, &found, OPCODE_MAX) != X86_DONE)
+        return false;
+    return zero_extend(found, 8 * count) == opcode;
+}
+
+uint8_t x86_insn_length(const struct x86_vcpu *v, uint32_t opcode,
+                        unsigned count)
+{
+    struct x86_vcpu *vcpu = (struct x86_vcpu *)v;
+    struct x86_outcome outcome;
+    struct x86_insn insn;
+    struct x86_cpu cpu;
+    struct x86_memory_context context = {vcpu, &cpu};
+
+    v->vendor->get_cpu(v, X86_CPU_CODE, &cpu);
+    if (x86_mode_of(&cpu) == X86_MODE_64 &&
+        is_plain(&context, cpu.rip, opcode, count))
+        return (uint8_t)count;
+    return x86_fetch(vcpu, &cpu, &insn, &outcome) == X86_DONE ? insn.length : 0;
+}

@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Instructions that access devices. The one access of a plain move is made by
+ * hv/vm, as on every architecture; whatever else an instruction does is the
+ * emulator's, which finds memory and devices by their addresses here. What is
+ * neither reads as ones and takes no notice of a write: on a PC nobody answers
+ * there.
+ */
+#include "addrspace/aspace.h"
+#include "arch/x86_64/x86.h"
+#include "device/device.h"
+#include "lib/format.h"
+#include "lib/string.h"
+#include "vcpu/boot.h"
+
+/* Plain moves ------------------------------------------------------------ */
+
+static bool is_plain_move(const struct x86_insn *insn)
+{
+    switch ((enum x86_op)insn->op) {
+    case X86_OP_mov:
+    case X86_OP_movabs:
+    case X86_OP_movzx:
+    case X86_OP_movsx:
+    case X86_OP_movsxd:
+    case X86_OP_movnti:
+        return insn->mode == X86_MODE_64 && insn->segment != X86_FS &&
+               insn->segment != X86_GS;
+    default: return false;
+    }
+}
+
+static bool sign_extends(const struct x86_insn *insn)
+{
+    return insn->op == X86_OP_movsx || insn->op == X86_OP_movsxd;
+}
+
+/* In 64-bit mode, in a segment that begins at 0. */
+static uint64_t linear_address(const struct x86_vcpu *v,
+                               const struct x86_insn *insn)
+{
+    uint64_t address = (uint64_t)insn->displacement;
+
+    if (insn->base == X86_RIP)
+        address += v->vendor->get(v, X86_REG_RIP) + insn->length;
+    else if (insn->base != X86_NO_REG)
+        address += v->regs.gpr[insn->base];
+    if (insn->index != X86_NO_REG)
+        address += v->regs.gpr[insn->index] * insn->scale;
+    return zero_extend(address, 8 * insn->address_size);
+}
+
+/* The value that a store hands over. False: it is no plain one. */
+static bool store_value(const struct x86_vcpu *v, const struct x86_insn *insn,
+                        uint64_t *value)
+{
+    const struct x86_operand *from = &insn->operand[1];
+
+    if (from->kind == X86_OPERAND_IMMEDIATE)
+        *value = insn->immediate;
+    else if (from->kind == X86_OPERAND_GPR)
+        *value = v->regs.gpr[from->reg];
+    else
+        return false;
+    *value = zero_extend(*value, 8 * from->size);
+    return true;
+}
+
+static err_t describe(const struct x86_vcpu *v, const struct x86_insn *insn,
+                      gpa_t at, struct device_access *access)
+{
+    const struct x86_operand *to = &insn->operand[0];
+    const struct x86_operand *from = &insn->operand[1];
+    bool write = to->kind == X86_OPERAND_MEMORY;
+
+    *access = (struct device_access){
+        .address = at.raw,
+        .width = write ? to->size : from->size,
+        .reg = to->reg,
+        .reg_width = to->size,
+        .insn_len = insn->length,
+        .write = write,
+        .sign_extend = sign_extends(insn),
+    };
+    if (write ? !store_value(v, insn, &access->data)
+              : from->kind != X86_OPERAND_MEMORY || to->kind != X86_OPERAND_GPR)
+        return ERR_UNSUPPORTED;
+    /* The fault is at the access, not at the page that it goes on in. */
+    if (((linear_address(v, insn) ^ at.raw) & (PAGE_SIZE - 1)) != 0 ||
+        (at.raw & (PAGE_SIZE - 1)) + access->width > PAGE_SIZE ||
+        !is_aligned(at.raw, access->width))
+        return ERR_UNSUPPORTED;
+    return OK;
+}
+
+err_t x86_decode_mmio(struct vcpu *vcpu, const struct vm_exit *fault,
+                      struct device_access *access)
+{
+    struct x86_vcpu *v = to_x86(vcpu);
+    struct x86_outcome outcome;
+    struct x86_insn insn;
+    struct x86_cpu cpu;
+    struct x86_event event;
+
+    if (unlikely(fault->fault.access == ACCESS_EXECUTE ||
+                 v->vendor->get_event(v, &event)))
+        return ERR_UNSUPPORTED;
+    v->vendor->get_cpu(v, X86_CPU_CODE, &cpu);
+    switch (x86_fetch(v, &cpu, &insn, &outcome)) {
+    case X86_DONE: break;
+    case X86_RETRY: return ERR_BUSY;
+    default: return ERR_UNSUPPORTED;
+    }
+    if (!is_plain_move(&insn))
+        return ERR_UNSUPPORTED;
+    return describe(v, &insn, fault->fault.gpa, access);
+}
+
+static void finish(struct vcpu *vcpu, const struct device_access *access)
+{
+    x86_advance(vcpu, &(struct vm_exit){.insn_len = access->insn_len});
+}
+
+/* A register of 4 bytes clears the upper half, of 1 and 2 leaves the rest. */
+void x86_finish_read(struct vcpu *vcpu, const struct device_access *access,
+                     uint64_t value)
+{
+    uint64_t *reg = &to_x86(vcpu)->regs.gpr[access->reg];
+    unsigned bits = 8 * access->width;
+    uint64_t mask = BIT_MASK(8 * access->reg_width - 1, 0);
+
+    value = access->sign_extend ? (uint64_t)sign_extend(value, bits)
+                                : zero_extend(value, bits);
+    if (access->reg_width >= 4)
+        *reg = value & mask;
+    else
+        *reg = (*reg & ~mask) | (value & mask);
+    finish(vcpu, access);
+}
+
+void x86_finish_write(struct vcpu *vcpu, const struct device_access *access)
+{
+    finish(vcpu, access);
+}
+
+/* Everything else -------------------------------------------------------- */
+
+static struct x86_vcpu *vcpu_of(void *context)
+{
+    return ((struct x86_memory_context *)context)->v;
+}
+
+static bool is_memory(struct x86_vcpu *v, gpa_t address)
+{
+    uint8_t byte;
+
+    return aspace_read(v->base.config.memory, address, &byte, 1) == OK;
+}
+
+/* Devices take what is aligned to its size. */
+static unsigned span(void *context, gpa_t address, unsigned bytes)
+{
+    unsigned piece = 1;
+
+    if (is_memory(vcpu_of(context), address))
+        return bytes;
+    while (2 * piece <= bytes && is_aligned(address.raw, 2 * piece))
+        piece *= 2;
+    return piece;
+}
+
+/* What a device says to an access. */
+static enum x86_result answer(err_t error)
+{
+    return error == ERR_BUSY ? X86_RETRY : X86_DONE;
+}
+
+static enum x86_result read(void *context, gpa_t address, void *to,
+                            unsigned bytes)
+{
+    struct x86_vcpu *v = vcpu_of(context);
+    const struct vcpu_config *config = &v->base.config;
+    uint64_t value;
+    err_t error;
+
+    if (aspace_read(config->memory, address, to, bytes) == OK)
+        return X86_DONE;
+    error =
+        config->devices->read(config->vm, BUS_MMIO, address.raw, bytes, &value);
+    if (error != OK)
+        value = ~UINT64_C(0);
+    memcpy(to, &value, bytes);
+    return answer(error);
+}
+
+static enum x86_result write(void *context, gpa_t address, const void *from,
+                             unsigned bytes)
+{
+    struct x86_vcpu *v = vcpu_of(context);
+    const struct vcpu_config *config = &v->base.config;
+    err_t error = aspace_write(config->memory, address, from, bytes);
+    uint64_t value = 0;
+
+    if (error != ERR_NOT_FOUND)
+        return answer(error);
+    memcpy(&value, from, bytes);
+    return answer(config->devices->write(config->vm, BUS_MMIO, address.raw,
+                                         bytes, value));
+}
+
+static enum x86_result port_read(void *context, uint16_t port, uint32_t *value,
+                                 unsigned bytes)
+{
+    const struct vcpu_config *config = &vcpu_of(context)->base.config;
+    uint64_t found;
+    err_t error =
+        config->devices->read(config->vm, BUS_PORT, port, bytes, &found);
+
+    *value = error == OK ? (uint32_t)found : UINT32_MAX;
+    return answer(error);
+}
+
+static enum x86_result port_write(void *context, uint16_t port, uint32_t value,
+                                  unsigned bytes)
+{
+    const struct vcpu_config *config = &vcpu_of(context)->base.config;
+
+    return answer(
+        config->devices->write(config->vm, BUS_PORT, port, bytes, value));
+}
+
+static void read_xmm(void *context, unsigned number, uint8_t *to)
+{
+    for (unsigned half = 0; half < 2; half++) {
+        uint64_t value = x86_hw_read_xmm(number, half);
+
+        memcpy(to + half * sizeof(value), &value, sizeof(value));
+    }
+}
+
+static void write_xmm(void *context, unsigned number, const uint8_t *from)
+{
+    for (unsigned half = 0; half < 2; half++) {
+        uint64_t value;
+
+        memcpy(&value, from + half * sizeof(value), sizeof(value));
+        x86_hw_write_xmm(number, half, value);
+    }
+}
+
+static const struct x86_emulate_ops emulate_ops = {
+    .translate = x86_translate_linear,
+    .span = span,
+    .read = read,
+    .write = write,
+    .fetch = x86_fetch_bytes,
+    .port_read = port_read,
+    .port_write = port_write,
+    .read_xmm = read_xmm,
+    .write_xmm = write_xmm,
+};
+
+/* What the emulator has done to the registers becomes the guest's. */
+static void finish_emulation(struct x86_vcpu *v, const struct x86_cpu *cpu,
+                             const struct x86_outcome *outcome,
+                             enum x86_result result)
+{
+    v->vendor->set_cpu(v, cpu);
+    if (result == X86_DONE)
+        v->vendor->end_shadow(v);
+    if (result == X86_EXCEPTION)
+        x86_inject_exception(v, &outcome->exception);
+    else if (outcome->single_step)
+        x86_inject_single_step(v);
+}
+
+/* The bytes in hexadecimal, and the instruction's name. */
+static enum verdict refuse(const struct x86_cpu *cpu,
+                           const struct x86_outcome *outcome,
+                           const struct x86_insn *insn, bool is_decoded,
+                           char *what)
+{
+    size_t used = format_text(
+        what, VM_REASON_SIZE, "cannot emulate %s at rip 0x%llx:",
+        is_decoded ? x86_op_name((enum x86_op)insn->op) : "an instruction",
+        (unsigned long long)cpu->rip);
+
+    for (unsigned i = 0; i < outcome->length && used < VM_REASON_SIZE; i++)
+        used += format_text(what + used, VM_REASON_SIZE - used, " %02x",
+                            outcome->bytes[i]);
+    return VERDICT_STOP_VM;
+}
+
+static enum verdict emulate(struct x86_vcpu *v, char *what)
+{
+    struct x86_outcome outcome;
+    struct x86_insn insn;
+    struct x86_cpu cpu;
+    struct x86_memory_context context = {v, &cpu};
+    enum x86_result fetched, result;
+
+    v->vendor->get_cpu(v, X86_CPU_ALL, &cpu);
+    result = fetched = x86_fetch(v, &cpu, &insn, &outcome);
+    if (fetched == X86_DONE)
+        result =
+            x86_emulate_insn(&cpu, &insn, &emulate_ops, &context, &outcome);
+    if (result == X86_UNSUPPORTED)
+        return refuse(&cpu, &outcome, &insn, fetched == X86_DONE, what);
+    finish_emulation(v, &cpu, &outcome, result);
+    return VERDICT_RESUME;
+}
+
+static enum verdict stop(char *what, const char *why, gpa_t where)
+{
+    (void)format_text(what, VM_REASON_SIZE, "%s at 0x%llx, where no memory is",
+                      why, (unsigned long long)where.raw);
+    return VERDICT_STOP_VM;
+}
+
+/* Where nobody answers, a fetch reads ones, which are no instruction. */
+enum verdict x86_emulate_access(struct vcpu *vcpu, const struct vm_exit *fault,
+                                char *what)
+{
+    struct x86_vcpu *v = to_x86(vcpu);
+    struct x86_event event;
+
+    if (fault->fault.access == ACCESS_EXECUTE) {
+        x86_inject_ud(v);
+        return VERDICT_RESUME;
+    }
+    if (v->vendor->get_event(v, &event))
+        return stop(what, "an event is delivered through memory",
+                    fault->fault.gpa);
+    if (v->vendor->walks_tables(v))
+        return stop(what, "there are page tables", fault->fault.gpa);
+    return emulate(v, what);
+}
+
+enum verdict x86_emulate_string_io(struct x86_vcpu *v)
+{
+    char what[VM_REASON_SIZE];
+    enum verdict verdict = emulate(v, what);
+
+    return verdict == VERDICT_STOP_VM ? VERDICT_INJECT : verdict;
+}

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Events: EVENTINJ carries one into the guest, EXITINTINFO says which one an
+ * exit has cut short (APM volume 2, sections 15.20 and 15.7.2). A guest that
+ * takes no interrupts at the moment gets a virtual one pending, whose intercept
+ * (VINTR) tells when it does (15.21.4); one that handles an NMI exits at its
+ * IRET.
+ */
+#include "arch/x86_64/svm/svm.h"
+
+static const uint8_t event_types[] = {
+    [X86_EVENT_INTERRUPT] = EVENT_TYPE_INTR,
+    [X86_EVENT_NMI] = EVENT_TYPE_NMI,
+    [X86_EVENT_EXCEPTION] = EVENT_TYPE_EXCEPTION,
+};
+
+bool svm_get_event(const struct x86_vcpu *x86, struct x86_event *event)
+{
+    uint64_t waiting = svm_of_const(x86)->vmcb.control.eventinj;
+
+    if ((waiting & EVENT_V) == 0)
+        return false;
+    *event = (struct x86_event){
+        .type = X86_EVENT_EXCEPTION,
+        .vector = (uint8_t)FIELD_GET(EVENT_VECTOR, waiting),
+        .has_error = (waiting & EVENT_EV) != 0,
+        .error = (uint32_t)FIELD_GET(EVENT_ERRORCODE, waiting),
+    };
+    if (FIELD_GET(EVENT_TYPE, waiting) == EVENT_TYPE_INTR)
+        event->type = X86_EVENT_INTERRUPT;
+    else if (FIELD_GET(EVENT_TYPE, waiting) == EVENT_TYPE_NMI)
+        event->type = X86_EVENT_NMI;
+    return true;
+}
+
+void svm_set_event(struct x86_vcpu *x86, const struct x86_event *event)
+{
+    struct svm_vcpu *v = svm_of(x86);
+    uint64_t value = EVENT_V | FIELD_PUT(EVENT_VECTOR, event->vector) |
+                     FIELD_PUT(EVENT_TYPE, event_types[event->type]);
+
+    if (event->has_error)
+        value |= EVENT_EV | FIELD_PUT(EVENT_ERRORCODE, event->error);
+    v->vmcb.control.eventinj = value;
+    if (event->type == X86_EVENT_NMI) {
+        v->nmi = NMI_HANDLED;
+        vmcb_set_intercept(&v->vmcb.control, INTERCEPT_IRET, true);
+        svm_dirty(v, CLEAN_I);
+    }
+}
+
+static bool is_in_shadow(const struct svm_vcpu *v)
+{
+    return (v->vmcb.control.interrupt_shadow & SHADOW_INTERRUPT) != 0;
+}
+
+bool svm_takes_interrupt(const struct x86_vcpu *x86)
+{
+    const struct svm_vcpu *v = svm_of_const(x86);
+
+    return (v->vmcb.save.rflags & X86_RFLAGS_IF) != 0 && !is_in_shadow(v);
+}
+
+/* The IRET that ends an NMI's handler has exited, and is made next. */
+static bool is_iret_made(const struct svm_vcpu *v)
+{
+    return v->nmi == NMI_ENDS && v->vmcb.save.rip != v->nmi_iret;
+}
+
+bool svm_takes_nmi(const struct x86_vcpu *x86)
+{
+    const struct svm_vcpu *v = svm_of_const(x86);
+
+    return (v->nmi == NMI_NONE || is_iret_made(v)) && !is_in_shadow(v);
+}
+
+void svm_end_nmi(struct svm_vcpu *v)
+{
+    if (v->vmcb.control.exitcode != VMEXIT_IRET || v->nmi != NMI_HANDLED)
+        return;
+    v->nmi = NMI_ENDS;
+    v->nmi_iret = v->vmcb.save.rip;
+    vmcb_set_intercept(&v->vmcb.control, INTERCEPT_IRET, false);
+    svm_dirty(v, CLEAN_I);
+}
+
+/*
+ * An NMI waits for the IRET of the one before it, which exits, and then, or in
+ * an interrupt shadow, for the next instruction. No exit tells of that: the
+ * virtual interrupt does, if the guest takes interrupts there, and otherwise
+ * the exit that comes next, whatever it is.
+ */
+void svm_set_windows(struct x86_vcpu *x86, bool interrupt, bool nmi)
+{
+    struct svm_vcpu *v = svm_of(x86);
+    struct vmcb_control *control = &v->vmcb.control;
+    const uint64_t pending =
+        VINTR_V_IRQ | VINTR_V_IGN_TPR | FIELD_PUT(VINTR_V_INTR_PRIO, 15);
+    bool on = interrupt || (nmi && v->nmi != NMI_HANDLED);
+
+    control->vintr = VINTR_V_INTR_MASKING | (on ? pending : 0);
+    vmcb_set_intercept(control, INTERCEPT_VINTR, on);
+    svm_dirty(v, CLEAN_TPR | CLEAN_I);
+}
+
+/* INT n, INT3 and INTO come again by themselves: RIP is at the instruction. */
+static bool comes_again(uint64_t info)
+{
+    uint64_t type = FIELD_GET(EVENT_TYPE, info);
+    uint64_t vector = FIELD_GET(EVENT_VECTOR, info);
+
+    return type == EVENT_TYPE_SOFT ||
+           (type == EVENT_TYPE_EXCEPTION &&
+            (vector == X86_VECTOR_BP || vector == X86_VECTOR_OF));
+}
+
+void svm_resume_event(struct svm_vcpu *v)
+{
+    struct vmcb_control *control = &v->vmcb.control;
+    uint64_t info = control->exitintinfo;
+
+    if ((info & EVENT_V) != 0 && !comes_again(info))
+        control->eventinj = info;
+}

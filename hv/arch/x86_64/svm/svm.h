@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The vCPU on AMD's SVM (APM volume 2, chapter 15). Its files:
+ *   vcpu.c     the operations: the VMCB's controls, bind, unbind, the entry
+ *   decode.c   #VMEXIT to struct vm_exit, pure
+ *   state.c    the guest's registers, in the VMCB and out of it
+ *   event.c    events, and the windows for them
+ *   asid.c     ASIDs with generations, and when a TLB is flushed
+ *   trace.c    what a trace is told of all this
+ */
+#ifndef ARCH_X86_64_SVM_SVM_H
+#define ARCH_X86_64_SVM_SVM_H
+
+#include "arch/x86_64/svm/vmcb.h"
+#include "arch/x86_64/x86.h"
+
+/* A guest that handles an NMI takes no other until its IRET. */
+enum svm_nmi {
+    NMI_NONE,
+    NMI_HANDLED,
+    NMI_ENDS, /* the IRET has exited, and is not made yet */
+};
+
+struct svm_vcpu {
+    struct x86_vcpu x86;
+    hpa_t vmcb_pa;
+    const void *maps; /* MSRPM and IOPM, of all vCPUs of the VM */
+
+    uint64_t features; /* enum svm_feature */
+    uint32_t asids;    /* ASID 0 included */
+    uint8_t asid_cpu;  /* where the VMCB's ASID is valid, while the CPU ... */
+    uint64_t asid_generation; /* ... is in this generation */
+    uint8_t nmi;              /* enum svm_nmi */
+    uint64_t nmi_iret;        /* of NMI_ENDS: where the IRET is */
+
+    struct vmcb vmcb; /* a page */
+};
+
+static inline struct svm_vcpu *to_svm(struct vcpu *vcpu)
+{
+    return container_of(vcpu, struct svm_vcpu, x86.base);
+}
+
+static inline const struct svm_vcpu *to_svm_const(const struct vcpu *vcpu)
+{
+    return container_of(vcpu, const struct svm_vcpu, x86.base);
+}
+
+static inline struct svm_vcpu *svm_of(struct x86_vcpu *v)
+{
+    return container_of(v, struct svm_vcpu, x86);
+}
+
+static inline const struct svm_vcpu *svm_of_const(const struct x86_vcpu *v)
+{
+    return container_of(v, const struct svm_vcpu, x86);
+}
+
+/* Fields that have been written: the processor must look at them again. */
+static inline void svm_dirty(struct svm_vcpu *v, uint32_t clean_bits)
+{
+    v->vmcb.control.clean &= ~clean_bits;
+}
+
+/* The architecture's row in the VMM's table. */
+extern const struct vcpu_ops x86_svm_vcpu_ops;
+
+/* --- state.c --- */
+
+void svm_get_cpu(const struct x86_vcpu *x86, enum x86_cpu_part part,
+                 struct x86_cpu *cpu);
+void svm_set_cpu(struct x86_vcpu *x86, const struct x86_cpu *cpu);
+uint64_t svm_get(const struct x86_vcpu *x86, enum x86_register reg);
+void svm_set(struct x86_vcpu *x86, enum x86_register reg, uint64_t value);
+void svm_enter_at(struct x86_vcpu *x86, const struct x86_entry *entry);
+void svm_end_shadow(struct x86_vcpu *x86);
+unsigned svm_insn_bytes(const struct x86_vcpu *x86,
+                        uint8_t bytes[X86_INSN_MAX]);
+bool svm_walks_tables(const struct x86_vcpu *x86);
+
+/* --- event.c --- */
+
+bool svm_get_event(const struct x86_vcpu *x86, struct x86_event *event);
+void svm_set_event(struct x86_vcpu *x86, const struct x86_event *event);
+bool svm_takes_interrupt(const struct x86_vcpu *x86);
+bool svm_takes_nmi(const struct x86_vcpu *x86);
+void svm_set_windows(struct x86_vcpu *x86, bool interrupt, bool nmi);
+/* After an exit: it may have been the IRET of an NMI's handler. */
+void svm_end_nmi(struct svm_vcpu *v);
+/* After an exit: what it has cut short is delivered again. */
+void svm_resume_event(struct svm_vcpu *v);
+
+/* --- asid.c --- */
+
+/* What a CPU holds of vCPUs. Touched by that CPU alone. */
+struct svm_cpu {
+    uint64_t generation; /* of its ASIDs; 0: none was ever given out */
+    uint32_t next_asid;
+    bool must_flush; /* before the next entry, whoever's it is */
+} ALIGNED(64);
+
+extern struct svm_cpu svm_cpus[MAX_CPU_NUM];
+
+void svm_reset_machine(void);
+/* Makes the VMCB's ASID valid on `cpu`, the current one. */
+void svm_assign_asid(struct svm_vcpu *v, uint32_t cpu);
+/* Nothing that the guest's translations were is used at its next entry. */
+void svm_flush(struct x86_vcpu *x86);
+/* The entry has carried out the VMCB's TLB_CONTROL. */
+void svm_flushed(struct svm_vcpu *v);
+
+/* --- decode.c --- */
+
+void svm_decode(const struct vcpu *vcpu, struct vm_exit *exit);
+
+#endif

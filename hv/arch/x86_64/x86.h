@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The x86_64 vCPU, as far as it is the same on every vendor's processor. Its
+ * files:
+ *   vcpu.c       registers, start-up by INIT and SIPI, waits
+ *   events.c     exceptions, interrupts, NMIs: what is delivered next
+ *   memory.c     guest-linear memory, instruction fetch
+ *   mmio.c       device accesses: the simple ones, and the emulator's
+ *   insn.c       instructions that the hypervisor answers: CPUID, XSETBV, ...
+ *   msr.c        RDMSR and WRMSR
+ *   guest_*.c    what guests are told: CPUID and MSR policy
+ *   emulate/     the instruction emulator
+ *   boot/        boot protocols
+ *   svm/         what AMD's SVM has of its own: the rest of struct vcpu_ops
+ */
+#ifndef ARCH_X86_64_X86_H
+#define ARCH_X86_64_X86_H
+
+#include <stdatomic.h>
+
+#include "arch/x86_64/boot/entry.h"
+#include "arch/x86_64/emulate/emulate.h"
+#include "arch/x86_64/guest_msr.h"
+#include "arch/x86_64/hw.h"
+#include "vcpu/vcpu.h"
+
+struct lapic;
+struct x86_vcpu;
+
+enum x86_event_type {
+    X86_EVENT_INTERRUPT,
+    X86_EVENT_NMI,
+    X86_EVENT_EXCEPTION,
+};
+
+/* What is delivered through the guest's IDT at the next entry. */
+struct x86_event {
+    enum x86_event_type type;
+    uint8_t vector;
+    bool has_error;
+    uint32_t error;
+};
+
+/* Registers that a vendor's control block holds, or its processor. */
+enum x86_register {
+    X86_REG_RIP,
+    X86_REG_RFLAGS,
+    X86_REG_CR0,
+    X86_REG_CR2,
+    X86_REG_CR3,
+    X86_REG_CR4,
+    X86_REG_EFER,
+    X86_REG_PAT,
+    X86_REG_DR6,
+    X86_REG_DR7,
+    X86_REG_COUNT
+};
+
+/* How much of a struct x86_cpu is filled in. */
+enum x86_cpu_part {
+    X86_CPU_CODE, /* what a fetch needs: all but general registers and
+                   * segments other than CS */
+    X86_CPU_ALL,
+};
+
+/* What a vendor provides, of a vCPU that is bound. */
+struct x86_vendor {
+    bool reserves_bit_8; /* of paging entries above a page directory's */
+
+    void (*get_cpu)(const struct x86_vcpu *v, enum x86_cpu_part part,
+                    struct x86_cpu *cpu);
+    /* What an instruction may change: general registers, RIP, RFLAGS. */
+    void (*set_cpu)(struct x86_vcpu *v, const struct x86_cpu *cpu);
+    uint64_t (*get)(const struct x86_vcpu *v, enum x86_register reg);
+    /* Values that the hardware takes. Translations are not flushed. */
+    void (*set)(struct x86_vcpu *v, enum x86_register reg, uint64_t value);
+    /* The offset has changed. */
+    void (*set_tsc_offset)(struct x86_vcpu *v, uint64_t offset);
+    /* All registers, of a vCPU that need not be bound. */
+    void (*enter_at)(struct x86_vcpu *v, const struct x86_entry *entry);
+    /* An instruction has been completed: no interrupt shadow any more. */
+    void (*end_shadow)(struct x86_vcpu *v);
+    /* The guest's translations are dropped before it is entered again. */
+    void (*flush)(struct x86_vcpu *v);
+    /* What the hardware said of the instruction: how many bytes of it. */
+    unsigned (*insn_bytes)(const struct x86_vcpu *v,
+                           uint8_t bytes[X86_INSN_MAX]);
+
+    /* Whether its last exit was an access of the processor to the guest's page
+     * tables. */
+    bool (*walks_tables)(const struct x86_vcpu *v);
+
+    /* The one event that waits for the next entry. False: there is none. */
+    bool (*get_event)(const struct x86_vcpu *v, struct x86_event *event);
+    void (*set_event)(struct x86_vcpu *v, const struct x86_event *event);
+    /* Whether the guest would take it now, if no event waits. */
+    bool (*takes_interrupt)(const struct x86_vcpu *v);
+    bool (*takes_nmi)(const struct x86_vcpu *v);
+    /* An exit as soon as the guest takes interrupts, or NMIs. */
+    void (*set_windows)(struct x86_vcpu *v, bool interrupt, bool nmi);
+};
+
+struct x86_vcpu {
+    struct vcpu base;
+    struct x86_regs regs;
+    const struct x86_vendor *vendor;
+    struct x86_guest_cpuid *cpuid; /* one for all vCPUs of the VM */
+    struct lapic *lapic;           /* NULL: the VM has none */
+    bool waits_for_sipi;
+    bool interrupt_window, nmi_window; /* asked for */
+    bool has_tsc_aux;
+
+    /* Vectors from elsewhere than the local APIC: injected by the host into a
+     * VM without one, or taken back from a delivery that did not happen. */
+    _Atomic uint64_t injected[4];
+    _Atomic bool nmi;
+
+    uint8_t physical_bits; /* of the guest's addresses */
+    bool has_gigabyte_pages;
+
+    uint64_t tsc_offset, tsc_adjust;
+    struct x86_msr_state msrs;
+    uint64_t xcr0;
+    uint64_t host_xcr0; /* components that are switched */
+    uint64_t tsc_aux;
+    struct x86_debug_state debug;
+
+    struct x86_xsave xsave;
+};
+
+static inline struct x86_vcpu *to_x86(struct vcpu *vcpu)
+{
+    return container_of(vcpu, struct x86_vcpu, base);
+}
+
+static inline const struct x86_vcpu *to_x86_const(const struct vcpu *vcpu)
+{
+    return container_of(vcpu, const struct x86_vcpu, base);
+}
+
+/* --- vcpu.c --- */
+
+err_t x86_init(struct x86_vcpu *v, const struct x86_vendor *vendor,
+               struct arena *arena) MUST_CHECK;
+/* The state after power-on, or, for other vCPUs than the first of a PC, that
+ * of waiting for a SIPI. */
+void x86_setup(struct x86_vcpu *v);
+void x86_clear(struct x86_vcpu *v);
+/* The registers that no control block holds, to and from the CPU. */
+/* Of the guest's TSC and its deadlines. */
+void x86_set_tsc_offset(struct x86_vcpu *v, uint64_t offset);
+void x86_bind(struct x86_vcpu *v);
+void x86_unbind(struct x86_vcpu *v);
+
+void x86_advance(struct vcpu *vcpu, const struct vm_exit *exit);
+uint64_t x86_get_pc(const struct vcpu *vcpu);
+void x86_set_pc(struct vcpu *vcpu, uint64_t pc);
+uint64_t x86_get_gpr(const struct vcpu *vcpu, unsigned reg);
+void x86_set_gpr(struct vcpu *vcpu, unsigned reg, uint64_t value);
+void x86_set_return_value(struct vcpu *vcpu, uint64_t value);
+void x86_set_cpu_up_result(struct vcpu *vcpu, err_t result);
+bool x86_has_wakeup(struct vcpu *vcpu);
+uint64_t x86_wakeup_deadline(struct vcpu *vcpu);
+
+/* INIT and SIPI that the local APIC has accepted. */
+void x86_take_startup(struct x86_vcpu *v);
+
+/* --- events.c --- */
+
+/* Brings INIT, SIPI, NMIs and interrupts to the guest, or asks for an exit
+ * when it will take them; on the vCPU's CPU, bound. */
+void x86_sync_events(struct x86_vcpu *v);
+/* The guest takes exception `vector` at its next entry. */
+void x86_inject_exception(struct x86_vcpu *v,
+                          const struct x86_exception *exception);
+void x86_inject_gp(struct x86_vcpu *v);
+void x86_inject_ud(struct x86_vcpu *v);
+/* An instruction is complete whose RFLAGS.TF was set. */
+void x86_inject_single_step(struct x86_vcpu *v);
+/* An event whose delivery an exit has cut short. */
+void x86_requeue(struct x86_vcpu *v, const struct x86_event *event);
+bool x86_inject_fault(struct vcpu *vcpu, const struct vm_exit *exit);
+err_t x86_inject_interrupt(struct vcpu *vcpu, interrupt_vector vector,
+                           enum trigger trigger);
+err_t x86_set_interrupt_line(struct vcpu *vcpu, interrupt_vector vector,
+                             bool high);
+bool x86_handle_eoi(struct vcpu *vcpu, interrupt_vector *vector);
+
+/* --- memory.c --- */
+
+/* What the functions below are given as `context` by the emulator. */
+struct x86_memory_context {
+    struct x86_vcpu *v;
+    const struct x86_cpu *cpu;
+};
+
+enum x86_result x86_translate_linear(void *context, uint64_t linear,
+                                     enum x86_access access, gpa_t *address,
+                                     struct x86_exception *fault);
+enum x86_result x86_fetch_bytes(void *context, gpa_t address, void *to,
+                                unsigned bytes);
+
+/* Fetches and decodes the instruction at RIP. */
+enum x86_result x86_fetch(struct x86_vcpu *v, const struct x86_cpu *cpu,
+                          struct x86_insn *insn,
+                          struct x86_outcome *outcome) MUST_CHECK;
+/*
+ * The length of the instruction at RIP, an intercepted one, whose bytes without
+ * prefixes are the `count` lowest of `opcode`. 0: it cannot be read any more.
+ */
+uint8_t x86_insn_length(const struct x86_vcpu *v, uint32_t opcode,
+                        unsigned count);
+
+/* --- mmio.c --- */
+
+err_t x86_decode_mmio(struct vcpu *vcpu, const struct vm_exit *fault,
+                      struct device_access *access);
+void x86_finish_read(struct vcpu *vcpu, const struct device_access *access,
+                     uint64_t value);
+void x86_finish_write(struct vcpu *vcpu, const struct device_access *access);
+enum verdict x86_emulate_access(struct vcpu *vcpu, const struct vm_exit *fault,
+                                char *what);
+/* INS and OUTS, whatever they access. */
+enum verdict x86_emulate_string_io(struct x86_vcpu *v);
+
+/* --- insn.c --- */
+
+/* What EXIT_INSTRUCTION's number says. */
+enum x86_intercepted {
+    X86_INTERCEPTED_XSETBV,
+    X86_INTERCEPTED_CACHE,     /* INVD, WBINVD */
+    X86_INTERCEPTED_STRING_IO, /* INS, OUTS */
+    X86_INTERCEPTED_MOV_CR,
+    X86_INTERCEPTED_UD, /* raises #UD */
+    X86_INTERCEPTED_GP, /* raises #GP(0) */
+    X86_INTERCEPTED_COUNT
+};
+
+/* The value of WRMSR and XSETBV. */
+uint64_t x86_edx_eax(const struct x86_vcpu *v);
+enum verdict x86_instruction(struct vcpu *vcpu, struct vm_exit *exit);
+
+/* --- msr.c --- */
+
+enum verdict x86_sysreg(struct vcpu *vcpu, struct vm_exit *exit);
+
+#endif
