@@ -29,7 +29,17 @@
     X(TSC_AUX,        0xc0000103) X(TSC_RATIO,      0xc0000104)                \
     X(SYS_CFG,        0xc0010010) X(HWCR,           0xc0010015)                \
     X(VM_CR,          0xc0010114) X(IGNNE,          0xc0010115)                \
-    X(VM_HSAVE_PA,    0xc0010117)
+    X(VM_HSAVE_PA,    0xc0010117)                                              \
+    /* Further ones that guests access. */                                     \
+    X(PLATFORM_ID,    0x00000017) X(TSC_ADJUST,     0x0000003b)                \
+    X(PATCH_LEVEL,    0x0000008b) X(MISC_ENABLE,    0x000001a0)                \
+    X(MTRR_BASE0,     0x00000200) X(MTRR_FIX64K,    0x00000250)                \
+    X(MTRR_FIX16K,    0x00000258) X(MTRR_FIX4K,     0x00000268)                \
+    X(X2APIC,         0x00000800) X(NB_CFG,         0xc001001f)                \
+    X(INT_PENDING,    0xc0010055) X(MMIO_CONF_BASE, 0xc0010058)                \
+    X(SMM_ADDR,       0xc0010112) X(SMM_MASK,       0xc0010113)                \
+    X(OSVW_ID_LENGTH, 0xc0010140) X(OSVW_STATUS,    0xc0010141)                \
+    X(DE_CFG,         0xc0011029)
 /* clang-format on */
 
 enum x86_msr {
