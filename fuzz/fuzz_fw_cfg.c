@@ -17,7 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define DATA        0x511
 #define DMA_HIGH    0x514
 #define DMA_LOW     0x518
-#define FILE_KEY    FW_CFG_FILE_FIRST
+#define FILE_KEY    (FW_CFG_FILE_FIRST + 1) /* etc/e820 is the first */
 #define FILE_SIZE   3000
 #define COMMAND     PORTS_RAM
 #define BUFFER      (PORTS_RAM + 0x1000)
