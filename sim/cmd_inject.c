@@ -17,6 +17,8 @@ static const char usage[] =
     "Runs each scenario (docs/scenario.md) on a machine of its own.\n\n"
     "  --seed N        the order in which the CPUs take turns (default 0)\n"
     "  --cpus N        fake CPUs, where the scenario does not say (default 1)\n"
+    "  --arch NAME     riscv64 (the default) or x86_64, where the scenario\n"
+    "                  does not say\n"
     "  --profile NAME  the processor, where the scenario does not say\n"
     "  --record TRACE  record every exit of FILE, one only, to TRACE.twx\n"
     "  --verbose       print each operation and what came of it\n"
@@ -27,7 +29,7 @@ static const char usage[] =
 
 struct inject {
     struct scenario_options scenario;
-    const char *record;
+    const char *record, *profile;
     bool json;
     unsigned files, failed, unusable;
 };
@@ -35,9 +37,13 @@ struct inject {
 static int print_usage(FILE *to, int status)
 {
     fputs(usage, to);
-    for (const struct riscv_profile *p = riscv_profiles; p->name != NULL; p++)
-        fprintf(to, "%s  %-6s %s\n", p == riscv_profiles ? "\nProfiles:\n" : "",
-                p->name, p->summary);
+    for (unsigned i = 0; sim_archs[i] != NULL; i++) {
+        const struct fake_profile *profile;
+
+        fprintf(to, "\nProfiles of %s:\n", sim_archs[i]->name);
+        for (unsigned k = 0; (profile = sim_archs[i]->profile(k)) != NULL; k++)
+            fprintf(to, "  %-8s %s\n", profile->name, profile->summary);
+    }
     return status;
 }
 
@@ -201,9 +207,13 @@ static bool set_option(struct inject *inject, const char *option,
 {
     uint64_t number = 0;
 
+    if (strcmp(option, "--arch") == 0) {
+        inject->scenario.arch = sim_arch_find(value);
+        return inject->scenario.arch != NULL;
+    }
     if (strcmp(option, "--profile") == 0) {
-        inject->scenario.profile = riscv_profile_find(value);
-        return inject->scenario.profile != NULL;
+        inject->profile = value;
+        return true;
     }
     if (strcmp(option, "--record") == 0) {
         inject->record = value;
@@ -222,7 +232,8 @@ static bool set_option(struct inject *inject, const char *option,
 static bool takes_value(const char *option)
 {
     return strcmp(option, "--seed") == 0 || strcmp(option, "--cpus") == 0 ||
-           strcmp(option, "--profile") == 0 || strcmp(option, "--record") == 0;
+           strcmp(option, "--arch") == 0 || strcmp(option, "--profile") == 0 ||
+           strcmp(option, "--record") == 0;
 }
 
 /* Reads options; returns the first file's index, or -1: what is wrong has been
@@ -255,6 +266,23 @@ static int read_options(struct inject *inject, int argc, char **argv)
     return i;
 }
 
+/* The profile is one of the architecture, which may be named behind it. */
+static bool find_profile(struct inject *inject)
+{
+    const struct sim_arch *arch = inject->scenario.arch;
+
+    if (arch == NULL)
+        inject->scenario.arch = arch = sim_archs[0];
+    if (inject->profile == NULL)
+        return true;
+    inject->scenario.profile = sim_profile_find(arch, inject->profile);
+    if (inject->scenario.profile != NULL)
+        return true;
+    fprintf(stderr, "twinax inject: %s has no profile called '%s'\n",
+            arch->name, inject->profile);
+    return false;
+}
+
 int cmd_inject(int argc, char **argv)
 {
     struct inject inject = {0};
@@ -264,6 +292,8 @@ int cmd_inject(int argc, char **argv)
         return print_usage(stdout, 0);
     if (first < 0 || first == argc)
         return print_usage(stderr, EXIT_USAGE);
+    if (!find_profile(&inject))
+        return EXIT_USAGE;
     if (inject.record != NULL && argc - first != 1) {
         fprintf(stderr, "twinax inject: --record takes one scenario\n");
         return EXIT_USAGE;

@@ -10,8 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "arch/riscv64/riscv.h"
-#include "sim/fake_hw/riscv64/cpu.h"
 #include "sim/machine.h"
 #include "sim/machine_internal.h"
 #include "sim/sim.h"
@@ -79,7 +77,7 @@ static void place(struct machine *machine, uint32_t index, struct vcpu *vcpu)
 
     cpu->vcpu = vcpu;
     cpu->guest = vcpu != NULL ? guest_of(machine, vcpu) : NULL;
-    fake_riscv_set_source(index, vcpu != NULL ? cpu->guest->source : NULL);
+    machine->arch->set_source(index, vcpu != NULL ? cpu->guest->source : NULL);
 }
 
 /* A guest's time on a CPU, then the hypervisor's. */
@@ -260,7 +258,7 @@ void machine_set_source(struct machine *machine, vm_id vm, vcpu_id vcpu,
 
     guest->source = source != NULL ? source : &guest->own;
     if (cpu < machine->cpus)
-        fake_riscv_set_source(cpu, guest->source);
+        machine->arch->set_source(cpu, guest->source);
 }
 
 err_t machine_do(struct machine *machine, vm_id vm, vcpu_id vcpu,
@@ -350,7 +348,7 @@ static err_t boot(struct machine *machine, const struct machine_config *config)
 {
     const struct bundle *bundle = config->bundle;
     struct vmm_boot boot = {
-        .arch = &riscv_vcpu_ops,
+        .arch = machine->arch->ops,
         .config = memory_phys_to_virt(machine->bundle),
         .images = hpa_add(machine->bundle, bundle->images),
         .images_size = bundle->size - bundle->images,
@@ -384,14 +382,18 @@ err_t machine_create(const struct machine_config *config,
 {
     struct machine *made = &the_machine;
     uint32_t cpus = config->cpus != 0 ? config->cpus : 1;
+    const struct sim_arch *arch =
+        config->arch != NULL ? config->arch : sim_archs[0];
     err_t error;
 
     if (cpus > MAX_CPU_NUM)
         return ERR_INVALID_INPUT;
+    if (arch->ops == NULL)
+        return ERR_UNSUPPORTED;
     sim_reset(cpus);
     ram_reset(config->ram);
-    fake_riscv_reset(config->profile, cpus);
-    *made = (struct machine){.cpus = cpus};
+    *made = (struct machine){.cpus = cpus, .arch = arch};
+    arch->reset(config->profile, cpus);
     machine_set_seed(made, config->seed);
     made->patience =
         config->patience != 0 ? config->patience : DEFAULT_PATIENCE;

@@ -9,18 +9,18 @@
 #ifndef SIM_MACHINE_H
 #define SIM_MACHINE_H
 
+#include "sim/arch.h"
 #include "sim/bundle.h"
-#include "sim/fake_hw/op.h"
-#include "sim/fake_hw/riscv64/profile.h"
 #include "vm/vm.h"
 #include "vmm/vmm.h"
 
 struct machine_config {
-    uint32_t cpus;                       /* 0 counts as 1 */
-    uint64_t seed;                       /* of the CPUs' order */
-    uint64_t ram;                        /* bytes; 0: RAM_DEFAULT_SIZE */
-    const struct riscv_profile *profile; /* NULL: the default */
-    const struct bundle *bundle;         /* needed while creating only */
+    uint32_t cpus;                      /* 0 counts as 1 */
+    uint64_t seed;                      /* of the CPUs' order */
+    uint64_t ram;                       /* bytes; 0: RAM_DEFAULT_SIZE */
+    const struct sim_arch *arch;        /* NULL: the default */
+    const struct fake_profile *profile; /* of it; NULL: the default */
+    const struct bundle *bundle;        /* needed while creating only */
     /* How many deadlines may pass while guests wait, without any of them
      * getting on, before a run ends; 0: enough for all. */
     uint32_t patience;

@@ -23,6 +23,7 @@ struct machine_cpu {
 };
 
 struct machine {
+    const struct sim_arch *arch;
     uint32_t cpus;
     uint64_t random;
     uint64_t exits;

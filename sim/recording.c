@@ -5,36 +5,41 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "arch/riscv64/trace.h"
+#include "sim/arch.h"
 #include "sim/clock.h"
 #include "sim/ram.h"
 #include "sim/shim.h"
 
-/* What the recorder calls the shims' rows. */
-#define ROW_OF_FN(ret, name, params, args, traced, flow, failure) \
-    [SHIM_##name] = ROW_##name,
-#define ROW_OF_PROC(name, params, args, traced, flow) \
-    [SHIM_##name] = ROW_##name,
-#define ROW_OF_BYTES(name, params, args, traced, bytes, size) \
-    [SHIM_##name] = ROW_##name,
-#define ROWS_OF(TABLE) TABLE(ROW_OF_FN, ROW_OF_PROC, ROW_OF_BYTES, ROW_OF_BYTES)
+static const struct trace_arch *arch;
+static uint16_t rows[SHIM_COUNT]; /* what the recorder calls the shims' */
+static void *memory;              /* the recorder's */
 
-static const uint16_t rows[SHIM_COUNT] = {TRACE_API_TABLES(ROWS_OF)
-                                              ROWS_OF(RISCV_HW_API)};
+/* The row of a function, or ROW_NONE: the recorder does not know it. */
+static unsigned find_row(const char *name)
+{
+    for (unsigned row = ROW_LAST_SPECIAL + 1; row < ROW_ARCH + arch->row_count;
+         row++) {
+        const struct trace_row *known =
+            row < ROW_ARCH ? &trace_api_rows[row - ROW_LAST_SPECIAL - 1]
+                           : &arch->rows[row - ROW_ARCH];
 
-static void *memory; /* the recorder's */
+        if (known->name != NULL && strcmp(known->name, name) == 0)
+            return row;
+    }
+    return ROW_NONE;
+}
 
 static unsigned arg_count(unsigned row)
 {
     return row < ROW_ARCH ? trace_api_rows[row - ROW_LAST_SPECIAL - 1].arg_count
-                          : riscv_trace_arch.rows[row - ROW_ARCH].arg_count;
+                          : arch->rows[row - ROW_ARCH].arg_count;
 }
 
 static void before(void *context, const struct shim_call *call)
 {
     unsigned row = rows[call->id];
 
-    if (!trace_is_on())
+    if (!trace_is_on() || row == ROW_NONE)
         return;
     if (shim_rows[call->id].kind == SHIM_KIND_PROC)
         trace_proc(row, call->args, arg_count(row));
@@ -46,7 +51,7 @@ static void after(void *context, const struct shim_call *call)
 {
     unsigned row = rows[call->id];
 
-    if (!trace_is_on())
+    if (!trace_is_on() || row == ROW_NONE)
         return;
     if (shim_rows[call->id].kind == SHIM_KIND_FN)
         trace_fn(row, call->args, arg_count(row), call->result);
@@ -65,8 +70,9 @@ static void announce_timer(uint64_t token, uint64_t now_ns)
 err_t recording_start(const struct vmm_boot *boot,
                       const struct trace_sink *sink)
 {
+    const struct sim_arch *sim = sim_arch_of(boot->arch);
     const struct trace_machine machine = {
-        .arch = &riscv_trace_arch,
+        .arch = sim->trace,
         .ram_base = hpa(RAM_BASE),
         .ram_size = ram_size(),
         .cpu_count = host_cpu_count_impl(),
@@ -79,6 +85,9 @@ err_t recording_start(const struct vmm_boot *boot,
     memory = aligned_alloc(64, (trace_recorder_size() + 63) / 64 * 64);
     if (memory == NULL)
         return ERR_NO_MEMORY;
+    arch = sim->trace;
+    for (unsigned id = 0; id < SHIM_COUNT; id++)
+        rows[id] = (uint16_t)find_row(shim_rows[id].name);
     trace_start(memory, &machine, boot, sink);
     shim_set_hooks(&hooks);
     clock_set_announce(announce_timer);

@@ -417,7 +417,6 @@ static bool build_machine(struct replay *replay)
         return false;
     sim_reset((uint32_t)numbers->cpu_count);
     vmm = NULL;
-    replay->layout.arch->reset_hardware((uint32_t)numbers->cpu_count);
     violations_set_print(false);
     clock_set_frequency(numbers->frequency);
     replay->scratch = trace_scratch_new(&replay->layout);

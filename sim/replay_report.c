@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "sim/replay_engine.h"
-#include "sim/trace_insn.h"
 
 /* What the exit was, by its registers: the recording's own word for it comes
  * at the end of the event, which a difference may prevent. */
@@ -67,6 +66,7 @@ _Noreturn void replay_differ(struct replay *replay, uint64_t expected,
                              uint64_t actual, const char *field, ...)
 {
     struct replay_difference *first = &replay->result->first;
+    const struct sim_arch *arch = replay->layout.arch;
     char name[REPLAY_TEXT_SIZE], expected_text[32], actual_text[32];
     va_list args;
 
@@ -75,11 +75,9 @@ _Noreturn void replay_differ(struct replay *replay, uint64_t expected,
     va_end(args);
     snprintf(expected_text, sizeof(expected_text), "0x%" PRIx64, expected);
     snprintf(actual_text, sizeof(actual_text), "0x%" PRIx64, actual);
-    if (strstr(name, "htinst") != NULL || strstr(name, "fetch") != NULL) {
-        trace_format_insn((uint32_t)expected, first->expected_insn,
-                          sizeof(first->expected_insn));
-        trace_format_insn((uint32_t)actual, first->actual_insn,
-                          sizeof(first->actual_insn));
-    }
+    (void)arch->format_value(name, expected, first->expected_insn,
+                             sizeof(first->expected_insn));
+    (void)arch->format_value(name, actual, first->actual_insn,
+                             sizeof(first->actual_insn));
     replay_differ_text(replay, expected_text, actual_text, name);
 }

@@ -169,6 +169,7 @@ struct machine *need_machine(struct scenario *s)
         return s->machine;
     error = make_bundle(s, &bundle);
     if (error == OK) {
+        s->config.arch = s->arch;
         s->config.bundle = &bundle;
         if (s->options->record != NULL) {
             s->config.before_boot = start_recording;
@@ -356,6 +357,7 @@ bool scenario_run(const char *text, size_t size,
     s.config.seed = options->seed;
     s.config.cpus = options->cpus;
     s.config.do_steps = options->do_steps;
+    s.arch = options->arch != NULL ? options->arch : sim_archs[0];
     s.config.profile = options->profile;
     violations_reset();
     violations_set_print(options->verbose);

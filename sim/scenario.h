@@ -10,13 +10,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "sim/fake_hw/riscv64/profile.h"
+#include "sim/arch.h"
 
 struct trace_sink;
 
 /* What holds unless the scenario says otherwise. */
 struct scenario_options {
-    const struct riscv_profile *profile; /* NULL: the default */
+    const struct sim_arch *arch;        /* NULL: the default */
+    const struct fake_profile *profile; /* of it; NULL: the default */
     uint64_t seed;
     uint32_t cpus;      /* 0: one */
     uint64_t do_steps;  /* as in struct machine_config */

@@ -3,8 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "arch/riscv64/csr.h"
-#include "sim/scenario_internal.h"
+#include "sim/scenario_language.h"
 #include "sim/sim.h"
 
 /* Whose result it is, and the result. */
@@ -15,13 +14,15 @@ struct actual {
     uint8_t kinds[MACHINE_KINDS];
 };
 
-static const char *describe(const struct guest_result *result)
+static const char *describe(const struct scenario *s,
+                            const struct guest_result *result)
 {
     static char text[96];
 
     if (result->outcome == OUTCOME_EXCEPTION)
         snprintf(text, sizeof(text), "exception=%s tval=0x%llx",
-                 cause_name(result->cause), (unsigned long long)result->tval);
+                 s->arch->language->cause_name(result->cause),
+                 (unsigned long long)result->tval);
     else
         snprintf(text, sizeof(text), "%s", guest_outcome_name(result->outcome));
     return text;
@@ -32,7 +33,7 @@ static void expect_outcome(struct scenario *s, const struct actual *actual,
 {
     if (actual->result->outcome != outcome)
         scenario_fail(s, "expected %s, got %s", guest_outcome_name(outcome),
-                      describe(actual->result));
+                      describe(s, actual->result));
 }
 
 /* "retired" and the like; false: the word is no outcome. */
@@ -63,14 +64,14 @@ static void check_exception(struct scenario *s, const struct actual *actual,
 {
     uint64_t cause;
 
-    if (!parse_cause(text, &cause)) {
+    if (!s->arch->language->parse_cause(text, &cause)) {
         scenario_bad(s, "no exception is called '%.40s'", text);
         return;
     }
     if (actual->result->outcome != OUTCOME_EXCEPTION ||
         actual->result->cause != cause)
         scenario_fail(s, "expected exception=%s, got %s", text,
-                      describe(actual->result));
+                      describe(s, actual->result));
 }
 
 /* The kinds of the exits as one text: "mmio-read,mmio-write"; "none". */
@@ -103,25 +104,16 @@ static void check_exit_kinds(struct scenario *s, const struct actual *actual,
 static void check_interrupt(struct scenario *s, const struct actual *actual,
                             const char *text)
 {
-    static const struct {
-        const char *name;
-        uint64_t bits;
-    } names[] = {
-        {"none", 0},
-        {"soft", BIT(IRQ_S_SOFT)},
-        {"timer", BIT(IRQ_S_TIMER)},
-        {"external", BIT(IRQ_S_EXT)},
-    };
+    const struct guest_result *result = actual->result;
+    bool known;
 
-    for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
-        if (strcmp(names[i].name, text) != 0)
-            continue;
-        if (actual->result->interrupts != names[i].bits)
-            scenario_fail(s, "expected interrupt=%s, got bits 0x%llx", text,
-                          (unsigned long long)actual->result->interrupts);
+    if (s->arch->language->took(result, text, &known))
         return;
-    }
-    scenario_bad(s, "no interrupt is called '%.40s'", text);
+    if (!known)
+        scenario_bad(s, "no interrupt is called '%.40s'", text);
+    else
+        scenario_fail(s, "expected interrupt=%s, got bits 0x%llx", text,
+                      (unsigned long long)result->interrupts);
 }
 
 /* key=value expectations of a result. */
@@ -267,7 +259,7 @@ static void expect_vm(struct scenario *s, const struct words *words)
 static void expect_register(struct scenario *s, const struct words *words)
 {
     struct vcpu_name name;
-    uint8_t reg = REG_COUNT;
+    uint8_t reg = (uint8_t)s->arch->ops->gpr_count;
 
     if (words->count != 5) {
         scenario_bad(s, "usage: expect register [VM.]VCPU REGISTER VALUE");
@@ -276,7 +268,7 @@ static void expect_register(struct scenario *s, const struct words *words)
     if (!parse_vcpu_name(s, words->at[2], &name))
         return;
     if (strcmp(words->at[3], "pc") != 0 &&
-        !parse_register(words->at[3], &reg)) {
+        !s->arch->language->parse_register(words->at[3], &reg)) {
         scenario_bad(s, "no register is called '%.40s'", words->at[3]);
         return;
     }

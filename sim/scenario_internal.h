@@ -21,6 +21,7 @@ struct words {
 
 struct scenario {
     const struct scenario_options *options;
+    const struct sim_arch *arch;
     struct scenario_report *report;
     unsigned line;
     bool broken; /* the text is wrong: no more of it is run */
@@ -51,13 +52,6 @@ bool need_number(struct scenario *s, const char *text, uint64_t *value);
 
 /* "key=value": the value if `word` has this key, or NULL. */
 const char *value_of(const char *word, const char *key);
-
-/* Names: a register, an exception or interrupt, a CSR, or a number. */
-bool parse_register(const char *text, uint8_t *reg);
-bool parse_cause(const char *text, uint64_t *cause);
-bool parse_csr(const char *text, uint32_t *number);
-bool parse_extension(const char *text, uint64_t *number);
-const char *cause_name(uint64_t cause);
 
 bool parse_vcpu_name(struct scenario *s, const char *text,
                      struct vcpu_name *name);

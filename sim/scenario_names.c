@@ -5,16 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "arch/riscv64/hw.h"
-#include "sim/scenario_internal.h"
+#include "sim/scenario_language.h"
 
-struct name {
-    const char *name;
-    uint64_t value;
-};
-
-static bool find_name(const struct name *names, size_t count, const char *text,
-                      uint64_t *value)
+bool scenario_find_name(const struct scenario_name *names, size_t count,
+                        const char *text, uint64_t *value)
 {
     for (size_t i = 0; i < count; i++) {
         if (strcmp(names[i].name, text) == 0) {
@@ -23,6 +17,19 @@ static bool find_name(const struct name *names, size_t count, const char *text,
         }
     }
     return false;
+}
+
+const char *scenario_name_of(const struct scenario_name *names, size_t count,
+                             uint64_t value)
+{
+    static char number[24];
+
+    for (size_t i = 0; i < count; i++) {
+        if (names[i].value == value)
+            return names[i].name;
+    }
+    snprintf(number, sizeof(number), "0x%llx", (unsigned long long)value);
+    return number;
 }
 
 static unsigned suffix_shift(char c)
@@ -75,103 +82,6 @@ const char *value_of(const char *word, const char *key)
     if (strncmp(word, key, length) != 0 || word[length] != '=')
         return NULL;
     return word + length + 1;
-}
-
-bool parse_register(const char *text, uint8_t *reg)
-{
-    static const char *const names[REG_COUNT] = {
-        "zero", "ra", "sp", "gp", "tp",  "t0",  "t1", "t2", "s0", "s1", "a0",
-        "a1",   "a2", "a3", "a4", "a5",  "a6",  "a7", "s2", "s3", "s4", "s5",
-        "s6",   "s7", "s8", "s9", "s10", "s11", "t3", "t4", "t5", "t6",
-    };
-    uint64_t number;
-
-    for (unsigned i = 0; i < REG_COUNT; i++) {
-        if (strcmp(names[i], text) == 0) {
-            *reg = (uint8_t)i;
-            return true;
-        }
-    }
-    if ((text[0] != 'x' && text[0] != 'f' && text[0] != 'v') ||
-        !parse_number(text + 1, &number) || number >= REG_COUNT)
-        return false;
-    *reg = (uint8_t)number;
-    return true;
-}
-
-static const struct name causes[] = {
-    {"insn-misaligned", CAUSE_INSN_MISALIGNED},
-    {"insn-access", CAUSE_INSN_ACCESS},
-    {"illegal-insn", CAUSE_ILLEGAL_INSN},
-    {"breakpoint", CAUSE_BREAKPOINT},
-    {"load-misaligned", CAUSE_LOAD_MISALIGNED},
-    {"load-access", CAUSE_LOAD_ACCESS},
-    {"store-misaligned", CAUSE_STORE_MISALIGNED},
-    {"store-access", CAUSE_STORE_ACCESS},
-    {"ecall-u", CAUSE_ECALL_U},
-    {"ecall-hs", CAUSE_ECALL_HS},
-    {"ecall-vs", CAUSE_ECALL_VS},
-    {"ecall-m", CAUSE_ECALL_M},
-    {"insn-page-fault", CAUSE_INSN_PAGE_FAULT},
-    {"load-page-fault", CAUSE_LOAD_PAGE_FAULT},
-    {"store-page-fault", CAUSE_STORE_PAGE_FAULT},
-    {"insn-guest-page-fault", CAUSE_INSN_GUEST_PAGE_FAULT},
-    {"load-guest-page-fault", CAUSE_LOAD_GUEST_PAGE_FAULT},
-    {"virtual-insn", CAUSE_VIRTUAL_INSN},
-    {"store-guest-page-fault", CAUSE_STORE_GUEST_PAGE_FAULT},
-    {"soft-interrupt", CAUSE_INTERRUPT | IRQ_S_SOFT},
-    {"timer-interrupt", CAUSE_INTERRUPT | IRQ_S_TIMER},
-    {"external-interrupt", CAUSE_INTERRUPT | IRQ_S_EXT},
-    {"vs-soft-interrupt", CAUSE_INTERRUPT | IRQ_VS_SOFT},
-    {"vs-timer-interrupt", CAUSE_INTERRUPT | IRQ_VS_TIMER},
-    {"vs-external-interrupt", CAUSE_INTERRUPT | IRQ_VS_EXT},
-};
-
-bool parse_cause(const char *text, uint64_t *cause)
-{
-    return find_name(causes, ARRAY_SIZE(causes), text, cause) ||
-           parse_number(text, cause);
-}
-
-const char *cause_name(uint64_t cause)
-{
-    static char number[24];
-
-    for (size_t i = 0; i < ARRAY_SIZE(causes); i++) {
-        if (causes[i].value == cause)
-            return causes[i].name;
-    }
-    snprintf(number, sizeof(number), "0x%llx", (unsigned long long)cause);
-    return number;
-}
-
-bool parse_csr(const char *text, uint32_t *number)
-{
-    static const struct name names[] = {
-#define X(name, number) {#name, number},
-        RISCV_CSRS(X)
-#undef X
-    };
-    uint64_t value;
-
-    if (!find_name(names, ARRAY_SIZE(names), text, &value) &&
-        !parse_number(text, &value))
-        return false;
-    *number = (uint32_t)value;
-    return value < 4096;
-}
-
-/* SBI extension ids (SBI 2.0). */
-bool parse_extension(const char *text, uint64_t *number)
-{
-    static const struct name names[] = {
-        {"base", 0x10},         {"time", 0x54494d45}, {"ipi", 0x735049},
-        {"rfence", 0x52464e43}, {"hsm", 0x48534d},    {"srst", 0x53525354},
-        {"pmu", 0x504d55},      {"dbcn", 0x4442434e}, {"hypercall", 0x485643},
-    };
-
-    return find_name(names, ARRAY_SIZE(names), text, number) ||
-           parse_number(text, number);
 }
 
 bool parse_vcpu_name(struct scenario *s, const char *text,

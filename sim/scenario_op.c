@@ -4,26 +4,23 @@
 #include <string.h>
 
 #include "sim/console.h"
-#include "sim/scenario_internal.h"
+#include "sim/scenario_language.h"
 
-/* The words of one operation while it is read. */
-struct op_reader {
-    struct scenario *s;
-    const struct words *words;
-    unsigned next, end;
-    struct guest_op *op;
-};
+static const struct scenario_language *
+language_of(const struct op_reader *reader)
+{
+    return reader->s->arch->language;
+}
 
-/* The next word, or NULL. */
-static const char *take(struct op_reader *reader)
+const char *op_take(struct op_reader *reader)
 {
     return reader->next < reader->end ? reader->words->at[reader->next++]
                                       : NULL;
 }
 
-static bool take_number(struct op_reader *reader, uint64_t *value)
+bool op_take_number(struct op_reader *reader, uint64_t *value)
 {
-    const char *word = take(reader);
+    const char *word = op_take(reader);
 
     if (word == NULL) {
         scenario_bad(reader->s, "a number is missing");
@@ -32,23 +29,23 @@ static bool take_number(struct op_reader *reader, uint64_t *value)
     return need_number(reader->s, word, value);
 }
 
-static bool take_register(struct op_reader *reader)
+bool op_take_register(struct op_reader *reader)
 {
-    const char *word = take(reader);
+    const char *word = op_take(reader);
 
-    if (word != NULL && parse_register(word, &reader->op->reg))
+    if (word != NULL &&
+        language_of(reader)->parse_register(word, &reader->op->reg))
         return true;
     scenario_bad(reader->s, "a register is missing");
     return false;
 }
 
-/* Words that change how an access is made, and its register. */
-static bool read_modifiers(struct op_reader *reader)
+bool op_read_modifiers(struct op_reader *reader)
 {
     struct guest_op *op = reader->op;
     const char *word;
 
-    while ((word = take(reader)) != NULL) {
+    while ((word = op_take(reader)) != NULL) {
         if (strcmp(word, "compressed") == 0)
             op->flags |= OP_COMPRESSED;
         else if (strcmp(word, "fp") == 0)
@@ -57,7 +54,7 @@ static bool read_modifiers(struct op_reader *reader)
             op->flags |= OP_SIGNED;
         else if (strcmp(word, "nofetch") == 0)
             op->flags |= OP_NO_FETCH;
-        else if (!parse_register(word, &op->reg)) {
+        else if (!language_of(reader)->parse_register(word, &op->reg)) {
             scenario_bad(reader->s, "what is '%.40s'?", word);
             return false;
         }
@@ -65,186 +62,121 @@ static bool read_modifiers(struct op_reader *reader)
     return true;
 }
 
-static bool read_load(struct op_reader *reader)
+bool op_read_load(struct op_reader *reader)
 {
-    return take_number(reader, &reader->op->address) && read_modifiers(reader);
+    return op_take_number(reader, &reader->op->address) &&
+           op_read_modifiers(reader);
 }
 
-static bool read_store(struct op_reader *reader)
+bool op_read_store(struct op_reader *reader)
 {
     reader->op->flags |= OP_HAS_VALUE;
-    return take_number(reader, &reader->op->address) &&
-           take_number(reader, &reader->op->value) && read_modifiers(reader);
+    return op_take_number(reader, &reader->op->address) &&
+           op_take_number(reader, &reader->op->value) &&
+           op_read_modifiers(reader);
 }
 
-static bool read_address(struct op_reader *reader)
+bool op_read_address(struct op_reader *reader)
 {
-    return take_number(reader, &reader->op->address);
+    return op_take_number(reader, &reader->op->address);
 }
 
-static bool read_csr(struct op_reader *reader)
+bool op_read_set(struct op_reader *reader)
 {
-    const char *word = take(reader);
-
-    if (word == NULL || !parse_csr(word, &reader->op->number)) {
-        scenario_bad(reader->s, "a CSR is missing, or not known");
-        return false;
-    }
-    if (reader->op->kind != OP_CSR_READ) {
-        reader->op->flags |= OP_HAS_VALUE;
-        if (!take_number(reader, &reader->op->value))
-            return false;
-    }
-    return read_modifiers(reader);
+    return op_take_register(reader) &&
+           op_take_number(reader, &reader->op->value);
 }
 
-/* ecall EXTENSION [FUNCTION [a0 to a5]] */
-static bool read_ecall(struct op_reader *reader)
+bool op_read_value(struct op_reader *reader)
 {
-    const char *word = take(reader);
-
-    if (word == NULL || !parse_extension(word, &reader->op->args[7])) {
-        scenario_bad(reader->s, "an SBI extension is missing");
-        return false;
-    }
-    if (reader->next < reader->end &&
-        !take_number(reader, &reader->op->args[6]))
-        return false;
-    for (unsigned i = 0; i < 6 && reader->next < reader->end; i++) {
-        if (!take_number(reader, &reader->op->args[i]))
-            return false;
-    }
-    return true;
+    return op_take_number(reader, &reader->op->value);
 }
 
-static bool read_register_value(struct op_reader *reader)
-{
-    return take_register(reader) && take_number(reader, &reader->op->value);
-}
-
-static bool read_value(struct op_reader *reader)
-{
-    return take_number(reader, &reader->op->value);
-}
-
-static bool read_bits(struct op_reader *reader)
+bool op_read_number(struct op_reader *reader)
 {
     uint64_t bits;
 
-    if (!take_number(reader, &bits))
+    if (!op_take_number(reader, &bits))
         return false;
     reader->op->number = (uint32_t)bits;
     return true;
 }
 
-static bool read_nothing(struct op_reader *reader)
+bool op_read_raw_exit(struct op_reader *reader, const char *const *keys,
+                      unsigned count)
 {
-    return read_modifiers(reader);
-}
+    const char *word = op_take(reader);
 
-/* exit CAUSE [stval=N] [htval=N] [htinst=N] [insn=N] */
-static bool read_raw_exit(struct op_reader *reader)
-{
-    static const char *const keys[] = {NULL, "stval", "htval", "htinst",
-                                       "insn"};
-    const char *word = take(reader);
-
-    if (word == NULL || !parse_cause(word, &reader->op->args[0])) {
+    if (word == NULL ||
+        !language_of(reader)->parse_cause(word, &reader->op->args[0])) {
         scenario_bad(reader->s, "a cause is missing, or not known");
         return false;
     }
-    while ((word = take(reader)) != NULL) {
-        unsigned i = 1;
+    while ((word = op_take(reader)) != NULL) {
+        unsigned i = 0;
 
-        while (i < ARRAY_SIZE(keys) && value_of(word, keys[i]) == NULL)
+        while (i < count && value_of(word, keys[i]) == NULL)
             i++;
-        if (i == ARRAY_SIZE(keys)) {
+        if (i == count) {
             scenario_bad(reader->s, "exit: what is '%.40s'?", word);
             return false;
         }
         if (!need_number(reader->s, value_of(word, keys[i]),
-                         &reader->op->args[i]))
+                         &reader->op->args[1 + i]))
             return false;
     }
-    reader->op->number = (uint32_t)reader->op->args[ARRAY_SIZE(keys) - 1];
     return true;
 }
 
-/* By kind: how its operands are read, and whether its name ends in a width. */
-static const struct {
-    bool (*read)(struct op_reader *reader);
-    bool has_width;
-} readers[OP_KIND_COUNT] = {
-    [OP_LOAD] = {read_load, true},
-    [OP_STORE] = {read_store, true},
-    [OP_LR] = {read_load, true},
-    [OP_SC] = {read_store, true},
-    [OP_AMO] = {read_store, true},
-    [OP_FETCH] = {read_address, false},
-    [OP_CSR_READ] = {read_csr, false},
-    [OP_CSR_WRITE] = {read_csr, false},
-    [OP_CSR_SET] = {read_csr, false},
-    [OP_CSR_CLEAR] = {read_csr, false},
-    [OP_ECALL] = {read_ecall, false},
-    [OP_WFI] = {read_nothing, false},
-    [OP_EBREAK] = {read_nothing, false},
-    [OP_SRET] = {read_nothing, false},
-    [OP_SFENCE] = {read_nothing, false},
-    [OP_FENCE_I] = {read_nothing, false},
-    [OP_FP] = {read_register_value, false},
-    [OP_VECTOR] = {read_register_value, false},
-    [OP_FP_READ] = {take_register, false},
-    [OP_VECTOR_READ] = {take_register, false},
-    [OP_INSN] = {read_bits, false},
-    [OP_HYPERVISOR] = {read_nothing, false},
-    [OP_SET_REG] = {read_register_value, false},
-    [OP_SET_PC] = {read_address, false},
-    [OP_USER_MODE] = {read_nothing, false},
-    [OP_SUPERVISOR_MODE] = {read_nothing, false},
-    [OP_DELAY] = {read_value, false},
-    [OP_RAW_EXIT] = {read_raw_exit, false},
-};
-
-/* The kind that `word` names, its width included; OP_KIND_COUNT: none. */
-static enum guest_op_kind find_kind(const char *word, uint8_t *width)
+/* Whether `word` is the operation's name, its width included. */
+static bool is_named(const struct op_syntax *syntax, const char *word,
+                     uint8_t *width)
 {
-    for (unsigned kind = 0; kind < OP_KIND_COUNT; kind++) {
-        const char *name = guest_op_name((enum guest_op_kind)kind);
-        size_t length = strlen(name);
-        char digit;
+    const char *name = guest_op_name(syntax->kind);
+    size_t length = strlen(name);
+    char digit;
 
-        if (strncmp(word, name, length) != 0)
-            continue;
-        digit = word[length];
-        if (!readers[kind].has_width) {
-            if (digit == '\0')
-                return (enum guest_op_kind)kind;
-        } else if (digit != '\0' && strchr("1248", digit) != NULL &&
-                   word[length + 1] == '\0') {
-            *width = (uint8_t)(digit - '0');
-            return (enum guest_op_kind)kind;
-        }
+    if (strncmp(word, name, length) != 0)
+        return false;
+    digit = word[length];
+    if (!syntax->has_width)
+        return digit == '\0';
+    if (digit == '\0' || strchr("1248", digit) == NULL ||
+        word[length + 1] != '\0')
+        return false;
+    *width = (uint8_t)(digit - '0');
+    return true;
+}
+
+/* NULL: the architecture has none of that name. */
+static const struct op_syntax *
+find_operation(const struct scenario_language *language, const char *word,
+               uint8_t *width)
+{
+    for (unsigned i = 0; i < language->op_count; i++) {
+        if (is_named(&language->ops[i], word, width))
+            return &language->ops[i];
     }
-    return OP_KIND_COUNT;
+    return NULL;
 }
 
 bool parse_operation(struct scenario *s, const struct words *words,
                      unsigned first, unsigned end, struct guest_op *op)
 {
     struct op_reader reader = {s, words, first, end, op};
-    const char *word = take(&reader);
-    enum guest_op_kind kind = OP_KIND_COUNT;
+    const char *word = op_take(&reader);
+    const struct op_syntax *syntax = NULL;
 
-    *op = (struct guest_op){.reg = OP_DEFAULT_REG};
+    *op = (struct guest_op){.reg = s->arch->language->default_reg};
     if (word != NULL)
-        kind = find_kind(word, &op->width);
-    if (kind == OP_KIND_COUNT) {
+        syntax = find_operation(s->arch->language, word, &op->width);
+    if (syntax == NULL) {
         scenario_bad(s, "no operation is called '%.40s'",
                      word != NULL ? word : "");
         return false;
     }
-    op->kind = (uint8_t)kind;
-    if (!readers[kind].read(&reader))
+    op->kind = syntax->kind;
+    if (!syntax->read(&reader))
         return false;
     if (reader.next != reader.end) {
         scenario_bad(s, "'%.40s' is too much", words->at[reader.next]);
@@ -265,7 +197,7 @@ static void print_operation(const struct scenario *s,
     printf("  -> %s value 0x%llx exits %u", guest_outcome_name(result->outcome),
            (unsigned long long)result->value, result->exits);
     if (result->outcome == OUTCOME_EXCEPTION)
-        printf(" %s tval 0x%llx", cause_name(result->cause),
+        printf(" %s tval 0x%llx", s->arch->language->cause_name(result->cause),
                (unsigned long long)result->tval);
     printf("\n");
 }

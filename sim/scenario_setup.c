@@ -28,13 +28,35 @@ static bool number_key(struct scenario *s, const char *word, const char *key,
     return true;
 }
 
+/* What was said of another architecture's processor is said no more. */
+static bool arch_key(struct scenario *s, const char *word)
+{
+    const char *name = value_of(word, "arch");
+    const struct sim_arch *arch;
+
+    if (name == NULL)
+        return false;
+    arch = sim_arch_find(name);
+    if (arch == NULL) {
+        scenario_bad(s, "no architecture is called '%.40s'", name);
+        return true;
+    }
+    if (arch == s->arch)
+        return true;
+    if (s->spec.vm_count != 0)
+        scenario_bad(s, "machine: arch comes before the first vm");
+    s->config.profile = NULL;
+    s->arch = arch;
+    return true;
+}
+
 static bool profile_key(struct scenario *s, const char *word)
 {
     const char *name = value_of(word, "profile");
 
     if (name == NULL)
         return false;
-    s->config.profile = riscv_profile_find(name);
+    s->config.profile = sim_profile_find(s->arch, name);
     if (s->config.profile == NULL)
         scenario_bad(s, "no profile is called '%.40s'", name);
     return true;
@@ -54,7 +76,7 @@ void scenario_machine(struct scenario *s, const struct words *words)
         else if (!number_key(s, word, "cpus", &cpus) &&
                  !number_key(s, word, "seed", &s->config.seed) &&
                  !number_key(s, word, "ram", &s->config.ram) &&
-                 !profile_key(s, word))
+                 !arch_key(s, word) && !profile_key(s, word))
             scenario_bad(s, "machine: what is '%.40s'?", word);
     }
     if (cpus > MAX_CPU_NUM || s->config.ram % PAGE_SIZE != 0 ||

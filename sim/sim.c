@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The process as a whole: see sim.h. */
 #include "sim/sim.h"
-#include "sim/fake_hw/riscv64/cpu.h"
-#include "sim/fake_hw/x86_64/svm/cpu.h"
+#include "sim/arch.h"
 
 void sim_reset(uint32_t cpus)
 {
@@ -13,6 +12,6 @@ void sim_reset(uint32_t cpus)
     cpus_reset(cpus);
     console_reset();
     violations_reset();
-    fake_riscv_reset(NULL, cpus);
-    fake_svm_reset(NULL, cpus);
+    for (unsigned i = 0; sim_archs[i] != NULL; i++)
+        sim_archs[i]->reset(NULL, cpus);
 }

@@ -2,13 +2,11 @@
 /*
  * Snapshots of a simulated machine: fake RAM, in which all of the hypervisor's
  * state lies but for the pointer to it and what it knows of the CPUs; the fake
- * CPUs, the clock, the console. TLBs come back empty, as they may at any time.
+ * CPUs, the clock, the console.
  */
 #include <stdlib.h>
 #include <string.h>
 
-#include "arch/riscv64/riscv.h"
-#include "sim/fake_hw/riscv64/cpu.h"
 #include "sim/machine_internal.h"
 #include "sim/sim.h"
 #include "vmm/internal.h"
@@ -21,8 +19,7 @@ struct snapshot {
     struct machine machine;
     struct guest *guests[VMM_MAX_VMS];
     uint32_t guest_count[VMM_MAX_VMS];
-    struct riscv_cpu riscv_cpus[MAX_CPU_NUM];
-    struct fake_riscv fake[]; /* of the machine's CPUs */
+    uint64_t hardware[]; /* the architecture's */
 };
 
 void snapshot_drop(struct machine *machine)
@@ -105,9 +102,7 @@ static bool save(struct snapshot *snapshot, const struct machine *machine)
     snapshot->console = console_mark();
     snapshot->kicked = cpus_state.kicked;
     snapshot->machine = *machine;
-    memcpy(snapshot->riscv_cpus, riscv_cpus, sizeof(riscv_cpus));
-    memcpy(snapshot->fake, fake_riscv_cpus,
-           machine->cpus * sizeof(fake_riscv_cpus[0]));
+    machine->arch->save(snapshot->hardware, machine->cpus);
     for (vm_id id = 0; id < VMM_MAX_VMS; id++) {
         if (!save_guests(snapshot, machine, id))
             return false;
@@ -122,7 +117,7 @@ err_t machine_snapshot(struct machine *machine)
 
     snapshot_drop(machine);
     snapshot = calloc(1, sizeof(*snapshot) +
-                             machine->cpus * sizeof(fake_riscv_cpus[0]));
+                             machine->arch->snapshot_size(machine->cpus));
     if (snapshot == NULL)
         return ERR_NO_MEMORY;
     machine->snapshot = snapshot;
@@ -135,27 +130,12 @@ err_t machine_snapshot(struct machine *machine)
     return OK;
 }
 
-/* The vector registers are large, and most processors have none. */
-static void restore_cpu(struct fake_riscv *cpu, const struct fake_riscv *then)
-{
-    memcpy(cpu, then, offsetof(struct fake_riscv, vector));
-    if ((cpu->profile->features & RISCV_FEATURE_V) != 0)
-        cpu->vector = then->vector;
-    tlb_reset(cpu);
-    cpu->regs = then->regs;
-    cpu->source = NULL;
-    cpu->user = then->user;
-    cpu->exited = then->exited;
-}
-
 void machine_reset(struct machine *machine)
 {
     const struct snapshot *snapshot = machine->snapshot;
 
     ram_snapshot_restore();
     vmm = snapshot->vmm;
-    memcpy(riscv_cpus, snapshot->riscv_cpus,
-           machine->cpus * sizeof(riscv_cpus[0]));
     clock_restore(snapshot->clock);
     console_rewind(snapshot->console);
     cpus_reset(machine->cpus);
@@ -163,10 +143,10 @@ void machine_reset(struct machine *machine)
     memcpy(machine, &snapshot->machine, offsetof(struct machine, guests));
     for (vm_id id = 0; id < VMM_MAX_VMS; id++)
         restore_guests(snapshot, machine, id);
+    machine->arch->restore(snapshot->hardware, machine->cpus);
     for (uint32_t cpu = 0; cpu < machine->cpus; cpu++) {
-        restore_cpu(&fake_riscv_cpus[cpu], &snapshot->fake[cpu]);
         if (machine->cpu[cpu].guest != NULL)
-            fake_riscv_set_source(cpu, machine->cpu[cpu].guest->source);
+            machine->arch->set_source(cpu, machine->cpu[cpu].guest->source);
     }
     shim_fail_never();
     violations_reset();

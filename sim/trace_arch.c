@@ -6,38 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "arch/riscv64/riscv.h"
-#include "arch/riscv64/trace.h"
 #include "lib/bits.h"
 #include "lib/check.h"
-#include "sim/fake_hw/riscv64/cpu.h"
 #include "sim/shim.h"
-#include "sim/trace_insn.h"
-
-static void reset_riscv(uint32_t cpus)
-{
-    fake_riscv_reset(NULL, cpus);
-}
-
-static bool riscv_instruction(const struct vcpu *vcpu, char *text, size_t size)
-{
-    const struct riscv_regs *regs = &to_riscv_const(vcpu)->regs;
-
-    return trace_riscv_insn(regs, text, size);
-}
-
-static const struct trace_arch_row rows[] = {
-    {&riscv_trace_arch, &riscv_vcpu_ops, reset_riscv, riscv_instruction},
-};
-
-const struct trace_arch_row *trace_arch_find(const char *name)
-{
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-        if (strcmp(rows[i].trace->name, name) == 0)
-            return &rows[i];
-    }
-    return NULL;
-}
 
 static const struct trace_field *find_field(const struct trace_arch *arch,
                                             const char *name)
@@ -72,9 +43,9 @@ static void place_words(struct trace_layout *layout)
 err_t trace_layout_make(struct trace_layout *layout,
                         const struct trace_start *start, char *what)
 {
-    layout->arch = trace_arch_find(start->arch);
+    layout->arch = sim_arch_find(start->arch);
     layout->count = (unsigned)start->numbers.fields;
-    if (layout->arch == NULL) {
+    if (layout->arch == NULL || layout->arch->ops == NULL) {
         snprintf(what, TRACE_ERROR_SIZE,
                  "the trace is of architecture \"%s\", "
                  "which this twinax does not know",

@@ -6,21 +6,8 @@
 #ifndef SIM_TRACE_ARCH_H
 #define SIM_TRACE_ARCH_H
 
+#include "sim/arch.h"
 #include "sim/trace_decode.h"
-#include "vcpu/vcpu.h"
-
-struct trace_arch_row {
-    const struct trace_arch *trace;
-    const struct vcpu_ops *ops;
-    /* Gives every fake CPU its reset state. */
-    void (*reset_hardware)(uint32_t cpus);
-    /* The instruction that made the vCPU exit, as text; false when its
-     * registers do not say. */
-    bool (*instruction)(const struct vcpu *vcpu, char *text, size_t size);
-};
-
-/* NULL when this process does not know `name`. */
-const struct trace_arch_row *trace_arch_find(const char *name);
 
 /* The fields of an architecture lie close to each other. */
 #define TRACE_MAX_WORDS 128
@@ -31,7 +18,7 @@ const struct trace_arch_row *trace_arch_find(const char *name);
  * words, a multiple of 4, of which some may not be fields.
  */
 struct trace_layout {
-    const struct trace_arch_row *arch;
+    const struct sim_arch *arch;
     unsigned count;
     uint32_t offset; /* of the first word */
     unsigned word_count;

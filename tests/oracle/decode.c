@@ -18,7 +18,7 @@
 #include <string.h>
 
 #include "insn_check.h"
-#include "sim/trace_insn.h"
+#include "sim/riscv64/insn.h"
 
 #define DEFAULT_INPUTS 200000
 #define MOST_SHOWN     20
@@ -130,7 +130,7 @@ static void show_text(uint32_t insn)
 {
     char text[80];
 
-    trace_format_insn(insn, text, sizeof(text));
+    riscv64_format_insn(insn, text, sizeof(text));
     printf("0x%08x %s\n", insn, text);
 }
 

@@ -13,8 +13,8 @@
 
 const struct riscv_profile riscv_profiles[] = {
     {
-        .name = "virt",
-        .summary = "as QEMU's rv64: Sstc, all table formats, no vector unit",
+        .base = {"virt",
+                 "as QEMU's rv64: Sstc, all table formats, no vector unit"},
         .features = RISCV_FEATURE_SSTC | RISCV_FEATURE_FD,
         .stage2_modes = BARE | SV39 | SV48 | SV57,
         .vsatp_modes = BARE | SV39 | SV48 | SV57,
@@ -24,16 +24,16 @@ const struct riscv_profile riscv_profiles[] = {
         .hardware_ad = true,
     },
     {
-        .name = "plain",
-        .summary = "the least the manual allows: no Sstc, no VMIDs, Sv39 only, "
-                   "no help in htinst and stval",
+        .base = {"plain",
+                 "the least the manual allows: no Sstc, no VMIDs, Sv39 only, "
+                 "no help in htinst and stval"},
         .features = RISCV_FEATURE_FD,
         .stage2_modes = BARE | SV39,
         .vsatp_modes = BARE | SV39,
     },
     {
-        .name = "full",
-        .summary = "everything: vectors of 32 bytes, Svpbmt, Zicbom, Zicboz",
+        .base = {"full",
+                 "everything: vectors of 32 bytes, Svpbmt, Zicbom, Zicboz"},
         .features = RISCV_FEATURE_SSTC | RISCV_FEATURE_FD | RISCV_FEATURE_V |
                     RISCV_FEATURE_SVPBMT | RISCV_FEATURE_ZICBOM |
                     RISCV_FEATURE_ZICBOZ,
@@ -43,13 +43,14 @@ const struct riscv_profile riscv_profiles[] = {
         .vmid_bits = 7,
         .htinst = true,
     },
-    {.name = NULL},
+    {.base = {NULL, NULL}},
 };
 
 const struct riscv_profile *riscv_profile_find(const char *name)
 {
-    for (const struct riscv_profile *p = riscv_profiles; p->name != NULL; p++) {
-        if (strcmp(p->name, name) == 0)
+    for (const struct riscv_profile *p = riscv_profiles; p->base.name != NULL;
+         p++) {
+        if (strcmp(p->base.name, name) == 0)
             return p;
     }
     return NULL;

@@ -9,9 +9,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "sim/fake_hw/profile.h"
+
 struct riscv_profile {
-    const char *name;
-    const char *summary;
+    struct fake_profile base;
     uint64_t features;     /* enum riscv_feature */
     uint64_t stage2_modes; /* bit n: hgatp.MODE n */
     uint64_t vsatp_modes;  /* bit n: vsatp.MODE n */

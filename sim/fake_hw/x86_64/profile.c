@@ -19,9 +19,8 @@
 
 const struct x86_profile x86_profiles[] = {
     {
-        .name = "full",
-        .summary = "everything: NRIPS, decode assists, FlushByASID, VMCB "
-                   "clean bits, AVIC, CET",
+        .base = {"full", "everything: NRIPS, decode assists, FlushByASID, VMCB "
+                         "clean bits, AVIC, CET"},
         .svm = SVM_FEATURE_NP | SVM_FEATURE_LBR_VIRT | SVM_FEATURE_SVML |
                SVM_FEATURE_NRIPS | SVM_FEATURE_TSC_RATE_MSR |
                SVM_FEATURE_VMCB_CLEAN | SVM_FEATURE_FLUSH_BY_ASID |
@@ -36,9 +35,8 @@ const struct x86_profile x86_profiles[] = {
         .phys_bits = 48,
     },
     {
-        .name = "qemu",
-        .summary = "as QEMU's max: none of NRIPS, decode assists, "
-                   "FlushByASID, clean bits",
+        .base = {"qemu", "as QEMU's max: none of NRIPS, decode assists, "
+                         "FlushByASID, clean bits"},
         .svm = SVM_FEATURE_NP | SVM_FEATURE_VGIF | SVM_FEATURE_SVME_ADDR_CHK,
         .cr4 = CR4_ZEN | X86_CR4_LA57 | X86_CR4_PKE,
         .efer = EFER_USUAL,
@@ -49,8 +47,8 @@ const struct x86_profile x86_profiles[] = {
         .short_invalid = true,
     },
     {
-        .name = "toliman",
-        .summary = "as Bochs' phenom_8650_toliman: nested paging and no more",
+        .base = {"toliman",
+                 "as Bochs' phenom_8650_toliman: nested paging and no more"},
         .svm = SVM_FEATURE_NP | SVM_FEATURE_LBR_VIRT,
         .cr4 = CR4_PHENOM,
         .efer = EFER_USUAL,
@@ -59,8 +57,8 @@ const struct x86_profile x86_profiles[] = {
         .phys_bits = 40,
     },
     {
-        .name = "ryzen",
-        .summary = "as Bochs' ryzen: NRIPS, FlushByASID, no decode assists",
+        .base = {"ryzen",
+                 "as Bochs' ryzen: NRIPS, FlushByASID, no decode assists"},
         .svm = SVM_FEATURE_NP | SVM_FEATURE_LBR_VIRT | SVM_FEATURE_NRIPS |
                SVM_FEATURE_VMCB_CLEAN | SVM_FEATURE_FLUSH_BY_ASID,
         .cr4 = CR4_ZEN,
@@ -69,13 +67,14 @@ const struct x86_profile x86_profiles[] = {
         .asids = 32768,
         .phys_bits = 40,
     },
-    {.name = NULL},
+    {.base = {NULL, NULL}},
 };
 
 const struct x86_profile *x86_profile_find(const char *name)
 {
-    for (const struct x86_profile *p = x86_profiles; p->name != NULL; p++) {
-        if (strcmp(p->name, name) == 0)
+    for (const struct x86_profile *p = x86_profiles; p->base.name != NULL;
+         p++) {
+        if (strcmp(p->base.name, name) == 0)
             return p;
     }
     return NULL;

@@ -9,9 +9,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "sim/fake_hw/profile.h"
+
 struct x86_profile {
-    const char *name;
-    const char *summary;
+    struct fake_profile base;
     uint64_t svm;      /* enum svm_feature */
     uint64_t cr4;      /* bits that may be set */
     uint64_t efer;     /* bits that may be set, but for SVME */

@@ -51,7 +51,7 @@ static struct machine *make(unsigned which)
     struct bundle bundle;
     const struct machine_config config = {
         .cpus = machines[which].cpus,
-        .profile = riscv_profile_find(machines[which].profile),
+        .profile = sim_profile_find(&riscv64_sim_arch, machines[which].profile),
         .bundle = &bundle,
     };
 

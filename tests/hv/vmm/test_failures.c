@@ -93,7 +93,7 @@ static struct machine *make(const char *profile, uint32_t cpus, bool *failed)
     struct bundle bundle;
     const struct machine_config config = {
         .cpus = cpus,
-        .profile = riscv_profile_find(profile),
+        .profile = sim_profile_find(&riscv64_sim_arch, profile),
         .bundle = &bundle,
     };
     err_t error;

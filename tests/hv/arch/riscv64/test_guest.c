@@ -14,8 +14,8 @@
 static struct machine *make(const char *profile, uint32_t cpus)
 {
     static struct machine_spec spec;
-    struct machine_config config = {.cpus = cpus,
-                                    .profile = riscv_profile_find(profile)};
+    struct machine_config config = {
+        .cpus = cpus, .profile = sim_profile_find(&riscv64_sim_arch, profile)};
     struct machine *machine = NULL;
     struct bundle bundle;
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * riscv64 instructions as text: see trace_insn.h. Encodings: RISC-V
+ * riscv64 instructions as text: see insn.h. Encodings: RISC-V
  * Unprivileged ISA, "Instruction Set Listings" and "C"; Privileged
  * Architecture 1.12, "Supervisor-" and "Hypervisor Instructions".
  */
-#include "sim/trace_insn.h"
+#include "sim/riscv64/insn.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -275,7 +275,7 @@ static void format_row(const struct insn_row *row, uint32_t insn,
     }
 }
 
-void trace_format_insn(uint32_t insn, char *text, size_t size)
+void riscv64_format_insn(uint32_t insn, char *text, size_t size)
 {
     uint32_t whole = (insn & 3) == 3 ? insn : insn & 0xffff;
     const struct insn_row *row = find_row(whole);
@@ -299,7 +299,7 @@ static bool format_htinst(uint64_t htinst, char *text, size_t size)
     return true;
 }
 
-bool trace_riscv_insn(const struct riscv_regs *regs, char *text, size_t size)
+bool riscv64_insn(const struct riscv_regs *regs, char *text, size_t size)
 {
     switch (regs->scause) {
     case CAUSE_ECALL_VS:
@@ -309,7 +309,7 @@ bool trace_riscv_insn(const struct riscv_regs *regs, char *text, size_t size)
     case CAUSE_VIRTUAL_INSN:
         if (regs->stval == 0)
             return false;
-        trace_format_insn((uint32_t)regs->stval, text, size);
+        riscv64_format_insn((uint32_t)regs->stval, text, size);
         return true;
     case CAUSE_LOAD_GUEST_PAGE_FAULT:
     case CAUSE_STORE_GUEST_PAGE_FAULT:

@@ -4,8 +4,8 @@
  * no others. (The library that disassembles for the other architectures knows
  * no RISC-V.)
  */
-#ifndef SIM_TRACE_INSN_H
-#define SIM_TRACE_INSN_H
+#ifndef SIM_RISCV64_INSN_H
+#define SIM_RISCV64_INSN_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -15,13 +15,13 @@
 
 /* `insn` in the assembler's notation; one whose two lowest bits are not both
  * set is compressed. An unknown one is shown as a number. */
-void trace_format_insn(uint32_t insn, char *text, size_t size);
+void riscv64_format_insn(uint32_t insn, char *text, size_t size);
 
 /*
  * The instruction that made a guest exit with `regs`. False when they do not
  * say: htinst or stval is 0, or the exit was no instruction's doing. Where
  * htinst is all there is, the address operand is not known: "lw a5, (...)".
  */
-bool trace_riscv_insn(const struct riscv_regs *regs, char *text, size_t size);
+bool riscv64_insn(const struct riscv_regs *regs, char *text, size_t size);
 
 #endif

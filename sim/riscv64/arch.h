@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of riscv64 in the simulator share. */
+#ifndef SIM_RISCV64_ARCH_H
+#define SIM_RISCV64_ARCH_H
+
+#include "sim/arch.h"
+
+extern const struct scenario_language riscv64_language;
+
+#endif
