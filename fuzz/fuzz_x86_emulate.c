@@ -53,7 +53,7 @@ static void take_state(struct fuzz_input *input)
             (X86_SEG_DOWN | X86_SEG_WRITABLE | X86_SEG_PRESENT | X86_SEG_BIG);
     }
     for (unsigned i = 0; i < REGISTERS; i++)
-        rig.cpu.gpr[fuzz_pick(input, X86_GPRS)] = take_value(input);
+        rig.cpu.gpr[fuzz_pick(input, X86_GPR_COUNT)] = take_value(input);
 }
 
 /* Repeats change registers before a later iteration faults. */
@@ -63,10 +63,10 @@ static void check_exception(const struct x86_cpu *before,
     struct x86_cpu expected = *before;
 
     if (decoded && insn->repeat != X86_REPEAT_NONE) {
-        expected.gpr[X86_RCX] = rig.cpu.gpr[X86_RCX];
-        expected.gpr[X86_RSI] = rig.cpu.gpr[X86_RSI];
-        expected.gpr[X86_RDI] = rig.cpu.gpr[X86_RDI];
-        expected.gpr[X86_RAX] = rig.cpu.gpr[X86_RAX]; /* LODS */
+        expected.gpr[X86_GPR_RCX] = rig.cpu.gpr[X86_GPR_RCX];
+        expected.gpr[X86_GPR_RSI] = rig.cpu.gpr[X86_GPR_RSI];
+        expected.gpr[X86_GPR_RDI] = rig.cpu.gpr[X86_GPR_RDI];
+        expected.gpr[X86_GPR_RAX] = rig.cpu.gpr[X86_GPR_RAX]; /* LODS */
     }
     fuzz_need(memcmp(&expected, &rig.cpu, offsetof(struct x86_cpu, cpl)) == 0,
               "an exception has changed registers");

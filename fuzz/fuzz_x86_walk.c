@@ -109,10 +109,10 @@ static void check(const struct x86_paging *paging, unsigned access,
     uint64_t size = translation->page_size;
 
     if (result == X86_WALK_FAULT) {
-        fuzz_need(((translation->error & X86_PF_WRITE) != 0) == write, "W");
-        fuzz_need(((translation->error & X86_PF_USER) != 0) == user, "U");
-        fuzz_need((translation->error & X86_PF_RESERVED) == 0 ||
-                      (translation->error & X86_PF_PRESENT) != 0,
+        fuzz_need(((translation->error & X86_FAULT_RW) != 0) == write, "W");
+        fuzz_need(((translation->error & X86_FAULT_US) != 0) == user, "U");
+        fuzz_need((translation->error & X86_FAULT_RSV) == 0 ||
+                      (translation->error & X86_FAULT_P) != 0,
                   "RSVD without P");
     }
     if (result == X86_WALK_RETRY)

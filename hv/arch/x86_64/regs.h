@@ -60,9 +60,17 @@
 #define X86_EFER_FFXSR BIT(14)
 #define X86_EFER_TCE   BIT(15)
 
+#define X86_RFLAGS_CF    BIT(0)
 #define X86_RFLAGS_FIXED BIT(1) /* always 1 */
+#define X86_RFLAGS_PF    BIT(2)
+#define X86_RFLAGS_AF    BIT(4)
+#define X86_RFLAGS_ZF    BIT(6)
+#define X86_RFLAGS_SF    BIT(7)
 #define X86_RFLAGS_TF    BIT(8)
 #define X86_RFLAGS_IF    BIT(9)
+#define X86_RFLAGS_DF    BIT(10)
+#define X86_RFLAGS_OF    BIT(11)
+#define X86_RFLAGS_IOPL  BIT_MASK(13, 12)
 #define X86_RFLAGS_NT    BIT(14)
 #define X86_RFLAGS_RF    BIT(16)
 #define X86_RFLAGS_VM    BIT(17)

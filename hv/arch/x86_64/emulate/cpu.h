@@ -14,42 +14,17 @@
 #include "arch/x86_64/regs.h"
 #include "lib/bits.h"
 
-#define X86_RFLAGS_CF BIT(0)
-#define X86_RFLAGS_PF BIT(2)
-#define X86_RFLAGS_AF BIT(4)
-#define X86_RFLAGS_ZF BIT(6)
-#define X86_RFLAGS_SF BIT(7)
-#define X86_RFLAGS_DF BIT(10)
-#define X86_RFLAGS_OF BIT(11)
-
 /* The flags that arithmetic sets. */
 #define X86_RFLAGS_STATUS                                            \
     (X86_RFLAGS_CF | X86_RFLAGS_PF | X86_RFLAGS_AF | X86_RFLAGS_ZF | \
      X86_RFLAGS_SF | X86_RFLAGS_OF)
-
-enum x86_vector {
-    X86_DB = 1,
-    X86_UD = 6,
-    X86_NM = 7,
-    X86_SS_FAULT = 12,
-    X86_GP = 13,
-    X86_PF = 14,
-    X86_AC = 17,
-};
-
-/* Of the error code that a page fault pushes (SDM volume 3, section 4.7). */
-#define X86_PF_PRESENT  BIT(0)
-#define X86_PF_WRITE    BIT(1)
-#define X86_PF_USER     BIT(2)
-#define X86_PF_RESERVED BIT(3)
-#define X86_PF_FETCH    BIT(4)
 
 /* An exception to be injected. */
 struct x86_exception {
     uint8_t vector;
     bool has_error; /* an error code is pushed; never in real mode */
     uint32_t error;
-    uint64_t address; /* for CR2, of X86_PF */
+    uint64_t address; /* for CR2, of #PF */
 };
 
 /*
@@ -78,7 +53,7 @@ struct x86_control {
 };
 
 struct x86_cpu {
-    uint64_t gpr[X86_GPRS];
+    uint64_t gpr[X86_GPR_COUNT];
     uint64_t rip;
     uint64_t rflags;
     struct x86_control control;

@@ -242,10 +242,10 @@ static void take_address_16(struct decoding *d)
     static const struct {
         uint8_t base, index, segment;
     } forms[8] = {
-        {X86_RBX, X86_RSI, X86_DS},    {X86_RBX, X86_RDI, X86_DS},
-        {X86_RBP, X86_RSI, X86_SS},    {X86_RBP, X86_RDI, X86_SS},
-        {X86_RSI, X86_NO_REG, X86_DS}, {X86_RDI, X86_NO_REG, X86_DS},
-        {X86_RBP, X86_NO_REG, X86_SS}, {X86_RBX, X86_NO_REG, X86_DS},
+        {X86_GPR_RBX, X86_GPR_RSI, X86_DS}, {X86_GPR_RBX, X86_GPR_RDI, X86_DS},
+        {X86_GPR_RBP, X86_GPR_RSI, X86_SS}, {X86_GPR_RBP, X86_GPR_RDI, X86_SS},
+        {X86_GPR_RSI, X86_NO_REG, X86_DS},  {X86_GPR_RDI, X86_NO_REG, X86_DS},
+        {X86_GPR_RBP, X86_NO_REG, X86_SS},  {X86_GPR_RBX, X86_NO_REG, X86_DS},
     };
     unsigned mod = FIELD_TOP(d->modrm), rm = FIELD_LOW(d->modrm);
 
@@ -292,7 +292,8 @@ static void take_address(struct decoding *d)
     if ((d->rex & REX_B) != 0)
         base |= 8;
     d->insn->base = (uint8_t)base;
-    set_segment(d, base == X86_RSP || base == X86_RBP ? X86_SS : X86_DS);
+    set_segment(d,
+                base == X86_GPR_RSP || base == X86_GPR_RBP ? X86_SS : X86_DS);
     take_displacement(d, mod, 4);
 }
 
@@ -376,9 +377,9 @@ static void take_operand(struct decoding *d, struct x86_operand *operand,
     case PLACE_REG: set_gpr(d, operand, FIELD_MIDDLE(d->modrm), REX_R); break;
     case PLACE_OPCODE: set_gpr(d, operand, FIELD_LOW(d->opcode), REX_B); break;
     case PLACE_ACCUMULATOR:
-        set_register(operand, X86_OPERAND_GPR, X86_RAX);
+        set_register(operand, X86_OPERAND_GPR, X86_GPR_RAX);
         break;
-    case PLACE_DX: set_register(operand, X86_OPERAND_GPR, X86_RDX); break;
+    case PLACE_DX: set_register(operand, X86_OPERAND_GPR, X86_GPR_RDX); break;
     case PLACE_IMMEDIATE: take_immediate(d, operand); break;
     case PLACE_SIGNED_BYTE:
         operand->kind = X86_OPERAND_IMMEDIATE;

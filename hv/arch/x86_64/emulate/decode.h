@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "arch/x86_64/emulate/ops.h"
+#include "arch/x86_64/regs.h"
 #include "lib/compiler.h"
 
 /* Longer instructions raise #GP(0) (SDM volume 2, section 2.3.11). */
@@ -22,18 +23,9 @@
 /* What the code segment's L and D bits say; real mode is 16-bit code. */
 enum x86_mode { X86_MODE_16, X86_MODE_32, X86_MODE_64 };
 
-/* General registers, as encoded. */
+/* Besides general registers, enum x86_gpr. */
 enum {
-    X86_RAX,
-    X86_RCX,
-    X86_RDX,
-    X86_RBX,
-    X86_RSP,
-    X86_RBP,
-    X86_RSI,
-    X86_RDI,
-    X86_GPRS = 16,
-    X86_RIP = X86_GPRS, /* as a base only */
+    X86_RIP = X86_GPR_COUNT, /* as a base only */
     X86_NO_REG
 };
 

@@ -183,12 +183,12 @@ static enum x86_result x86_do_cmpxchg(struct x86_emulation *em)
     TRY(x86_load_pair(em, X86_ACCESS_MODIFY, &pair));
     old = pair.a;
     size = pair.to.operand->size;
-    expected = x86_gpr_read(cpu, X86_RAX, size);
+    expected = x86_gpr_read(cpu, X86_GPR_RAX, size);
     (void)x86_alu(X86_OP_cmp, size, expected, old, &flags);
     if (expected == old || pair.to.operand->kind == X86_OPERAND_MEMORY)
         TRY(x86_store(em, &pair.to, expected == old ? pair.b : old));
     if (expected != old)
-        x86_gpr_write(cpu, X86_RAX, size, old);
+        x86_gpr_write(cpu, X86_GPR_RAX, size, old);
     cpu->rflags = flags;
     return X86_DONE;
 }
@@ -204,10 +204,10 @@ static enum x86_result x86_do_cmpxchg_pair(struct x86_emulation *em)
 
     TRY(x86_open(em, 0, X86_ACCESS_MODIFY, &to));
     TRY(x86_read(em, &to.memory, old));
-    memcpy(expected, &cpu->gpr[X86_RAX], half);
-    memcpy(expected + half, &cpu->gpr[X86_RDX], half);
-    memcpy(new, &cpu->gpr[X86_RBX], half);
-    memcpy(new + half, &cpu->gpr[X86_RCX], half);
+    memcpy(expected, &cpu->gpr[X86_GPR_RAX], half);
+    memcpy(expected + half, &cpu->gpr[X86_GPR_RDX], half);
+    memcpy(new, &cpu->gpr[X86_GPR_RBX], half);
+    memcpy(new + half, &cpu->gpr[X86_GPR_RCX], half);
     equal = memcmp(old, expected, 2 * half) == 0;
     TRY(x86_write(em, &to.memory, equal ? new : old));
     if (equal) {
@@ -215,9 +215,9 @@ static enum x86_result x86_do_cmpxchg_pair(struct x86_emulation *em)
         return X86_DONE;
     }
     cpu->rflags &= ~X86_RFLAGS_ZF;
-    cpu->gpr[X86_RAX] = cpu->gpr[X86_RDX] = 0;
-    memcpy(&cpu->gpr[X86_RAX], old, half);
-    memcpy(&cpu->gpr[X86_RDX], old + half, half);
+    cpu->gpr[X86_GPR_RAX] = cpu->gpr[X86_GPR_RDX] = 0;
+    memcpy(&cpu->gpr[X86_GPR_RAX], old, half);
+    memcpy(&cpu->gpr[X86_GPR_RDX], old + half, half);
     return X86_DONE;
 }
 
@@ -247,7 +247,7 @@ static enum x86_result locate_stack(const struct x86_emulation *em,
 static enum x86_result x86_do_push(struct x86_emulation *em)
 {
     struct x86_cpu *cpu = em->cpu;
-    uint64_t pointer = cpu->gpr[X86_RSP] - em->insn->operand_size;
+    uint64_t pointer = cpu->gpr[X86_GPR_RSP] - em->insn->operand_size;
     struct x86_memory stack;
     struct x86_ref from;
     uint64_t value;
@@ -256,7 +256,7 @@ static enum x86_result x86_do_push(struct x86_emulation *em)
     TRY(locate_stack(em, pointer, X86_ACCESS_WRITE, &stack));
     TRY(x86_load(em, &from, &value));
     TRY(x86_write(em, &stack, &value));
-    x86_gpr_write(cpu, X86_RSP, stack_size(em), pointer);
+    x86_gpr_write(cpu, X86_GPR_RSP, stack_size(em), pointer);
     return X86_DONE;
 }
 
@@ -276,15 +276,16 @@ static enum x86_result pop(struct x86_emulation *em,
 static enum x86_result x86_do_pop(struct x86_emulation *em)
 {
     struct x86_cpu *cpu = em->cpu;
-    uint64_t old = cpu->gpr[X86_RSP];
+    uint64_t old = cpu->gpr[X86_GPR_RSP];
     struct x86_memory stack;
     enum x86_result result;
 
     TRY(locate_stack(em, old, X86_ACCESS_READ, &stack));
-    x86_gpr_write(cpu, X86_RSP, stack_size(em), old + em->insn->operand_size);
+    x86_gpr_write(cpu, X86_GPR_RSP, stack_size(em),
+                  old + em->insn->operand_size);
     result = pop(em, &stack);
     if (result != X86_DONE)
-        cpu->gpr[X86_RSP] = old;
+        cpu->gpr[X86_GPR_RSP] = old;
     return result;
 }
 

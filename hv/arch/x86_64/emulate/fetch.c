@@ -17,7 +17,7 @@ static enum x86_result fetch_page(const struct x86_cpu *cpu,
 
     window = x86_code_window(cpu, offset, room, &linear);
     if (window == 0)
-        return x86_raise(cpu, X86_GP, outcome);
+        return x86_raise(cpu, X86_VECTOR_GP, outcome);
     left = PAGE_SIZE - (linear & (PAGE_SIZE - 1));
     if (window > left)
         window = (unsigned)left;
@@ -43,8 +43,8 @@ enum x86_result x86_fetch_insn(const struct x86_cpu *cpu,
     } while (decoded == X86_DECODE_TRUNCATED);
     switch (decoded) {
     case X86_DECODED: outcome->length = insn->length; return X86_DONE;
-    case X86_DECODE_INVALID: return x86_raise(cpu, X86_UD, outcome);
-    case X86_DECODE_TOO_LONG: return x86_raise(cpu, X86_GP, outcome);
+    case X86_DECODE_INVALID: return x86_raise(cpu, X86_VECTOR_UD, outcome);
+    case X86_DECODE_TOO_LONG: return x86_raise(cpu, X86_VECTOR_GP, outcome);
     default: return X86_UNSUPPORTED;
     }
 }

@@ -25,7 +25,7 @@ struct x86_emulation {
     } while (0)
 
 /* The exception `vector` with an error code of 0, where it has one. */
-enum x86_result x86_raise(const struct x86_cpu *cpu, enum x86_vector vector,
+enum x86_result x86_raise(const struct x86_cpu *cpu, unsigned vector,
                           struct x86_outcome *outcome);
 
 /* Memory that has been checked and translated: one page, or two. */

@@ -11,11 +11,11 @@
 #define LINEAR_32        BIT_MASK(31, 0)
 #define PAGE_OFFSET      (PAGE_SIZE - 1)
 
-enum x86_result x86_raise(const struct x86_cpu *cpu, enum x86_vector vector,
+enum x86_result x86_raise(const struct x86_cpu *cpu, unsigned vector,
                           struct x86_outcome *outcome)
 {
-    bool has_error = vector == X86_SS_FAULT || vector == X86_GP ||
-                     vector == X86_PF || vector == X86_AC;
+    bool has_error = vector == X86_VECTOR_SS || vector == X86_VECTOR_GP ||
+                     vector == X86_VECTOR_PF || vector == X86_VECTOR_AC;
 
     outcome->exception = (struct x86_exception){
         .vector = (uint8_t)vector,
@@ -121,13 +121,13 @@ enum x86_result x86_locate(const struct x86_emulation *em, unsigned segment,
         ok = to_linear_legacy(cpu, segment, offset, bytes,
                               access != X86_ACCESS_READ, &linear);
     if (!ok)
-        return x86_raise(cpu, segment == X86_SS ? X86_SS_FAULT : X86_GP,
+        return x86_raise(cpu, segment == X86_SS ? X86_VECTOR_SS : X86_VECTOR_GP,
                          em->outcome);
     if (!is_aligned(linear, bytes)) {
         if (em->insn->is_aligned)
-            return x86_raise(cpu, X86_GP, em->outcome);
+            return x86_raise(cpu, X86_VECTOR_GP, em->outcome);
         if (is_alignment_checked(em))
-            return x86_raise(cpu, X86_AC, em->outcome);
+            return x86_raise(cpu, X86_VECTOR_AC, em->outcome);
     }
     return translate(em, linear, bytes, access, memory);
 }

@@ -52,10 +52,10 @@ enum x86_result x86_open(const struct x86_emulation *em, unsigned number,
         return x86_locate(em, insn->segment, x86_effective_address(em),
                           ref->operand->size, access, &ref->memory);
     case X86_OPERAND_SI:
-        return x86_locate(em, insn->segment, cpu->gpr[X86_RSI],
+        return x86_locate(em, insn->segment, cpu->gpr[X86_GPR_RSI],
                           ref->operand->size, access, &ref->memory);
     case X86_OPERAND_DI:
-        return x86_locate(em, X86_ES, cpu->gpr[X86_RDI], ref->operand->size,
+        return x86_locate(em, X86_ES, cpu->gpr[X86_GPR_RDI], ref->operand->size,
                           access, &ref->memory);
     default: return X86_DONE;
     }

@@ -11,7 +11,7 @@
 
 static uint16_t port_of(const struct x86_emulation *em)
 {
-    return (uint16_t)em->cpu->gpr[X86_RDX];
+    return (uint16_t)em->cpu->gpr[X86_GPR_RDX];
 }
 
 static enum x86_result input(struct x86_emulation *em)
@@ -62,15 +62,15 @@ static void advance(struct x86_emulation *em)
         uint64_t step = down ? 0 - (uint64_t)operand->size : operand->size;
 
         if (operand->kind == X86_OPERAND_SI)
-            add_to(em, X86_RSI, step);
+            add_to(em, X86_GPR_RSI, step);
         if (operand->kind == X86_OPERAND_DI)
-            add_to(em, X86_RDI, step);
+            add_to(em, X86_GPR_RDI, step);
     }
 }
 
 static uint64_t count_of(const struct x86_emulation *em)
 {
-    return x86_gpr_read(em->cpu, X86_RCX, em->insn->address_size);
+    return x86_gpr_read(em->cpu, X86_GPR_RCX, em->insn->address_size);
 }
 
 /* Whether the iteration just done was the last one. */
@@ -92,7 +92,7 @@ static enum x86_result repeat(struct x86_emulation *em)
     for (unsigned i = 0; i < X86_STRING_CHUNK; i++) {
         TRY(transfer(em));
         advance(em);
-        add_to(em, X86_RCX, UINT64_MAX);
+        add_to(em, X86_GPR_RCX, UINT64_MAX);
         if (is_last(em))
             return X86_DONE;
         if ((em->cpu->rflags & X86_RFLAGS_TF) != 0) {

@@ -20,9 +20,9 @@ static enum x86_result check_enabled(const struct x86_emulation *em)
 
     if ((control->cr0 & X86_CR0_EM) != 0 ||
         (control->cr4 & X86_CR4_OSFXSR) == 0)
-        return x86_raise(em->cpu, X86_UD, em->outcome);
+        return x86_raise(em->cpu, X86_VECTOR_UD, em->outcome);
     if ((control->cr0 & X86_CR0_TS) != 0)
-        return x86_raise(em->cpu, X86_NM, em->outcome);
+        return x86_raise(em->cpu, X86_VECTOR_NM, em->outcome);
     return X86_DONE;
 }
 

@@ -92,11 +92,11 @@ static enum x86_walk_result fault(const struct walk *w, uint64_t error)
     bool tells_fetch = has_nx(w) || (control->cr4 & X86_CR4_SMEP) != 0;
 
     if ((w->access & X86_WALK_WRITE) != 0)
-        error |= X86_PF_WRITE;
+        error |= X86_FAULT_RW;
     if ((w->access & X86_WALK_USER) != 0)
-        error |= X86_PF_USER;
+        error |= X86_FAULT_US;
     if ((w->access & X86_WALK_FETCH) != 0 && tells_fetch)
-        error |= X86_PF_FETCH;
+        error |= X86_FAULT_ID;
     w->translation->error = (uint32_t)error;
     return X86_WALK_FAULT;
 }
@@ -228,13 +228,13 @@ static enum x86_walk_result descend(struct walk *w)
         if ((w->entry & ENTRY_P) == 0)
             return fault(w, 0);
         if (is_reserved(w))
-            return fault(w, X86_PF_PRESENT | X86_PF_RESERVED);
+            return fault(w, X86_FAULT_P | X86_FAULT_RSV);
         add_rights(w);
         if (is_leaf(w))
             break;
         table = gpa(w->entry & ENTRY_FRAME);
     }
-    return is_permitted(w) ? X86_WALK_OK : fault(w, X86_PF_PRESENT);
+    return is_permitted(w) ? X86_WALK_OK : fault(w, X86_FAULT_P);
 }
 
 /* Sets A in all entries, and D in the last one for a write (SDM volume 3,

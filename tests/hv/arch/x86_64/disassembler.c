@@ -171,8 +171,9 @@ static bool is_same_segment(csh handle, const struct x86_insn *ours,
 static bool is_same_memory(csh handle, const struct x86_insn *ours,
                            const x86_op_mem *theirs)
 {
-    unsigned usual =
-        ours->base == X86_RSP || ours->base == X86_RBP ? X86_SS : X86_DS;
+    unsigned usual = ours->base == X86_GPR_RSP || ours->base == X86_GPR_RBP
+                         ? X86_SS
+                         : X86_DS;
     uint64_t difference = (uint64_t)(theirs->disp - ours->displacement);
 
     return is_same_reg(handle, theirs->base, ours->base, ours->address_size) &&
@@ -201,13 +202,13 @@ static bool is_same_operand(csh handle, const struct x86_insn *ours,
                is_same_memory(handle, ours, &theirs->mem);
     case X86_OPERAND_SI:
         return theirs->type == X86_OP_MEM && theirs->size == operand->size &&
-               is_same_reg(handle, theirs->mem.base, X86_RSI,
+               is_same_reg(handle, theirs->mem.base, X86_GPR_RSI,
                            ours->address_size) &&
                is_same_segment(handle, ours, ours->segment, theirs->mem.segment,
                                X86_DS);
     case X86_OPERAND_DI:
         return theirs->type == X86_OP_MEM && theirs->size == operand->size &&
-               is_same_reg(handle, theirs->mem.base, X86_RDI,
+               is_same_reg(handle, theirs->mem.base, X86_GPR_RDI,
                            ours->address_size);
     default:
         name = cs_reg_name(handle, theirs->reg);

@@ -12,7 +12,7 @@
 #include "arch/x86_64/emulate/cpu.h"
 
 struct native_state {
-    uint64_t gpr[X86_GPRS];
+    uint64_t gpr[X86_GPR_COUNT];
     uint64_t rflags;
     uint64_t padding;
     uint8_t xmm[16][16];

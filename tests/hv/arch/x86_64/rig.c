@@ -22,10 +22,10 @@ static enum x86_result translate(void *context, uint64_t linear,
     if (!absent && !(read_only && write))
         return X86_DONE;
     *fault = (struct x86_exception){
-        .vector = X86_PF, .has_error = true, .address = linear};
+        .vector = X86_VECTOR_PF, .has_error = true, .address = linear};
     fault->error =
-        (uint32_t)((write ? X86_PF_WRITE : 0) | (absent ? 0 : X86_PF_PRESENT) |
-                   (rig->cpu.cpl == 3 ? X86_PF_USER : 0));
+        (uint32_t)((write ? X86_FAULT_RW : 0) | (absent ? 0 : X86_FAULT_P) |
+                   (rig->cpu.cpl == 3 ? X86_FAULT_US : 0));
     return X86_EXCEPTION;
 }
 

@@ -77,13 +77,13 @@ Test(x86_execute, devices)
         struct rig_access *last;
 
         rig_init(&rig, rows[i].mode);
-        rig.cpu.gpr[X86_RAX] = RAX;
-        rig.cpu.gpr[X86_RBX] = RIG_DEVICES;
+        rig.cpu.gpr[X86_GPR_RAX] = RAX;
+        rig.cpu.gpr[X86_GPR_RBX] = RIG_DEVICES;
         cr_assert_eq(rig_run(&rig, rows[i].bytes, rows[i].count), X86_DONE,
                      "row %u", i);
         cr_expect_eq(rig.cpu.rip, RIG_CODE + rows[i].count, "row %u", i);
-        cr_expect_eq(rig.cpu.gpr[X86_RAX], rows[i].rax, "row %u: RAX %#lx", i,
-                     rig.cpu.gpr[X86_RAX]);
+        cr_expect_eq(rig.cpu.gpr[X86_GPR_RAX], rows[i].rax, "row %u: RAX %#lx",
+                     i, rig.cpu.gpr[X86_GPR_RAX]);
         cr_assert_eq(rig.log_count, strlen(rows[i].log), "row %u", i);
         for (unsigned k = 0; k < rig.log_count; k++) {
             cr_expect_eq(rig.log[k].kind, rows[i].log[k], "row %u", i);
@@ -111,8 +111,8 @@ Test(x86_execute, borders)
 
     for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
         rig_init(&rig, M64);
-        rig.cpu.gpr[X86_RBX] = rows[i].address;
-        rig.cpu.gpr[X86_RAX] = 0x0807060504030201;
+        rig.cpu.gpr[X86_GPR_RBX] = rows[i].address;
+        rig.cpu.gpr[X86_GPR_RAX] = 0x0807060504030201;
         cr_assert_eq(RIG_RUN(&rig, "\x48\x89\x03"), X86_DONE);
         cr_assert_eq(rig.log_count, rows[i].count, "row %u", i);
         cr_expect_eq(rig.log[0].address, rows[i].address);
@@ -143,39 +143,40 @@ Test(x86_execute, faults)
         uint64_t address;
     } rows[] = {
 #define ROW(mode, text, ...) {mode, text, sizeof(text) - 1, __VA_ARGS__}
-        ROW(M64, "\x8b\x03", RIG_ABSENT, 0, X86_PF, 0, RIG_ABSENT),
-        ROW(M64, "\x89\x03", RIG_ABSENT, 0, X86_PF, X86_PF_WRITE, RIG_ABSENT),
-        ROW(M64, "\x89\x03", RIG_READ_ONLY, 0, X86_PF,
-            X86_PF_WRITE | X86_PF_PRESENT, RIG_READ_ONLY),
-        ROW(M64, "\x01\x03", RIG_READ_ONLY, 0, X86_PF,
-            X86_PF_WRITE | X86_PF_PRESENT, RIG_READ_ONLY),
-        /* The second page of two is the absent one; the first is untouched. */
-        ROW(M64, "\x8b\x03", RIG_ABSENT - 2, 0, X86_PF, 0, RIG_ABSENT),
-        ROW(M64, "\x89\x03", RIG_READ_ONLY - 2, 0, X86_PF,
-            X86_PF_WRITE | X86_PF_PRESENT, RIG_READ_ONLY),
-        /* A comparison that fails writes, too. */
-        ROW(M64, "\x0f\xb1\x03", RIG_READ_ONLY, 0, X86_PF,
-            X86_PF_WRITE | X86_PF_PRESENT, RIG_READ_ONLY),
-        /* The device is not read when the destination is absent. */
-        ROW(M64, "\xff\x33", RIG_DEVICES, RIG_ABSENT + 8, X86_PF, X86_PF_WRITE,
+        ROW(M64, "\x8b\x03", RIG_ABSENT, 0, X86_VECTOR_PF, 0, RIG_ABSENT),
+        ROW(M64, "\x89\x03", RIG_ABSENT, 0, X86_VECTOR_PF, X86_FAULT_RW,
             RIG_ABSENT),
-        ROW(M64, "\x8f\x03", RIG_READ_ONLY, RIG_MEMORY, X86_PF,
-            X86_PF_WRITE | X86_PF_PRESENT, RIG_READ_ONLY),
-        ROW(M64, "\x8b\x03", hole, 0, X86_GP, 0, 0),
-        ROW(M64, "\x8b\x03", hole - 2, 0, X86_GP, 0, 0),
-        ROW(M64, "\x36\x8b\x03", hole, 0, X86_GP, 0, 0),
-        ROW(M64, "\x8b\x04\x24", 0, hole, X86_SS_FAULT, 0, 0),
-        ROW(M64, "\x0f\x28\x03", RIG_MEMORY + 8, 0, X86_GP, 0, 0),
-        ROW(M64, "\x66\x0f\xe7\x03", RIG_MEMORY + 8, 0, X86_GP, 0, 0),
-        ROW(M64, "\x48\x0f\xc7\x0b", RIG_MEMORY + 8, 0, X86_GP, 0, 0),
-        ROW(M64, "\xf0\x89\x03", RIG_MEMORY, 0, X86_UD, 0, 0),
+        ROW(M64, "\x89\x03", RIG_READ_ONLY, 0, X86_VECTOR_PF,
+            X86_FAULT_RW | X86_FAULT_P, RIG_READ_ONLY),
+        ROW(M64, "\x01\x03", RIG_READ_ONLY, 0, X86_VECTOR_PF,
+            X86_FAULT_RW | X86_FAULT_P, RIG_READ_ONLY),
+        /* The second page of two is the absent one; the first is untouched. */
+        ROW(M64, "\x8b\x03", RIG_ABSENT - 2, 0, X86_VECTOR_PF, 0, RIG_ABSENT),
+        ROW(M64, "\x89\x03", RIG_READ_ONLY - 2, 0, X86_VECTOR_PF,
+            X86_FAULT_RW | X86_FAULT_P, RIG_READ_ONLY),
+        /* A comparison that fails writes, too. */
+        ROW(M64, "\x0f\xb1\x03", RIG_READ_ONLY, 0, X86_VECTOR_PF,
+            X86_FAULT_RW | X86_FAULT_P, RIG_READ_ONLY),
+        /* The device is not read when the destination is absent. */
+        ROW(M64, "\xff\x33", RIG_DEVICES, RIG_ABSENT + 8, X86_VECTOR_PF,
+            X86_FAULT_RW, RIG_ABSENT),
+        ROW(M64, "\x8f\x03", RIG_READ_ONLY, RIG_MEMORY, X86_VECTOR_PF,
+            X86_FAULT_RW | X86_FAULT_P, RIG_READ_ONLY),
+        ROW(M64, "\x8b\x03", hole, 0, X86_VECTOR_GP, 0, 0),
+        ROW(M64, "\x8b\x03", hole - 2, 0, X86_VECTOR_GP, 0, 0),
+        ROW(M64, "\x36\x8b\x03", hole, 0, X86_VECTOR_GP, 0, 0),
+        ROW(M64, "\x8b\x04\x24", 0, hole, X86_VECTOR_SS, 0, 0),
+        ROW(M64, "\x0f\x28\x03", RIG_MEMORY + 8, 0, X86_VECTOR_GP, 0, 0),
+        ROW(M64, "\x66\x0f\xe7\x03", RIG_MEMORY + 8, 0, X86_VECTOR_GP, 0, 0),
+        ROW(M64, "\x48\x0f\xc7\x0b", RIG_MEMORY + 8, 0, X86_VECTOR_GP, 0, 0),
+        ROW(M64, "\xf0\x89\x03", RIG_MEMORY, 0, X86_VECTOR_UD, 0, 0),
         ROW(M64,
             "\x66\x66\x66\x66\x66\x66\x66\x66\x66\x66\x66\x66\x66\x66"
             "\x89\x03",
-            RIG_MEMORY, 0, X86_GP, 0, 0),
-        ROW(M32, "\x8b\x03", UINT32_MAX - 2, 0, X86_GP, 0, 0),
-        ROW(M32, "\x8b\x04\x24", 0, UINT32_MAX - 2, X86_SS_FAULT, 0, 0),
-        ROW(M32, "\x2e\x89\x03", RIG_MEMORY, 0, X86_GP, 0, 0),
+            RIG_MEMORY, 0, X86_VECTOR_GP, 0, 0),
+        ROW(M32, "\x8b\x03", UINT32_MAX - 2, 0, X86_VECTOR_GP, 0, 0),
+        ROW(M32, "\x8b\x04\x24", 0, UINT32_MAX - 2, X86_VECTOR_SS, 0, 0),
+        ROW(M32, "\x2e\x89\x03", RIG_MEMORY, 0, X86_VECTOR_GP, 0, 0),
 #undef ROW
     };
 
@@ -185,8 +186,8 @@ Test(x86_execute, faults)
         const struct x86_exception *fault = &rig.outcome.exception;
 
         rig_init(&rig, rows[i].mode);
-        rig.cpu.gpr[X86_RBX] = rows[i].rbx;
-        rig.cpu.gpr[X86_RSP] = rows[i].rsp;
+        rig.cpu.gpr[X86_GPR_RBX] = rows[i].rbx;
+        rig.cpu.gpr[X86_GPR_RSP] = rows[i].rsp;
         rig.cpu.rip = RIG_CODE;
         before = rig.cpu;
         rig_poke(&rig, RIG_CODE, 0, 8);
@@ -198,7 +199,8 @@ Test(x86_execute, faults)
                      fault->vector);
         cr_expect_eq(fault->error, rows[i].error, "row %u: %#x", i,
                      fault->error);
-        cr_expect_eq(fault->has_error, rows[i].vector != X86_UD, "row %u", i);
+        cr_expect_eq(fault->has_error, rows[i].vector != X86_VECTOR_UD,
+                     "row %u", i);
         cr_expect_eq(fault->address, rows[i].address, "row %u", i);
         cr_expect_eq(memcmp(&before, &rig.cpu, offsetof(struct x86_cpu, cpl)),
                      0, "row %u", i);
@@ -244,14 +246,15 @@ Test(x86_execute, segments)
 
         rig_init(&rig, M32);
         rig.cpu.segment[X86_DS] = rows[i].ds;
-        rig.cpu.gpr[X86_RBX] = rows[i].offset;
-        rig.cpu.gpr[X86_RAX] = 0x11223344;
+        rig.cpu.gpr[X86_GPR_RBX] = rows[i].offset;
+        rig.cpu.gpr[X86_GPR_RAX] = 0x11223344;
         result = rows[i].write ? RIG_RUN(&rig, "\x89\x03")
                                : RIG_RUN(&rig, "\x8b\x03");
         cr_expect_eq(result, rows[i].ok ? X86_DONE : X86_EXCEPTION, "row %u",
                      i);
         if (!rows[i].ok)
-            cr_expect_eq(rig.outcome.exception.vector, X86_GP, "row %u", i);
+            cr_expect_eq(rig.outcome.exception.vector, X86_VECTOR_GP, "row %u",
+                         i);
         else if (rows[i].write)
             cr_expect_eq(
                 rig_peek(&rig, (uint32_t)(rows[i].ds.base + rows[i].offset), 4),
@@ -263,36 +266,36 @@ Test(x86_execute, segments)
 Test(x86_execute, real_mode)
 {
     rig_init_real(&rig);
-    rig.cpu.gpr[X86_RBX] = 0xffff1000;
-    rig.cpu.gpr[X86_RSI] = 0xaaaa0010;
-    rig.cpu.gpr[X86_RAX] = 0x11223344;
+    rig.cpu.gpr[X86_GPR_RBX] = 0xffff1000;
+    rig.cpu.gpr[X86_GPR_RSI] = 0xaaaa0010;
+    rig.cpu.gpr[X86_GPR_RAX] = 0x11223344;
     cr_expect_eq(RIG_RUN(&rig, "\x89\x40\xff"), X86_DONE);
     cr_expect_eq(rig_peek(&rig, RIG_MEMORY + 0x100f, 4), 0x3344);
 
-    rig.cpu.gpr[X86_RBX] = 0xffff;
-    rig.cpu.gpr[X86_RSI] = 0;
+    rig.cpu.gpr[X86_GPR_RBX] = 0xffff;
+    rig.cpu.gpr[X86_GPR_RSI] = 0;
     cr_expect_eq(RIG_RUN(&rig, "\x89\x00"), X86_EXCEPTION);
-    cr_expect_eq(rig.outcome.exception.vector, X86_GP);
+    cr_expect_eq(rig.outcome.exception.vector, X86_VECTOR_GP);
     cr_expect_not(rig.outcome.exception.has_error);
 
     /* The stack's pointer wraps at 16 bits, and keeps what is above. */
-    rig.cpu.gpr[X86_RSP] = 0x12340000;
-    rig.cpu.gpr[X86_RBX] = 0x2000;
+    rig.cpu.gpr[X86_GPR_RSP] = 0x12340000;
+    rig.cpu.gpr[X86_GPR_RBX] = 0x2000;
     rig_poke(&rig, RIG_MEMORY + 0x2000, 0xbeef, 2);
     rig.cpu.segment[X86_SS].base = RIG_MEMORY - 0xf000;
     cr_expect_eq(RIG_RUN(&rig, "\xff\x37"), X86_DONE);
-    cr_expect_eq(rig.cpu.gpr[X86_RSP], 0x1234fffe);
+    cr_expect_eq(rig.cpu.gpr[X86_GPR_RSP], 0x1234fffe);
     cr_expect_eq(rig_peek(&rig, RIG_MEMORY + 0xffe, 2), 0xbeef);
 
     /* REP MOVSB with CX, SI and DI only. */
-    rig.cpu.gpr[X86_RCX] = 0xffff0002;
-    rig.cpu.gpr[X86_RSI] = 0xffff2000;
-    rig.cpu.gpr[X86_RDI] = 0xffff3000;
+    rig.cpu.gpr[X86_GPR_RCX] = 0xffff0002;
+    rig.cpu.gpr[X86_GPR_RSI] = 0xffff2000;
+    rig.cpu.gpr[X86_GPR_RDI] = 0xffff3000;
     rig.cpu.segment[X86_ES].base = RIG_MEMORY - 0x1000;
     cr_expect_eq(RIG_RUN(&rig, "\xf3\xa4"), X86_DONE);
-    cr_expect_eq(rig.cpu.gpr[X86_RCX], 0xffff0000);
-    cr_expect_eq(rig.cpu.gpr[X86_RSI], 0xffff2002);
-    cr_expect_eq(rig.cpu.gpr[X86_RDI], 0xffff3002);
+    cr_expect_eq(rig.cpu.gpr[X86_GPR_RCX], 0xffff0000);
+    cr_expect_eq(rig.cpu.gpr[X86_GPR_RSI], 0xffff2002);
+    cr_expect_eq(rig.cpu.gpr[X86_GPR_RDI], 0xffff3002);
     cr_expect_eq(rig_peek(&rig, RIG_MEMORY + 0x2000, 2), 0xbeef);
 }
 
@@ -302,48 +305,48 @@ Test(x86_execute, repeats)
     const uint64_t many = X86_STRING_CHUNK + 5;
 
     rig_init(&rig, M64);
-    rig.cpu.gpr[X86_RCX] = many;
-    rig.cpu.gpr[X86_RDI] = RIG_DEVICES;
-    rig.cpu.gpr[X86_RAX] = 0x5a;
+    rig.cpu.gpr[X86_GPR_RCX] = many;
+    rig.cpu.gpr[X86_GPR_RDI] = RIG_DEVICES;
+    rig.cpu.gpr[X86_GPR_RAX] = 0x5a;
     cr_expect_eq(RIG_RUN(&rig, "\xf3\xaa"), X86_RETRY);
-    cr_expect_eq(rig.cpu.gpr[X86_RCX], 5);
-    cr_expect_eq(rig.cpu.gpr[X86_RDI], RIG_DEVICES + X86_STRING_CHUNK);
+    cr_expect_eq(rig.cpu.gpr[X86_GPR_RCX], 5);
+    cr_expect_eq(rig.cpu.gpr[X86_GPR_RDI], RIG_DEVICES + X86_STRING_CHUNK);
     cr_expect_eq(rig.cpu.rip, RIG_CODE);
     cr_expect_eq(rig.cpu.rflags, 2 | X86_RFLAGS_RF);
     cr_expect_eq(RIG_RUN(&rig, "\xf3\xaa"), X86_DONE);
-    cr_expect_eq(rig.cpu.gpr[X86_RCX], 0);
+    cr_expect_eq(rig.cpu.gpr[X86_GPR_RCX], 0);
     cr_expect_eq(rig.cpu.rip, RIG_CODE + 2);
     cr_expect_eq(rig.cpu.rflags, 2);
     cr_expect_eq(rig.log_count, many);
 
     rig_init(&rig, M64);
-    rig.cpu.gpr[X86_RCX] = 8;
-    rig.cpu.gpr[X86_RSI] = RIG_DEVICES;
-    rig.cpu.gpr[X86_RDI] = RIG_READ_ONLY - 12;
+    rig.cpu.gpr[X86_GPR_RCX] = 8;
+    rig.cpu.gpr[X86_GPR_RSI] = RIG_DEVICES;
+    rig.cpu.gpr[X86_GPR_RDI] = RIG_READ_ONLY - 12;
     cr_expect_eq(RIG_RUN(&rig, "\xf3\xa5"), X86_EXCEPTION);
     cr_expect_eq(rig.outcome.exception.address, RIG_READ_ONLY);
-    cr_expect_eq(rig.cpu.gpr[X86_RCX], 5);
-    cr_expect_eq(rig.cpu.gpr[X86_RSI], RIG_DEVICES + 12);
-    cr_expect_eq(rig.cpu.gpr[X86_RDI], RIG_READ_ONLY);
+    cr_expect_eq(rig.cpu.gpr[X86_GPR_RCX], 5);
+    cr_expect_eq(rig.cpu.gpr[X86_GPR_RSI], RIG_DEVICES + 12);
+    cr_expect_eq(rig.cpu.gpr[X86_GPR_RDI], RIG_READ_ONLY);
     cr_expect_eq(rig.log_count, 3, "the device was read %u times",
                  rig.log_count);
 
     /* Flags of a comparison are lost if a later iteration faults. */
     rig_init(&rig, M64);
     rig.cpu.rflags |= CF;
-    rig.cpu.gpr[X86_RCX] = 8;
-    rig.cpu.gpr[X86_RDI] = RIG_ABSENT - 2;
+    rig.cpu.gpr[X86_GPR_RCX] = 8;
+    rig.cpu.gpr[X86_GPR_RDI] = RIG_ABSENT - 2;
     cr_expect_eq(RIG_RUN(&rig, "\xf3\xae"), X86_EXCEPTION);
-    cr_expect_eq(rig.cpu.gpr[X86_RCX], 6);
+    cr_expect_eq(rig.cpu.gpr[X86_GPR_RCX], 6);
     cr_expect_eq(rig.cpu.rflags, 2 | CF);
 
     rig_init(&rig, M64);
     rig.cpu.rflags |= X86_RFLAGS_TF;
-    rig.cpu.gpr[X86_RCX] = 2;
-    rig.cpu.gpr[X86_RDI] = RIG_DEVICES;
+    rig.cpu.gpr[X86_GPR_RCX] = 2;
+    rig.cpu.gpr[X86_GPR_RDI] = RIG_DEVICES;
     cr_expect_eq(RIG_RUN(&rig, "\xf3\xab"), X86_RETRY);
     cr_expect(rig.outcome.single_step);
-    cr_expect_eq(rig.cpu.gpr[X86_RCX], 1);
+    cr_expect_eq(rig.cpu.gpr[X86_GPR_RCX], 1);
     cr_expect_eq(RIG_RUN(&rig, "\xf3\xab"), X86_DONE);
     cr_expect(rig.outcome.single_step);
     cr_expect_eq(RIG_RUN(&rig, "\x66\x90"), X86_DONE);
@@ -351,18 +354,18 @@ Test(x86_execute, repeats)
 
     /* Nothing is accessed if the count is 0. */
     rig_init(&rig, M64);
-    rig.cpu.gpr[X86_RCX] = UINT64_C(1) << 32;
-    rig.cpu.gpr[X86_RDI] = RIG_ABSENT;
+    rig.cpu.gpr[X86_GPR_RCX] = UINT64_C(1) << 32;
+    rig.cpu.gpr[X86_GPR_RDI] = RIG_ABSENT;
     cr_expect_eq(RIG_RUN(&rig, "\x67\xf3\xaa"), X86_DONE);
-    cr_expect_eq(rig.cpu.gpr[X86_RCX], UINT64_C(1) << 32);
+    cr_expect_eq(rig.cpu.gpr[X86_GPR_RCX], UINT64_C(1) << 32);
 }
 
 Test(x86_execute, ports)
 {
     rig_init(&rig, M64);
-    rig.cpu.gpr[X86_RDX] = 0xffff0170;
-    rig.cpu.gpr[X86_RCX] = 2;
-    rig.cpu.gpr[X86_RDI] = RIG_MEMORY + 0x2000;
+    rig.cpu.gpr[X86_GPR_RDX] = 0xffff0170;
+    rig.cpu.gpr[X86_GPR_RCX] = 2;
+    rig.cpu.gpr[X86_GPR_RDI] = RIG_MEMORY + 0x2000;
     cr_expect_eq(RIG_RUN(&rig, "\xf3\x66\x6d"), X86_DONE);
     cr_expect_eq(rig_peek(&rig, RIG_MEMORY + 0x2000, 8), 0x22122211);
     cr_expect_eq(rig.log[1].kind, 'i');
@@ -370,12 +373,12 @@ Test(x86_execute, ports)
     cr_expect_eq(rig.log[1].bytes, 2);
 
     rig.cpu.rflags |= X86_RFLAGS_DF;
-    rig.cpu.gpr[X86_RSI] = RIG_MEMORY + 0x2002;
-    rig.cpu.gpr[X86_RCX] = 2;
+    rig.cpu.gpr[X86_GPR_RSI] = RIG_MEMORY + 0x2002;
+    rig.cpu.gpr[X86_GPR_RCX] = 2;
     cr_expect_eq(RIG_RUN(&rig, "\xf3\x66\x6f"), X86_DONE);
     cr_expect_eq(rig.log[2].value, 0x2212);
     cr_expect_eq(rig.log[3].value, 0x2211);
-    cr_expect_eq(rig.cpu.gpr[X86_RSI], RIG_MEMORY + 0x1ffe);
+    cr_expect_eq(rig.cpu.gpr[X86_GPR_RSI], RIG_MEMORY + 0x1ffe);
 }
 
 /* Vector state that is switched off; alignment checks. */
@@ -385,14 +388,14 @@ Test(x86_execute, vector_and_alignment)
         uint64_t cr0, cr4;
         uint8_t vector;
     } rows[] = {
-        {X86_CR0_EM, X86_CR4_OSFXSR, X86_UD},
-        {0, 0, X86_UD},
-        {X86_CR0_TS, X86_CR4_OSFXSR, X86_NM},
+        {X86_CR0_EM, X86_CR4_OSFXSR, X86_VECTOR_UD},
+        {0, 0, X86_VECTOR_UD},
+        {X86_CR0_TS, X86_CR4_OSFXSR, X86_VECTOR_NM},
     };
 
     for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
         rig_init(&rig, M64);
-        rig.cpu.gpr[X86_RBX] = RIG_DEVICES;
+        rig.cpu.gpr[X86_GPR_RBX] = RIG_DEVICES;
         rig.cpu.control.cr0 |= rows[i].cr0;
         rig.cpu.control.cr4 = rows[i].cr4;
         cr_expect_eq(RIG_RUN(&rig, "\x0f\x10\x03"), X86_EXCEPTION);
@@ -403,10 +406,11 @@ Test(x86_execute, vector_and_alignment)
         rig.cpu.cpl = (uint8_t)cpl;
         rig.cpu.control.cr0 |= X86_CR0_AM;
         rig.cpu.rflags |= X86_RFLAGS_AC;
-        rig.cpu.gpr[X86_RBX] = RIG_MEMORY + 1;
+        rig.cpu.gpr[X86_GPR_RBX] = RIG_MEMORY + 1;
         cr_expect_eq(RIG_RUN(&rig, "\x8b\x03"),
                      cpl == 3 ? X86_EXCEPTION : X86_DONE);
-        cr_expect_eq(rig.outcome.exception.vector, cpl == 3 ? X86_AC : 0);
+        cr_expect_eq(rig.outcome.exception.vector,
+                     cpl == 3 ? X86_VECTOR_AC : 0);
         cr_expect_eq(RIG_RUN(&rig, "\x8a\x03"), X86_DONE);
     }
 }
@@ -428,7 +432,7 @@ Test(x86_execute, fetches)
 
     for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
         rig_init(&rig, M64);
-        rig.cpu.gpr[X86_RBX] = RIG_MEMORY;
+        rig.cpu.gpr[X86_GPR_RBX] = RIG_MEMORY;
         rig.cpu.segment[X86_CS].base = RIG_CODE + 2 - RIG_ABSENT;
         memcpy(rig.memory + RIG_SIZE - 2, rows[i].bytes, 2);
         cr_expect_eq(rig_run(&rig, "", 0), rows[i].result, "row %u", i);
@@ -439,8 +443,8 @@ Test(x86_execute, fetches)
     /* A limit in the middle of an instruction. */
     rig_init(&rig, M32);
     rig.cpu.segment[X86_CS].limit = RIG_CODE + 1;
-    rig.cpu.gpr[X86_RBX] = RIG_MEMORY;
+    rig.cpu.gpr[X86_GPR_RBX] = RIG_MEMORY;
     cr_expect_eq(RIG_RUN(&rig, "\x8b\x03"), X86_DONE);
     cr_expect_eq(RIG_RUN(&rig, "\x8b\x43\x00"), X86_EXCEPTION);
-    cr_expect_eq(rig.outcome.exception.vector, X86_GP);
+    cr_expect_eq(rig.outcome.exception.vector, X86_VECTOR_GP);
 }

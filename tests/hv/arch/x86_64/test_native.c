@@ -45,7 +45,7 @@ static enum x86_result translate(void *context, uint64_t linear,
     *address = gpa(offset);
     if (offset < NATIVE_MEMORY)
         return X86_DONE;
-    *fault = (struct x86_exception){.vector = X86_PF, .address = linear};
+    *fault = (struct x86_exception){.vector = X86_VECTOR_PF, .address = linear};
     return X86_EXCEPTION;
 }
 
@@ -237,19 +237,19 @@ static bool set_special(struct attempt *a)
     uint64_t middle = (uintptr_t)a->native->memory + 0x2000;
 
     if (is_stack_op(insn)) {
-        if (insn->base == X86_RSP || insn->index == X86_RSP)
+        if (insn->base == X86_GPR_RSP || insn->index == X86_GPR_RSP)
             return false;
-        gpr[X86_RSP] = middle + random_pick(a->random, 64) - 32;
+        gpr[X86_GPR_RSP] = middle + random_pick(a->random, 64) - 32;
     }
     for (unsigned i = 0; i < 2; i++) {
         if (insn->operand[i].kind == X86_OPERAND_SI)
-            gpr[X86_RSI] = middle + random_pick(a->random, 0x200) -
-                           (insn->segment == X86_GS ? NATIVE_GS_BASE : 0);
+            gpr[X86_GPR_RSI] = middle + random_pick(a->random, 0x200) -
+                               (insn->segment == X86_GS ? NATIVE_GS_BASE : 0);
         if (insn->operand[i].kind == X86_OPERAND_DI)
-            gpr[X86_RDI] = middle + random_pick(a->random, 0x200);
+            gpr[X86_GPR_RDI] = middle + random_pick(a->random, 0x200);
     }
     if (insn->op >= X86_OP_movs && insn->op <= X86_OP_scas)
-        gpr[X86_RCX] = random_pick(a->random, 200);
+        gpr[X86_GPR_RCX] = random_pick(a->random, 200);
     if (insn->op >= X86_OP_bt && insn->op <= X86_OP_btc && has_memory(insn) &&
         insn->operand[1].kind == X86_OPERAND_GPR) {
         unsigned reg = insn->operand[1].reg;
@@ -268,11 +268,12 @@ static void set_equal(struct attempt *a, uint64_t target)
 
     if (random_pick(a->random, 2) == 0)
         return;
-    memcpy(at, &a->cpu.gpr[X86_RAX], a->insn.op == X86_OP_cmpxchg8b ? 4 : 8);
+    memcpy(at, &a->cpu.gpr[X86_GPR_RAX],
+           a->insn.op == X86_OP_cmpxchg8b ? 4 : 8);
     if (a->insn.op == X86_OP_cmpxchg8b)
-        memcpy(at + 4, &a->cpu.gpr[X86_RDX], 4);
+        memcpy(at + 4, &a->cpu.gpr[X86_GPR_RDX], 4);
     if (a->insn.op == X86_OP_cmpxchg16b)
-        memcpy(at + 8, &a->cpu.gpr[X86_RDX], 8);
+        memcpy(at + 8, &a->cpu.gpr[X86_GPR_RDX], 8);
 }
 
 static bool make_state(struct attempt *a)
@@ -282,7 +283,7 @@ static bool make_state(struct attempt *a)
     uint64_t target = pick_target(a);
 
     memset(cpu, 0, sizeof(*cpu));
-    for (unsigned i = 0; i < X86_GPRS; i++)
+    for (unsigned i = 0; i < X86_GPR_COUNT; i++)
         cpu->gpr[i] = random_value(a->random);
     cpu->rflags = 0x202 | (random_next(a->random) & flags);
     cpu->rip = (uintptr_t)a->native->code;
@@ -301,7 +302,8 @@ static bool make_state(struct attempt *a)
     }
     /* Runs of equal bytes, for repeated comparisons. */
     if (random_pick(a->random, 2) != 0)
-        memset(a->native->memory + 0x2000, (uint8_t)cpu->gpr[X86_RAX], 0x400);
+        memset(a->native->memory + 0x2000, (uint8_t)cpu->gpr[X86_GPR_RAX],
+               0x400);
     for (unsigned i = 0; i < sizeof(a->xmm); i++)
         ((uint8_t *)a->xmm)[i] = (uint8_t)random_next(a->random);
     if (!set_special(a))
@@ -344,7 +346,7 @@ static void compare(struct attempt *a, const struct native_state *after)
 {
     char name[16];
 
-    for (unsigned i = 0; i < X86_GPRS; i++) {
+    for (unsigned i = 0; i < X86_GPR_COUNT; i++) {
         snprintf(name, sizeof(name), "register %u", i);
         if (a->cpu.gpr[i] != after->gpr[i])
             complain(a, name, a->cpu.gpr[i], after->gpr[i]);
@@ -362,7 +364,7 @@ static void compare(struct attempt *a, const struct native_state *after)
 /* What the kernel makes of an exception. */
 static int signal_of(const struct x86_exception *exception)
 {
-    return exception->vector == X86_UD ? SIGILL : SIGSEGV;
+    return exception->vector == X86_VECTOR_UD ? SIGILL : SIGSEGV;
 }
 
 static void try_insn(struct attempt *a)
