@@ -94,7 +94,26 @@ enum guest_op_kind {
     X(OP_X86_CLI,      "cli")                                                  \
     X(OP_X86_INVD,     "invd")                                                 \
     X(OP_X86_WBINVD,   "wbinvd")                                               \
-    X(OP_X86_LIDT,     "lidt")      /* base address, limit number */           \
+    X(OP_X86_INS,      "ins")       /* to address; number: port. With value */ \
+    X(OP_X86_OUTS,     "outs")      /* not 0, so often (REP); from address */  \
+    X(OP_X86_LMSW,     "lmsw")      /* through reg, of value */                \
+    X(OP_X86_SMSW,     "smsw")      /* reg */                                  \
+    X(OP_X86_CLTS,     "clts")                                                 \
+    X(OP_X86_LGDT,     "lgdt")      /* base address, limit number */           \
+    X(OP_X86_LIDT,     "lidt")                                                 \
+    X(OP_X86_SGDT,     "sgdt")      /* to address */                           \
+    X(OP_X86_SIDT,     "sidt")                                                 \
+    X(OP_X86_LLDT,     "lldt")      /* through reg, selector value */          \
+    X(OP_X86_LTR,      "ltr")                                                  \
+    X(OP_X86_SLDT,     "sldt")      /* reg */                                  \
+    X(OP_X86_STR,      "str")                                                  \
+    X(OP_X86_JMP_FAR,  "jmp-far")   /* selector number, to address */          \
+    X(OP_X86_PUSHF,    "pushf")                                                \
+    X(OP_X86_POPF,     "popf")                                                 \
+    X(OP_X86_RSM,      "rsm")                                                  \
+    X(OP_X86_FWAIT,    "fwait")     /* an x87 exception is pending */          \
+    X(OP_X86_RDPRU,    "rdpru")     /* number: ECX */                          \
+    X(OP_X86_INVPCID,  "invpcid")   /* through reg, of value; address */       \
     X(OP_X86_VMRUN,    "vmrun")     /* SVM's own: #UD for these guests */      \
     X(OP_X86_VMLOAD,   "vmload")                                               \
     X(OP_X86_VMSAVE,   "vmsave")                                               \
@@ -177,6 +196,7 @@ struct trap_source {
     /* Fake hardware's: the operation in flight. */
     const struct guest_op *op;
     uint64_t op_pc;
+    bool op_begun;    /* it has its operands, or some of its work is done */
     bool op_exited;   /* the hypervisor has it, or has had it */
     bool op_injected; /* and has made the guest take an exception for it */
     struct guest_result result;

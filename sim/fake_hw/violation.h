@@ -89,6 +89,8 @@
     X(RULE_VMCB_NCR3, "vmcb-ncr3", "an MBZ bit of N_CR3 is set")               \
     X(RULE_VMCB_G_PAT, "vmcb-g-pat",                                           \
       "G_PAT has a memory type or a bit that is reserved")                     \
+    X(RULE_VMCB_UNMODELLED, "vmcb-unmodelled",                                 \
+      "AVIC, virtual NMIs, LBR virtualisation, SEV: not modelled")             \
     X(RULE_VMCB_NP, "vmcb-np",                                                 \
       "NP_ENABLE is clear: the guest would see host memory")                   \
     X(RULE_VMCB_NCR3_ROOT, "vmcb-ncr3-root",                                   \

@@ -33,6 +33,8 @@ const struct x86_profile x86_profiles[] = {
         .xcr0 = XCR0_SSE | X86_XCR0_AVX,
         .asids = 32768,
         .phys_bits = 48,
+        .rdpru = true,
+        .invpcid = true,
     },
     {
         .base = {"qemu", "as QEMU's max: none of NRIPS, decode assists, "

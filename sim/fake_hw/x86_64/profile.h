@@ -20,8 +20,9 @@ struct x86_profile {
     uint32_t asids;    /* ASID 0 included */
     uint8_t phys_bits; /* width of physical addresses */
     bool no_long_mode;
-    bool npt_unchecked; /* reserved bits of nested tables are ignored */
-    bool short_invalid; /* VMEXIT_INVALID comes with 32 bits */
+    bool rdpru, invpcid; /* the instruction exists */
+    bool npt_unchecked;  /* reserved bits of nested tables are ignored */
+    bool short_invalid;  /* VMEXIT_INVALID comes with 32 bits */
 };
 
 /* The default comes first; the table ends with a NULL name. */

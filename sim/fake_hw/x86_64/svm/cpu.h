@@ -13,7 +13,9 @@
  *   tlb.c        what of both is remembered, and whether rightly so
  *   intercept.c  permission maps
  *   encode.c     guest operations as instructions
- *   ops.c        what each guest operation does; memory.c, system.c the rest
+ *   step.c       a guest operation, from its fetch to what it leaves
+ *   ops.c        what each does; the rest of it in memory.c, segment.c,
+ *                system.c
  *   hw.c         the functions of the seam
  *
  * An operation's instruction is put into guest memory at RIP before it is
@@ -32,6 +34,10 @@
 #include "sim/fake_hw/op.h"
 #include "sim/fake_hw/violation.h"
 #include "sim/fake_hw/x86_64/profile.h"
+
+#define SVM_INSN_MAX 15 /* bytes */
+
+#define SVM_XMM_AT 160 /* in the XSAVE area; 16 bytes each */
 
 #define SVM_TLB_BITS    6
 #define SVM_TLB_ENTRIES (1 << SVM_TLB_BITS) /* of each kind */
@@ -86,6 +92,8 @@ struct fake_svm {
     uint32_t pause_left; /* PAUSEs until one exits */
     uint64_t delivering; /* the event on its way, EVENT_...; 0: none */
     bool exited;
+    /* What was fetched with the operation: its bytes, and some behind. */
+    uint8_t fetched_count, fetched[SVM_INSN_MAX];
 
     /* Of the processor; a guest does not lose them by an exit. */
     bool monitor_armed;
@@ -225,8 +233,6 @@ bool svm_intercepts_port(const struct fake_svm *cpu, uint32_t port,
 
 /* encode.c ---------------------------------------------------------------- */
 
-#define SVM_INSN_MAX 15
-
 /* The instruction that `op` is in the guest's present mode; returns its length:
  * 0 for operations that are none. */
 unsigned svm_encode(const struct fake_svm *cpu, const struct guest_op *op,
@@ -260,7 +266,7 @@ void svm_shutdown(struct fake_svm *cpu);
 /* IRET in the frame that svm_deliver() has made. False: it has faulted. */
 bool svm_return(struct fake_svm *cpu);
 
-/* ops.c, memory.c, system.c ----------------------------------------------- */
+/* step.c, ops.c, memory.c, segment.c, system.c ----------------------------- */
 
 static inline const struct guest_op *svm_op(const struct fake_svm *cpu)
 {
@@ -273,9 +279,17 @@ void svm_op_execute(struct fake_svm *cpu);
 /* The operation is over: tells its source. */
 void svm_op_finish(struct fake_svm *cpu, enum guest_outcome outcome);
 void svm_retire(struct fake_svm *cpu);
+/* RIP moves past the instruction, and the interrupt shadow ends. */
+void svm_advance(struct fake_svm *cpu);
+/* EAX and EDX, the high half. */
+void svm_set_pair(struct fake_svm *cpu, uint64_t value);
+/* What the operation is, intercepts and all. */
+void svm_op_do(struct fake_svm *cpu);
 
 /* An instruction for privilege level 0 only: whether it has faulted. */
 bool svm_not_allowed(struct fake_svm *cpu);
+/* The same of one that CR4.UMIP keeps from programs. */
+bool svm_umip_denies(struct fake_svm *cpu);
 
 /* Puts an instruction's bytes where its fetch finds them, as far as the page
  * goes. */
@@ -293,6 +307,21 @@ void svm_op_read_dr(struct fake_svm *cpu);
 void svm_op_write_dr(struct fake_svm *cpu);
 void svm_op_rdmsr(struct fake_svm *cpu);
 void svm_op_wrmsr(struct fake_svm *cpu);
+void svm_op_ins(struct fake_svm *cpu);
+void svm_op_outs(struct fake_svm *cpu);
+void svm_op_lmsw(struct fake_svm *cpu);
+void svm_op_smsw(struct fake_svm *cpu);
+void svm_op_clts(struct fake_svm *cpu);
+void svm_op_jmp_far(struct fake_svm *cpu);
+void svm_op_load_table(struct fake_svm *cpu);
+void svm_op_store_table(struct fake_svm *cpu);
+void svm_op_load_selector(struct fake_svm *cpu);
+void svm_op_store_selector(struct fake_svm *cpu);
+void svm_op_pushf(struct fake_svm *cpu);
+void svm_op_popf(struct fake_svm *cpu);
+
+/* EFER.LMA is the processor's: it follows EFER.LME and CR0.PG. */
+void svm_update_lma(struct vmcb_save *save);
 
 /* hw.c -------------------------------------------------------------------- */
 

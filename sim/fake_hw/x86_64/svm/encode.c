@@ -9,6 +9,7 @@
 
 #define PREFIX_OPERAND 0x66
 #define PREFIX_ADDRESS 0x67
+#define PREFIX_REP     0xf3
 #define REX            0x40
 #define REX_W          0x48
 #define REX_R          0x44
@@ -50,7 +51,12 @@ static const struct {
     PLAIN(OP_X86_CLI, 0xfa),
     PLAIN(OP_X86_INVD, 0x0f, 0x08),
     PLAIN(OP_X86_WBINVD, 0x0f, 0x09),
-    PLAIN(OP_X86_LIDT, 0x0f, 0x01, 0x1b),
+    PLAIN(OP_X86_CLTS, 0x0f, 0x06),
+    PLAIN(OP_X86_PUSHF, 0x9c),
+    PLAIN(OP_X86_POPF, 0x9d),
+    PLAIN(OP_X86_RSM, 0x0f, 0xaa),
+    PLAIN(OP_X86_FWAIT, 0x9b),
+    PLAIN(OP_X86_RDPRU, 0x0f, 0x01, 0xfd),
     PLAIN(OP_X86_VMRUN, 0x0f, 0x01, 0xd8),
     PLAIN(OP_X86_VMLOAD, 0x0f, 0x01, 0xda),
     PLAIN(OP_X86_VMSAVE, 0x0f, 0x01, 0xdb),
@@ -125,6 +131,86 @@ static void encode_control(const struct fake_svm *cpu, struct code *code,
     emit(code, 0xc0 | (op->number & 7u) << 3 | (op->reg & 7u));
 }
 
+/* 0F OPCODE /EXTENSION: of a register, or of memory through one. */
+struct group {
+    bool exists;
+    uint8_t opcode, extension;
+    bool is_memory;
+};
+
+static const struct group groups[OP_X86_END - OP_X86_FIRST] = {
+#define GROUP(op, ...) [(op)-OP_X86_FIRST] = {true, __VA_ARGS__}
+    GROUP(OP_X86_SLDT, 0x00, 0, false),  GROUP(OP_X86_STR, 0x00, 1, false),
+    GROUP(OP_X86_LLDT, 0x00, 2, false),  GROUP(OP_X86_LTR, 0x00, 3, false),
+    GROUP(OP_X86_SGDT, 0x01, 0, true),   GROUP(OP_X86_SIDT, 0x01, 1, true),
+    GROUP(OP_X86_LGDT, 0x01, 2, true),   GROUP(OP_X86_LIDT, 0x01, 3, true),
+    GROUP(OP_X86_SMSW, 0x01, 4, false),  GROUP(OP_X86_LMSW, 0x01, 6, false),
+    GROUP(OP_X86_INVLPG, 0x01, 7, true),
+#undef GROUP
+};
+
+static void encode_group(const struct fake_svm *cpu, struct code *code,
+                         const struct guest_op *op)
+{
+    const struct group *group = &groups[op->kind - OP_X86_FIRST];
+    unsigned extension = (unsigned)group->extension << 3;
+
+    if (group->is_memory && is_16bit(cpu))
+        emit(code, PREFIX_ADDRESS);
+    if (!group->is_memory && (op->reg & 8) != 0 && svm_64bit(cpu))
+        emit(code, REX_B);
+    emit(code, 0x0f);
+    emit(code, group->opcode);
+    if (group->is_memory)
+        emit(code, extension | svm_address_reg(op));
+    else
+        emit(code, 0xc0 | extension | (op->reg & 7u));
+}
+
+static void encode_bytes(struct code *code, uint64_t value, unsigned size)
+{
+    for (unsigned i = 0; i < size; i++)
+        emit(code, (unsigned)(value >> 8 * i) & 0xff);
+}
+
+/* JMP ptr16:16 or ptr16:32. 64-bit mode has it only through memory, where this
+ * is JMP m16:32 through a register. */
+static void encode_jump(const struct fake_svm *cpu, struct code *code,
+                        const struct guest_op *op)
+{
+    if (svm_64bit(cpu)) {
+        emit(code, 0xff);
+        emit(code, 5u << 3 | svm_address_reg(op));
+        return;
+    }
+    emit(code, 0xea);
+    encode_bytes(code, op->address, is_16bit(cpu) ? 2 : 4);
+    encode_bytes(code, op->number, 2);
+}
+
+/* INVPCID r, m128. */
+static void encode_invpcid(const struct fake_svm *cpu, struct code *code,
+                           const struct guest_op *op)
+{
+    if (is_16bit(cpu))
+        emit(code, PREFIX_ADDRESS);
+    emit(code, PREFIX_OPERAND);
+    if ((op->reg & 8) != 0 && svm_64bit(cpu))
+        emit(code, REX_R);
+    emit(code, 0x0f);
+    emit(code, 0x38);
+    emit(code, 0x82);
+    emit(code, (op->reg & 7u) << 3 | svm_address_reg(op));
+}
+
+static void encode_string(const struct fake_svm *cpu, struct code *code,
+                          const struct guest_op *op, unsigned opcode)
+{
+    if (op->value != 0)
+        emit(code, PREFIX_REP);
+    encode_port(cpu, code, op, opcode);
+}
+
 static void encode_x86(const struct fake_svm *cpu, struct code *code,
                        const struct guest_op *op)
 {
@@ -141,21 +227,20 @@ static void encode_x86(const struct fake_svm *cpu, struct code *code,
         emit(code, 0xcd);
         emit(code, op->number);
         return;
-    case OP_X86_INVLPG:
-    case OP_X86_LIDT:
-        if (is_16bit(cpu))
-            emit(code, PREFIX_ADDRESS);
-        emit(code, 0x0f);
-        emit(code, 0x01);
-        emit(code,
-             (op->kind == OP_X86_LIDT ? 3u : 7u) << 3 | svm_address_reg(op));
-        return;
+    case OP_X86_INS: encode_string(cpu, code, op, 0x6c); return;
+    case OP_X86_OUTS: encode_string(cpu, code, op, 0x6e); return;
+    case OP_X86_JMP_FAR: encode_jump(cpu, code, op); return;
+    case OP_X86_INVPCID: encode_invpcid(cpu, code, op); return;
     case OP_X86_IRET:
         if (svm_64bit(cpu))
             emit(code, REX_W);
         emit(code, 0xcf);
         return;
     default: break;
+    }
+    if (groups[at].exists) {
+        encode_group(cpu, code, op);
+        return;
     }
     memcpy(code->bytes, plain[at].bytes, plain[at].length);
     code->length = plain[at].length;

@@ -6,7 +6,6 @@
 #include "sim/fake_hw/x86_64/svm/cpu.h"
 #include "sim/ram.h"
 
-#define XMM_AT         160
 #define LEGACY_SIZE    512
 #define CPUID_EXT_LAST X86_CPUID_SVM
 
@@ -258,15 +257,16 @@ uint64_t x86_hw_read_xmm_impl(uint32_t reg, uint32_t half)
 {
     uint64_t value;
 
-    memcpy(&value, &current()->fpu.bytes[XMM_AT + reg % 16 * 16 + half % 2 * 8],
+    memcpy(&value,
+           &current()->fpu.bytes[SVM_XMM_AT + reg % 16 * 16 + half % 2 * 8],
            sizeof(value));
     return value;
 }
 
 void x86_hw_write_xmm_impl(uint32_t reg, uint32_t half, uint64_t value)
 {
-    memcpy(&current()->fpu.bytes[XMM_AT + reg % 16 * 16 + half % 2 * 8], &value,
-           sizeof(value));
+    memcpy(&current()->fpu.bytes[SVM_XMM_AT + reg % 16 * 16 + half % 2 * 8],
+           &value, sizeof(value));
 }
 
 uint64_t x86_hw_read_cr2_impl(void)

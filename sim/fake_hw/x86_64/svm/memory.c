@@ -90,16 +90,44 @@ void svm_put_code(uint64_t hpa_raw, void *host, const void *bytes, size_t size)
     ram_note_write(hpa(hpa_raw), size);
 }
 
+static bool is_string(const struct guest_op *op)
+{
+    return op->kind == OP_X86_INS || op->kind == OP_X86_OUTS;
+}
+
+/* Whether the operation is repeated RCX times. */
+static bool is_repeated(const struct guest_op *op)
+{
+    return is_string(op) && op->value != 0;
+}
+
+/* Of string instructions, those of INS's segment ES, and of OUTS's DS. */
+#define SEGMENT_ES UINT64_C(0)
+#define SEGMENT_DS UINT64_C(3)
+
+static uint64_t string_info(const struct fake_svm *cpu)
+{
+    const struct guest_op *op = svm_op(cpu);
+    uint64_t info = IOIO_STR | (is_repeated(op) ? IOIO_REP : 0);
+
+    if (svm_has(cpu, SVM_FEATURE_DECODE_ASSISTS))
+        info |= FIELD_PUT(IOIO_SEG,
+                          op->kind == OP_X86_INS ? SEGMENT_ES : SEGMENT_DS);
+    return info;
+}
+
 static uint64_t port_info(const struct fake_svm *cpu)
 {
     const struct guest_op *op = svm_op(cpu);
-    uint64_t info = FIELD_PUT(IOIO_PORT, op->number & 0xffff);
+    uint64_t info = FIELD_PUT(IOIO_PORT, op->number & 0xffff) |
+                    (is_string(op) ? string_info(cpu) : 0);
 
     info |= op->width == 1 ? IOIO_SZ8 : op->width == 2 ? IOIO_SZ16 : IOIO_SZ32;
     info |= svm_64bit(cpu)                                     ? IOIO_A64
             : (cpu->guest.save.cs.attrib & VMCB_ATTRIB_D) != 0 ? IOIO_A32
                                                                : IOIO_A16;
-    return op->kind == OP_X86_IN ? info | IOIO_TYPE_IN : info;
+    return op->kind == OP_X86_IN || op->kind == OP_X86_INS ? info | IOIO_TYPE_IN
+                                                           : info;
 }
 
 /* Whether IOPL, or an intercept, is in the way. What the TSS's bit map allows a
@@ -107,7 +135,7 @@ static uint64_t port_info(const struct fake_svm *cpu)
 static bool port_is_denied(struct fake_svm *cpu)
 {
     const struct guest_op *op = svm_op(cpu);
-    uint64_t iopl = cpu->guest.save.rflags >> 12 & 3;
+    uint64_t iopl = FIELD_GET(X86_RFLAGS_IOPL, cpu->guest.save.rflags);
     uint8_t bytes[SVM_INSN_MAX];
 
     if (!svm_real_mode(cpu) && cpu->guest.save.cpl > iopl) {
@@ -134,4 +162,62 @@ void svm_op_out(struct fake_svm *cpu)
 {
     if (!port_is_denied(cpu))
         svm_retire(cpu);
+}
+
+/* One item of a string instruction: RDI or RSI moves on, and RCX. */
+static void step_string(struct fake_svm *cpu, unsigned reg)
+{
+    const struct guest_op *op = svm_op(cpu);
+    uint64_t step = op->width;
+
+    if ((cpu->guest.save.rflags & X86_RFLAGS_DF) != 0)
+        step = -step;
+    *svm_gpr(cpu, reg) += step;
+    if (is_repeated(op))
+        --*svm_gpr(cpu, X86_GPR_RCX);
+}
+
+static uint64_t string_at(struct fake_svm *cpu, unsigned reg)
+{
+    const struct vmcb_save *save = &cpu->guest.save;
+    uint64_t base = reg == X86_GPR_RDI ? save->es.base : save->ds.base;
+
+    return *svm_gpr(cpu, reg) + (svm_64bit(cpu) ? 0 : base);
+}
+
+/* All items that are left. False: an exit or an exception has come of one. */
+static bool move_string(struct fake_svm *cpu, unsigned reg,
+                        enum svm_access access)
+{
+    const struct guest_op *op = svm_op(cpu);
+    uint64_t left = is_repeated(op) ? *svm_gpr(cpu, X86_GPR_RCX) : 1;
+
+    while (left-- != 0) {
+        uint64_t item = ~UINT64_C(0);
+
+        if (!svm_copy(cpu, string_at(cpu, reg), &item, op->width, access,
+                      cpu->guest.save.cpl))
+            return false;
+        step_string(cpu, reg);
+    }
+    return true;
+}
+
+static void port_string(struct fake_svm *cpu, unsigned reg,
+                        enum svm_access access)
+{
+    bool is_empty = is_repeated(svm_op(cpu)) && *svm_gpr(cpu, X86_GPR_RCX) == 0;
+
+    if (is_empty || (!port_is_denied(cpu) && move_string(cpu, reg, access)))
+        svm_retire(cpu);
+}
+
+void svm_op_ins(struct fake_svm *cpu)
+{
+    port_string(cpu, X86_GPR_RDI, SVM_WRITE);
+}
+
+void svm_op_outs(struct fake_svm *cpu)
+{
+    port_string(cpu, X86_GPR_RSI, SVM_READ);
 }

@@ -9,85 +9,11 @@
 #include "sim/clock.h"
 #include "sim/fake_hw/x86_64/svm/cpu.h"
 
-#define XMM_AT 160 /* in the XSAVE area; 16 bytes each */
-
-uint64_t *svm_gpr(struct fake_svm *cpu, unsigned reg)
+bool svm_umip_denies(struct fake_svm *cpu)
 {
-    reg %= X86_GPR_COUNT;
-    if (reg == X86_GPR_RAX)
-        return &cpu->guest.save.rax;
-    if (reg == X86_GPR_RSP)
-        return &cpu->guest.save.rsp;
-    return &cpu->regs->gpr[reg];
-}
-
-static uint64_t pair(uint64_t low, uint64_t high)
-{
-    return (low & UINT32_MAX) | high << 32;
-}
-
-/* What the operation left in its registers. */
-static void collect_values(struct fake_svm *cpu)
-{
-    const struct guest_op *op = svm_op(cpu);
-    struct guest_result *result = &cpu->source->result;
-    uint64_t rax = cpu->guest.save.rax;
-    uint64_t rbx = *svm_gpr(cpu, X86_GPR_RBX);
-    uint64_t rcx = *svm_gpr(cpu, X86_GPR_RCX);
-    uint64_t rdx = *svm_gpr(cpu, X86_GPR_RDX);
-
-    switch (op->kind) {
-    case OP_X86_CPUID:
-        result->value = pair(rax, rbx);
-        result->value1 = pair(rcx, rdx);
-        break;
-    case OP_ECALL:
-    case OP_X86_VMMCALL:
-        result->value = rax;
-        result->value1 = rbx;
-        break;
-    case OP_X86_RDMSR:
-    case OP_X86_RDTSC:
-    case OP_X86_RDTSCP:
-    case OP_X86_RDPMC: result->value = pair(rax, rdx); break;
-    case OP_X86_IN: result->value = zero_extend(rax, op->width * 8u); break;
-    case OP_FP_READ:
-        memcpy(&result->value, &cpu->fpu.bytes[XMM_AT + op->reg % 16 * 16],
-               sizeof(result->value));
-        break;
-    default: result->value = *svm_gpr(cpu, op->reg); break;
-    }
-}
-
-void svm_op_finish(struct fake_svm *cpu, enum guest_outcome outcome)
-{
-    struct trap_source *source = cpu->source;
-    struct guest_result result;
-
-    collect_values(cpu);
-    source->result.outcome = outcome;
-    result = source->result;
-    source->result = (struct guest_result){.outcome = OUTCOME_PENDING};
-    source->op_exited = false;
-    if (source->done != NULL)
-        source->done(source, &result);
-    source->op = NULL;
-}
-
-/* RIP moves past the instruction, and the interrupt shadow ends. */
-static void advance(struct fake_svm *cpu)
-{
-    uint8_t bytes[SVM_INSN_MAX];
-
-    cpu->guest.save.rip += svm_encode(cpu, svm_op(cpu), bytes);
-    cpu->guest.save.rflags &= ~X86_RFLAGS_RF;
-    cpu->guest.control.interrupt_shadow &= ~SHADOW_INTERRUPT;
-}
-
-void svm_retire(struct fake_svm *cpu)
-{
-    advance(cpu);
-    svm_op_finish(cpu, OUTCOME_RETIRED);
+    if ((cpu->guest.save.cr4 & X86_CR4_UMIP) == 0)
+        return false;
+    return svm_not_allowed(cpu);
 }
 
 bool svm_not_allowed(struct fake_svm *cpu)
@@ -96,12 +22,6 @@ bool svm_not_allowed(struct fake_svm *cpu)
         return false;
     svm_exception(cpu, X86_VECTOR_GP, 0, 0);
     return true;
-}
-
-static void set_pair(struct fake_svm *cpu, uint64_t value)
-{
-    cpu->guest.save.rax = value & UINT32_MAX;
-    *svm_gpr(cpu, X86_GPR_RDX) = value >> 32;
 }
 
 static void do_undefined(struct fake_svm *cpu)
@@ -136,7 +56,7 @@ static void do_rdtsc(struct fake_svm *cpu)
 {
     bool is_rdtscp = svm_op(cpu)->kind == OP_X86_RDTSCP;
 
-    set_pair(cpu, svm_tsc() + cpu->guest.control.tsc_offset);
+    svm_set_pair(cpu, svm_tsc() + cpu->guest.control.tsc_offset);
     if (is_rdtscp)
         *svm_gpr(cpu, X86_GPR_RCX) = cpu->tsc_aux & UINT32_MAX;
     svm_retire(cpu);
@@ -144,7 +64,7 @@ static void do_rdtsc(struct fake_svm *cpu)
 
 static void do_rdpmc(struct fake_svm *cpu)
 {
-    set_pair(cpu, 0);
+    svm_set_pair(cpu, 0);
     svm_retire(cpu);
 }
 
@@ -171,9 +91,7 @@ static void do_xsetbv(struct fake_svm *cpu)
 {
     const struct guest_op *op = svm_op(cpu);
 
-    if ((cpu->guest.save.cr4 & X86_CR4_OSXSAVE) == 0) {
-        do_undefined(cpu);
-    } else if (op->number != 0 || !svm_xcr0_is_legal(cpu, op->value)) {
+    if (op->number != 0 || !svm_xcr0_is_legal(cpu, op->value)) {
         svm_exception(cpu, X86_VECTOR_GP, 0, 0);
     } else {
         cpu->xcr0 = op->value;
@@ -204,7 +122,7 @@ static void do_trap(struct fake_svm *cpu)
     unsigned vector = is_int3 ? X86_VECTOR_BP : X86_VECTOR_DB;
 
     if ((cpu->guest.control.intercept_exceptions & BIT(vector)) == 0)
-        advance(cpu);
+        svm_advance(cpu);
     svm_exception(cpu, vector, 0, 0);
 }
 
@@ -232,7 +150,7 @@ static void do_sti(struct fake_svm *cpu)
     bool were_on = (cpu->guest.save.rflags & X86_RFLAGS_IF) != 0;
 
     cpu->guest.save.rflags |= X86_RFLAGS_IF;
-    advance(cpu);
+    svm_advance(cpu);
     if (!were_on)
         cpu->guest.control.interrupt_shadow |= SHADOW_INTERRUPT;
     svm_op_finish(cpu, OUTCOME_RETIRED);
@@ -244,19 +162,36 @@ static void do_cli(struct fake_svm *cpu)
     svm_retire(cpu);
 }
 
-static void do_lidt(struct fake_svm *cpu)
-{
-    cpu->guest.save.idtr.base = svm_op(cpu)->address;
-    cpu->guest.save.idtr.limit = svm_op(cpu)->number & 0xffff;
-    svm_retire(cpu);
-}
-
 /* SVM's instructions, which a guest must not have: without an intercept they
  * act on the processor. */
 static void do_svm(struct fake_svm *cpu)
 {
     violation(RULE_REACHES_HOST, "a guest has executed %s on CPU %u",
               guest_op_name(svm_op(cpu)->kind), cpu->index);
+    svm_retire(cpu);
+}
+
+/* An unmasked exception of the x87 unit, in the way of before the 486: FERR#
+ * goes to an interrupt controller, and nobody answers. */
+static void do_fwait(struct fake_svm *cpu)
+{
+    if ((cpu->guest.save.cr0 & X86_CR0_NE) != 0)
+        svm_exception(cpu, X86_VECTOR_MF, 0, 0);
+    else if (vmcb_intercepts(&cpu->guest.control, INTERCEPT_FERR_FREEZE))
+        svm_op_exit(cpu, VMEXIT_FERR_FREEZE, 0, 0);
+    else
+        svm_retire(cpu);
+}
+
+static void do_rdpru(struct fake_svm *cpu)
+{
+    svm_set_pair(cpu, svm_tsc());
+    svm_retire(cpu);
+}
+
+static void do_invpcid(struct fake_svm *cpu)
+{
+    svm_tlb_flush_guest(cpu, true);
     svm_retire(cpu);
 }
 
@@ -288,7 +223,7 @@ static void do_fp(struct fake_svm *cpu)
     if (!fp_is_usable(cpu))
         return;
     if (op->kind == OP_FP)
-        memcpy(&cpu->fpu.bytes[XMM_AT + op->reg % 16 * 16], &op->value,
+        memcpy(&cpu->fpu.bytes[SVM_XMM_AT + op->reg % 16 * 16], &op->value,
                sizeof(op->value));
     svm_retire(cpu);
 }
@@ -327,11 +262,63 @@ static void do_raw_exit(struct fake_svm *cpu)
     svm_op_exit(cpu, args[0], args[1], args[2]);
 }
 
-/* An operation: its intercept, plus one; whether CPL must be 0. */
+/* What comes before an intercept: whether the instruction has faulted. */
+
+static bool tsd_denies(struct fake_svm *cpu)
+{
+    if ((cpu->guest.save.cr4 & X86_CR4_TSD) == 0)
+        return false;
+    return svm_not_allowed(cpu);
+}
+
+static bool pce_denies(struct fake_svm *cpu)
+{
+    if ((cpu->guest.save.cr4 & X86_CR4_PCE) != 0)
+        return false;
+    return svm_not_allowed(cpu);
+}
+
+static bool osxsave_denies(struct fake_svm *cpu)
+{
+    if ((cpu->guest.save.cr4 & X86_CR4_OSXSAVE) != 0)
+        return svm_not_allowed(cpu);
+    do_undefined(cpu);
+    return true;
+}
+
+static bool is_absent(struct fake_svm *cpu, bool exists)
+{
+    if (!exists)
+        do_undefined(cpu);
+    return !exists;
+}
+
+static bool rdpru_is_absent(struct fake_svm *cpu)
+{
+    return is_absent(cpu, cpu->profile->rdpru);
+}
+
+static bool invpcid_denies(struct fake_svm *cpu)
+{
+    return is_absent(cpu, cpu->profile->invpcid) || svm_not_allowed(cpu);
+}
+
+/* Instructions that real mode does not have. */
+static bool protected_denies(struct fake_svm *cpu)
+{
+    return is_absent(cpu, !svm_real_mode(cpu)) || svm_not_allowed(cpu);
+}
+
+static bool protected_umip_denies(struct fake_svm *cpu)
+{
+    return is_absent(cpu, !svm_real_mode(cpu)) || svm_umip_denies(cpu);
+}
+
+/* An operation: its intercept, plus one, and what is looked at before it. */
 struct op_row {
     void (*execute)(struct fake_svm *cpu);
     uint8_t intercept; /* enum svm_intercept plus 1; 0: none */
-    bool privileged;
+    bool (*denies)(struct fake_svm *cpu);
 };
 
 #define BY(intercept) (uint8_t)(INTERCEPT_##intercept + 1)
@@ -342,7 +329,7 @@ static const struct op_row common[OP_KIND_COUNT] = {
     [OP_AMO] = {svm_op_swap},
     [OP_FETCH] = {svm_op_fetch},
     [OP_ECALL] = {do_undefined, BY(VMMCALL)},
-    [OP_WFI] = {do_hlt, BY(HLT), true},
+    [OP_WFI] = {do_hlt, BY(HLT), svm_not_allowed},
     [OP_EBREAK] = {do_trap},
     [OP_INSN] = {do_undefined},
     [OP_FP] = {do_fp},
@@ -359,41 +346,60 @@ static const struct op_row common[OP_KIND_COUNT] = {
 
 static const struct op_row rows[OP_X86_END - OP_X86_FIRST] = {
     X86(CPUID) = {do_cpuid, BY(CPUID)},
-    X86(HLT) = {do_hlt, BY(HLT), true},
-    X86(RDMSR) = {svm_op_rdmsr, 0, true},
-    X86(WRMSR) = {svm_op_wrmsr, 0, true},
+    X86(HLT) = {do_hlt, BY(HLT), svm_not_allowed},
+    X86(RDMSR) = {svm_op_rdmsr, 0, svm_not_allowed},
+    X86(WRMSR) = {svm_op_wrmsr, 0, svm_not_allowed},
     X86(IN) = {svm_op_in},
     X86(OUT) = {svm_op_out},
-    X86(READ_CR) = {svm_op_read_cr, 0, true},
-    X86(WRITE_CR) = {svm_op_write_cr, 0, true},
-    X86(READ_DR) = {svm_op_read_dr, 0, true},
-    X86(WRITE_DR) = {svm_op_write_dr, 0, true},
-    X86(INVLPG) = {do_invlpg, BY(INVLPG), true},
+    X86(READ_CR) = {svm_op_read_cr, 0, svm_not_allowed},
+    X86(WRITE_CR) = {svm_op_write_cr, 0, svm_not_allowed},
+    X86(READ_DR) = {svm_op_read_dr, 0, svm_not_allowed},
+    X86(WRITE_DR) = {svm_op_write_dr, 0, svm_not_allowed},
+    X86(INVLPG) = {do_invlpg, BY(INVLPG), svm_not_allowed},
     X86(VMMCALL) = {do_undefined, BY(VMMCALL)},
     X86(PAUSE) = {svm_retire, BY(PAUSE)},
-    X86(MONITOR) = {do_monitor, BY(MONITOR), true},
-    X86(MWAIT) = {do_mwait, BY(MWAIT), true},
-    X86(XSETBV) = {do_xsetbv, BY(XSETBV), true},
-    X86(RDTSC) = {do_rdtsc, BY(RDTSC)},
-    X86(RDTSCP) = {do_rdtsc, BY(RDTSCP)},
-    X86(RDPMC) = {do_rdpmc, BY(RDPMC), true},
+    X86(MONITOR) = {do_monitor, BY(MONITOR), svm_not_allowed},
+    X86(MWAIT) = {do_mwait, BY(MWAIT), svm_not_allowed},
+    X86(XSETBV) = {do_xsetbv, BY(XSETBV), osxsave_denies},
+    X86(RDTSC) = {do_rdtsc, BY(RDTSC), tsd_denies},
+    X86(RDTSCP) = {do_rdtsc, BY(RDTSCP), tsd_denies},
+    X86(RDPMC) = {do_rdpmc, BY(RDPMC), pce_denies},
     X86(INT) = {do_int, BY(SWINT)},
     X86(INT3) = {do_trap},
     X86(ICEBP) = {do_trap, BY(ICEBP)},
     X86(RAISE) = {do_raise},
     X86(IRET) = {do_iret, BY(IRET)},
-    X86(STI) = {do_sti, 0, true},
-    X86(CLI) = {do_cli, 0, true},
-    X86(INVD) = {svm_retire, BY(INVD), true},
-    X86(WBINVD) = {svm_retire, BY(WBINVD), true},
-    X86(LIDT) = {do_lidt, BY(IDTR_WRITE), true},
-    X86(VMRUN) = {do_svm, BY(VMRUN), true},
-    X86(VMLOAD) = {do_svm, BY(VMLOAD), true},
-    X86(VMSAVE) = {do_svm, BY(VMSAVE), true},
-    X86(STGI) = {do_svm, BY(STGI), true},
-    X86(CLGI) = {do_svm, BY(CLGI), true},
-    X86(SKINIT) = {do_svm, BY(SKINIT), true},
-    X86(INVLPGA) = {do_svm, BY(INVLPGA), true},
+    X86(STI) = {do_sti, 0, svm_not_allowed},
+    X86(CLI) = {do_cli, 0, svm_not_allowed},
+    X86(INVD) = {svm_retire, BY(INVD), svm_not_allowed},
+    X86(WBINVD) = {svm_retire, BY(WBINVD), svm_not_allowed},
+    X86(INS) = {svm_op_ins},
+    X86(OUTS) = {svm_op_outs},
+    X86(LMSW) = {svm_op_lmsw, 0, svm_not_allowed},
+    X86(SMSW) = {svm_op_smsw, 0, svm_umip_denies},
+    X86(CLTS) = {svm_op_clts, 0, svm_not_allowed},
+    X86(LGDT) = {svm_op_load_table, BY(GDTR_WRITE), svm_not_allowed},
+    X86(LIDT) = {svm_op_load_table, BY(IDTR_WRITE), svm_not_allowed},
+    X86(SGDT) = {svm_op_store_table, BY(GDTR_READ), svm_umip_denies},
+    X86(SIDT) = {svm_op_store_table, BY(IDTR_READ), svm_umip_denies},
+    X86(LLDT) = {svm_op_load_selector, BY(LDTR_WRITE), protected_denies},
+    X86(LTR) = {svm_op_load_selector, BY(TR_WRITE), protected_denies},
+    X86(SLDT) = {svm_op_store_selector, BY(LDTR_READ), protected_umip_denies},
+    X86(STR) = {svm_op_store_selector, BY(TR_READ), protected_umip_denies},
+    X86(JMP_FAR) = {svm_op_jmp_far},
+    X86(PUSHF) = {svm_op_pushf, BY(PUSHF)},
+    X86(POPF) = {svm_op_popf, BY(POPF)},
+    X86(RSM) = {do_undefined, BY(RSM)},
+    X86(FWAIT) = {do_fwait},
+    X86(RDPRU) = {do_rdpru, BY(RDPRU), rdpru_is_absent},
+    X86(INVPCID) = {do_invpcid, BY(INVPCID), invpcid_denies},
+    X86(VMRUN) = {do_svm, BY(VMRUN), protected_denies},
+    X86(VMLOAD) = {do_svm, BY(VMLOAD), protected_denies},
+    X86(VMSAVE) = {do_svm, BY(VMSAVE), protected_denies},
+    X86(STGI) = {do_svm, BY(STGI), protected_denies},
+    X86(CLGI) = {do_svm, BY(CLGI), protected_denies},
+    X86(SKINIT) = {do_svm, BY(SKINIT), protected_denies},
+    X86(INVLPGA) = {do_svm, BY(INVLPGA), protected_denies},
     X86(SHUTDOWN) = {svm_shutdown},
     X86(NMI) = {do_arrival},
     X86(SMI) = {do_arrival},
@@ -407,6 +413,8 @@ static uint64_t intercept_info(const struct fake_svm *cpu)
 
     if (op->kind == OP_X86_MWAIT)
         return cpu->monitor_armed;
+    if (op->kind == OP_X86_INVPCID)
+        return op->address;
     if (!svm_has(cpu, SVM_FEATURE_DECODE_ASSISTS))
         return 0;
     if (op->kind == OP_X86_INVLPG)
@@ -424,97 +432,34 @@ static bool pause_is_filtered(struct fake_svm *cpu)
     return true;
 }
 
+static uint64_t code_of(enum svm_intercept intercept)
+{
+    return intercept < INTERCEPT_INVLPGB
+               ? (uint64_t)VMEXIT_INTR + intercept
+               : (uint64_t)VMEXIT_INVLPGB + intercept - INTERCEPT_INVLPGB;
+}
+
 static void execute_row(struct fake_svm *cpu, const struct op_row *row)
 {
-    if (row->privileged && svm_not_allowed(cpu))
+    enum svm_intercept intercept = (enum svm_intercept)(row->intercept - 1);
+
+    if (row->denies != NULL && row->denies(cpu))
         return;
     if (row->intercept != 0 &&
-        vmcb_intercepts(&cpu->guest.control,
-                        (enum svm_intercept)(row->intercept - 1)) &&
+        vmcb_intercepts(&cpu->guest.control, intercept) &&
         !pause_is_filtered(cpu))
-        svm_op_exit(cpu, (uint64_t)VMEXIT_INTR + row->intercept - 1,
-                    intercept_info(cpu), 0);
+        svm_op_exit(cpu, code_of(intercept), intercept_info(cpu),
+                    svm_op(cpu)->kind == OP_X86_INVPCID ? svm_op(cpu)->value
+                                                        : 0);
     else
         row->execute(cpu);
 }
 
-/* Values that the instructions before have put into registers. */
-static void load_operands(struct fake_svm *cpu)
-{
-    static const uint8_t call_regs[] = {X86_GPR_RAX, X86_GPR_RBX, X86_GPR_RCX,
-                                        X86_GPR_RDX, X86_GPR_RSI, X86_GPR_RDI};
-    const struct guest_op *op = svm_op(cpu);
-    uint64_t ds = svm_64bit(cpu) ? 0 : cpu->guest.save.ds.base;
-
-    switch (op->kind) {
-    case OP_ECALL:
-    case OP_X86_VMMCALL:
-        for (unsigned i = 0; i < ARRAY_SIZE(call_regs); i++)
-            *svm_gpr(cpu, call_regs[i]) = op->args[i];
-        break;
-    case OP_X86_CPUID:
-        cpu->guest.save.rax = op->args[0];
-        *svm_gpr(cpu, X86_GPR_RCX) = op->args[1];
-        break;
-    case OP_X86_WRMSR:
-    case OP_X86_XSETBV: set_pair(cpu, op->value); /* fallthrough */
-    case OP_X86_RDMSR:
-    case OP_X86_RDPMC: *svm_gpr(cpu, X86_GPR_RCX) = op->number; break;
-    case OP_X86_OUT: cpu->guest.save.rax = op->value; /* fallthrough */
-    case OP_X86_IN: *svm_gpr(cpu, X86_GPR_RDX) = op->number; break;
-    case OP_X86_WRITE_CR:
-    case OP_X86_WRITE_DR: *svm_gpr(cpu, op->reg) = op->value; break;
-    case OP_LOAD:
-    case OP_STORE:
-    case OP_AMO:
-        if ((op->flags & OP_HAS_VALUE) != 0)
-            *svm_gpr(cpu, op->reg) = op->value; /* fallthrough */
-    case OP_X86_INVLPG:
-    case OP_X86_LIDT:
-        *svm_gpr(cpu, svm_address_reg(op)) = op->address - ds;
-        break;
-    default: break;
-    }
-}
-
-/*
- * Fetches the operation's instruction, which has been in the guest's memory all
- * the time. False: the fetch has faulted.
- */
-static bool place_code(struct fake_svm *cpu)
-{
-    const struct vmcb_save *save = &cpu->guest.save;
-    uint64_t at = (svm_64bit(cpu) ? 0 : save->cs.base) + save->rip;
-    uint8_t bytes[SVM_INSN_MAX];
-    unsigned length = svm_encode(cpu, svm_op(cpu), bytes);
-
-    for (unsigned i = 0; i < length; i++) {
-        struct svm_translation translation;
-        uint8_t *host;
-
-        if (i > 0 && !is_aligned(at + i, PAGE_SIZE))
-            continue;
-        translation = mmu_linear(cpu, at + i, SVM_FETCH, save->cpl);
-        if (!translation.ok) {
-            svm_memory_fault(cpu, at + i, &translation);
-            return false;
-        }
-        host = svm_host_memory(cpu, translation.hpa, 1);
-        if (host != NULL && (svm_op(cpu)->flags & OP_NO_FETCH) == 0)
-            svm_put_code(translation.hpa, host, bytes + i, length - i);
-    }
-    return true;
-}
-
-void svm_op_execute(struct fake_svm *cpu)
+void svm_op_do(struct fake_svm *cpu)
 {
     const struct guest_op *op = svm_op(cpu);
     const struct op_row *row = NULL;
 
-    cpu->source->op_pc = cpu->guest.save.rip;
-    load_operands(cpu);
-    if (!place_code(cpu))
-        return;
     if (op->kind >= OP_X86_FIRST && op->kind < OP_X86_END)
         row = &rows[op->kind - OP_X86_FIRST];
     else if (op->kind < OP_KIND_COUNT && common[op->kind].execute != NULL)

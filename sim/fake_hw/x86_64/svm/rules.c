@@ -2,7 +2,8 @@
 /*
  * What VMRUN checks, in the order of the manual (APM volume 2, section 15.5.1
  * and the sections named in the rows), and what the nearest legal state is. The
- * rules at the end are no processor's: it would let a guest have the machine.
+ * rules at the end are no processor's: it would let a guest have the machine,
+ * or do what the fake one does not.
  */
 #include "sim/fake_hw/x86_64/svm/cpu.h"
 #include "sim/ram.h"
@@ -11,6 +12,9 @@
 
 /* S_CET: what a processor with shadow stacks alone has; bit 1 is WRSS_EN. */
 #define S_CET_RESERVED (~BIT_MASK(1, 0))
+
+#define UNMODELLED_VINTR \
+    (VINTR_AVIC_ENABLE | VINTR_X2AVIC_ENABLE | VINTR_V_NMI_ENABLE)
 
 static enum rule_mode rule_mode;
 
@@ -50,11 +54,16 @@ static uint64_t above(const struct fake_svm *cpu)
     return ~(BIT(cpu->profile->phys_bits) - 1);
 }
 
+static bool is_long(const struct vmcb_save *save)
+{
+    return (save->efer & X86_EFER_LME) != 0 && (save->cr0 & X86_CR0_PG) != 0;
+}
+
 /* CR3's MBZ bits: in long mode those above the physical addresses, otherwise
  * the high half. */
 static uint64_t cr3_mbz(const struct fake_svm *cpu)
 {
-    return svm_long_mode(cpu) ? above(cpu) : HIGH_HALF;
+    return is_long(save_of(cpu)) ? above(cpu) : HIGH_HALF;
 }
 
 static uint64_t efer_legal(const struct fake_svm *cpu)
@@ -62,14 +71,11 @@ static uint64_t efer_legal(const struct fake_svm *cpu)
     return cpu->profile->efer | X86_EFER_SVME;
 }
 
-static bool is_long(const struct vmcb_save *save)
+/* Where a permission map of so many bytes may begin at most: bits 11:0 do not
+ * count. Processors refuse an MSR map that ends with the last address. */
+static bool map_fits(const struct fake_svm *cpu, uint64_t base, uint64_t size)
 {
-    return (save->efer & X86_EFER_LME) != 0 && (save->cr0 & X86_CR0_PG) != 0;
-}
-
-static uint64_t map_limit(const struct fake_svm *cpu)
-{
-    return BIT(cpu->profile->phys_bits);
+    return align_down(base, PAGE_SIZE) <= BIT(cpu->profile->phys_bits) - size;
 }
 
 static bool event_type_is_legal(uint64_t event)
@@ -81,14 +87,30 @@ static bool event_type_is_legal(uint64_t event)
            type == EVENT_TYPE_SOFT;
 }
 
-/* NMI's vector is of no exception. */
-static bool event_vector_is_legal(uint64_t event)
+/* Vectors of exceptions: #NMI is none, 9, 15, 20 and 22 to 27 are reserved, 28
+ * and 29 are of SEV, 30 is #SX; 21 is there with shadow stacks. */
+#define EXCEPTIONS \
+    ((BIT_MASK(19, 0) & ~(BIT(X86_VECTOR_NMI) | BIT(9) | BIT(15))) | BIT(30))
+
+static bool event_vector_is_legal(const struct fake_svm *cpu, uint64_t event)
 {
     uint64_t vector = FIELD_GET(EVENT_VECTOR, event);
+    uint64_t exceptions = EXCEPTIONS;
 
+    if ((cpu->profile->cr4 & X86_CR4_CET) != 0)
+        exceptions |= BIT(X86_VECTOR_CP);
     return (event & EVENT_V) == 0 ||
            FIELD_GET(EVENT_TYPE, event) != EVENT_TYPE_EXCEPTION ||
-           (vector < X86_EXCEPTIONS && vector != X86_VECTOR_NMI);
+           (vector < X86_EXCEPTIONS && (exceptions & BIT(vector)) != 0);
+}
+
+/* What is in none of the profiles, or only by name: AVIC, virtual NMIs, SEV,
+ * LBR virtualisation, virtual VMLOAD and VMSAVE. */
+static bool is_modelled(const struct vmcb_control *control)
+{
+    return (control->vintr & UNMODELLED_VINTR) == 0 &&
+           (control->np_enable & ~UINT64_C(1)) == 0 &&
+           control->lbr_virtualization_enable == 0;
 }
 
 static bool tlb_control_is_legal(const struct fake_svm *cpu)
@@ -143,16 +165,14 @@ HOLDS(long_cs, !is_long(save) || (save->cr4 & X86_CR4_PAE) == 0 ||
 REPAIR(long_cs, save->cs.attrib &= (uint16_t)~VMCB_ATTRIB_D)
 HOLDS(vmrun, vmcb_intercepts(control, INTERCEPT_VMRUN))
 REPAIR(vmrun, vmcb_set_intercept(control, INTERCEPT_VMRUN, true))
-HOLDS(iopm, !vmcb_intercepts(control, INTERCEPT_IOIO) ||
-                control->iopm_base_pa < map_limit(cpu) - IOPM_SIZE)
-REPAIR(iopm, control->iopm_base_pa &= map_limit(cpu) / 2 - 1)
-HOLDS(msrpm, !vmcb_intercepts(control, INTERCEPT_MSR) ||
-                 control->msrpm_base_pa < map_limit(cpu) - MSRPM_SIZE)
-REPAIR(msrpm, control->msrpm_base_pa &= map_limit(cpu) / 2 - 1)
+HOLDS(iopm, map_fits(cpu, control->iopm_base_pa, IOPM_SIZE))
+REPAIR(iopm, control->iopm_base_pa &= ~above(cpu) / 2)
+HOLDS(msrpm, map_fits(cpu, control->msrpm_base_pa, MSRPM_SIZE + 1))
+REPAIR(msrpm, control->msrpm_base_pa &= ~above(cpu) / 2)
 HOLDS(event_type, event_type_is_legal(control->eventinj))
 REPAIR(event_type, control->eventinj = (control->eventinj & ~EVENT_TYPE) |
                                        FIELD_PUT(EVENT_TYPE, EVENT_TYPE_SOFT))
-HOLDS(event_vector, event_vector_is_legal(control->eventinj))
+HOLDS(event_vector, event_vector_is_legal(cpu, control->eventinj))
 REPAIR(event_vector,
        control->eventinj = (control->eventinj & ~EVENT_VECTOR) | X86_VECTOR_GP)
 HOLDS(asid, control->guest_asid != 0)
@@ -170,6 +190,9 @@ HOLDS(ncr3, (control->np_enable & 1) == 0 || (control->n_cr3 & above(cpu)) == 0)
 REPAIR(ncr3, control->n_cr3 &= ~above(cpu))
 HOLDS(g_pat, (control->np_enable & 1) == 0 || pat_is_legal(save->g_pat))
 REPAIR(g_pat, save->g_pat = X86_PAT_RESET)
+HOLDS(unmodelled, is_modelled(control))
+REPAIR(unmodelled, control->vintr &= ~UNMODELLED_VINTR; control->np_enable &= 1;
+       control->lbr_virtualization_enable = 0)
 HOLDS(np, (control->np_enable & 1) != 0)
 REPAIR(np, control->np_enable |= 1)
 HOLDS(ncr3_root,
@@ -218,6 +241,7 @@ const struct svm_rule svm_rules[] = {
     ROW(RULE_VMCB_CET_WP, "15.5.1", cet_wp),
     ROW(RULE_VMCB_NCR3, "15.25.4", ncr3),
     ROW(RULE_VMCB_G_PAT, "15.25.4", g_pat),
+    ROW(RULE_VMCB_UNMODELLED, "", unmodelled),
     ROW(RULE_VMCB_NP, "", np),
     {RULE_VMCB_NCR3_ROOT, "", ncr3_root_holds, NULL},
     {RULE_VMCB_IOPM_MEMORY, "", iopm_memory_holds, NULL},

@@ -6,6 +6,8 @@
  */
 #include "sim/fake_hw/x86_64/svm/cpu.h"
 
+#define LMSW_BITS (X86_CR0_PE | X86_CR0_MP | X86_CR0_EM | X86_CR0_TS)
+
 static void protection_fault(struct fake_svm *cpu)
 {
     svm_exception(cpu, X86_VECTOR_GP, 0, 0);
@@ -65,8 +67,7 @@ void svm_op_read_cr(struct fake_svm *cpu)
     }
 }
 
-/* EFER.LMA is the processor's: it follows EFER.LME and CR0.PG. */
-static void update_lma(struct vmcb_save *save)
+void svm_update_lma(struct vmcb_save *save)
 {
     save->efer &= ~X86_EFER_LMA;
     if ((save->efer & X86_EFER_LME) != 0 && (save->cr0 & X86_CR0_PG) != 0)
@@ -84,7 +85,7 @@ static bool write_cr0(struct fake_svm *cpu, uint64_t value)
          (save->cr4 & X86_CR4_PAE) == 0))
         return false;
     save->cr0 = value | X86_CR0_ET;
-    update_lma(save);
+    svm_update_lma(save);
     if ((changed & (X86_CR0_PG | X86_CR0_WP | X86_CR0_PE)) != 0)
         svm_tlb_flush_guest(cpu, true);
     return true;
@@ -135,20 +136,28 @@ static bool write_cr(struct fake_svm *cpu, unsigned number, uint64_t value)
 
 /* The selective intercept of CR0 looks at what changes. */
 static bool write_cr_exits(struct fake_svm *cpu, unsigned number,
-                           uint64_t value)
+                           uint64_t value, uint64_t info)
 {
     const struct vmcb_control *control = &cpu->guest.control;
     uint64_t changed = (cpu->guest.save.cr0 ^ value);
 
     if ((control->intercept_cr_write & BIT(number)) != 0) {
-        svm_op_exit(cpu, VMEXIT_CR0_WRITE + number, cr_info(cpu), 0);
+        svm_op_exit(cpu, VMEXIT_CR0_WRITE + number, info, 0);
         return true;
     }
     if (number != 0 || (changed & ~(X86_CR0_TS | X86_CR0_MP)) == 0 ||
         !vmcb_intercepts(control, INTERCEPT_CR0_SEL_WRITE))
         return false;
-    svm_op_exit(cpu, VMEXIT_CR0_SEL_WRITE, cr_info(cpu), 0);
+    svm_op_exit(cpu, VMEXIT_CR0_SEL_WRITE, info, 0);
     return true;
+}
+
+/* A trap: the register has its value, and the instruction is behind. */
+static void retire_write(struct fake_svm *cpu, unsigned trap, uint64_t value)
+{
+    svm_retire(cpu);
+    if (vmcb_intercepts(&cpu->guest.control, (enum svm_intercept)trap))
+        svm_exit(cpu, (uint64_t)VMEXIT_INTR + trap, value, 0);
 }
 
 void svm_op_write_cr(struct fake_svm *cpu)
@@ -158,12 +167,48 @@ void svm_op_write_cr(struct fake_svm *cpu)
 
     if (!is_cr(number))
         svm_exception(cpu, X86_VECTOR_UD, 0, 0);
-    else if (write_cr_exits(cpu, number, value))
+    else if (write_cr_exits(cpu, number, value, cr_info(cpu)))
         return;
     else if (write_cr(cpu, number, value))
-        svm_retire(cpu);
+        retire_write(cpu, INTERCEPT_CR_WRITE_TRAP + number, value);
     else
         protection_fault(cpu);
+}
+
+/* Both may exit as any access to CR0, but are no MOV. */
+
+void svm_op_smsw(struct fake_svm *cpu)
+{
+    if ((cpu->guest.control.intercept_cr_read & 1) != 0) {
+        svm_op_exit(cpu, VMEXIT_CR0_READ, 0, 0);
+        return;
+    }
+    *svm_gpr(cpu, svm_op(cpu)->reg) = cpu->guest.save.cr0;
+    svm_retire(cpu);
+}
+
+static void write_msw(struct fake_svm *cpu, uint64_t value)
+{
+    if (write_cr_exits(cpu, 0, value, 0))
+        return;
+    if (write_cr0(cpu, value))
+        retire_write(cpu, INTERCEPT_CR_WRITE_TRAP, value);
+    else
+        protection_fault(cpu);
+}
+
+/* PE, MP, EM, TS; PE cannot be cleared by it. */
+void svm_op_lmsw(struct fake_svm *cpu)
+{
+    uint64_t cr0 = cpu->guest.save.cr0;
+    uint64_t msw = *svm_gpr(cpu, svm_op(cpu)->reg);
+
+    write_msw(cpu, (cr0 & ~LMSW_BITS) | (msw & LMSW_BITS) | (cr0 & X86_CR0_PE));
+}
+
+void svm_op_clts(struct fake_svm *cpu)
+{
+    write_msw(cpu, cpu->guest.save.cr0 & ~X86_CR0_TS);
 }
 
 /* DR4 and DR5 are DR6 and DR7 unless CR4.DE. NULL: no such register. */
@@ -282,7 +327,10 @@ void svm_op_wrmsr(struct fake_svm *cpu)
         return;
     }
     *guest_msr(cpu, op->number) = value;
-    if ((enum x86_msr)op->number == X86_MSR_EFER)
-        update_lma(&cpu->guest.save);
-    svm_retire(cpu);
+    if ((enum x86_msr)op->number != X86_MSR_EFER) {
+        svm_retire(cpu);
+        return;
+    }
+    svm_update_lma(&cpu->guest.save);
+    retire_write(cpu, INTERCEPT_EFER_WRITE_TRAP, value);
 }

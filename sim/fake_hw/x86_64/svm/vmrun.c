@@ -10,6 +10,8 @@
 #include "sim/fake_hw/x86_64/svm/cpu.h"
 #include "sim/ram.h"
 
+#define LINEAR_BITS 48
+
 /* The fields that a clean bit covers. */
 struct clean_group {
     uint64_t bit;
@@ -67,6 +69,12 @@ static void use_remembered(const struct fake_svm *cpu, struct vmcb *fresh,
     memcpy(now, then, group->size);
 }
 
+/* Base addresses are sign-extended (section 15.5.1). */
+static uint64_t canonical(uint64_t address)
+{
+    return (uint64_t)sign_extend(address, LINEAR_BITS);
+}
+
 void svm_move_loaded(struct vmcb_save *to, const struct vmcb_save *from)
 {
     to->fs = from->fs;
@@ -81,6 +89,28 @@ void svm_move_loaded(struct vmcb_save *to, const struct vmcb_save *from)
     to->sysenter_cs = from->sysenter_cs;
     to->sysenter_esp = from->sysenter_esp;
     to->sysenter_eip = from->sysenter_eip;
+    to->fs.base = canonical(to->fs.base);
+    to->gs.base = canonical(to->gs.base);
+    to->tr.base = canonical(to->tr.base);
+    to->ldtr.base = canonical(to->ldtr.base);
+    to->kernel_gs_base = canonical(to->kernel_gs_base);
+}
+
+/* What VMRUN makes of a state that it does not refuse. */
+static void adjust_guest(struct vmcb_save *save)
+{
+    save->es.base = canonical(save->es.base);
+    save->cs.base = canonical(save->cs.base);
+    save->ss.base = canonical(save->ss.base);
+    save->ds.base = canonical(save->ds.base);
+    save->gdtr.base = canonical(save->gdtr.base);
+    save->idtr.base = canonical(save->idtr.base);
+    save->rflags |= X86_RFLAGS_FIXED;
+    svm_update_lma(save);
+    if ((save->cr0 & X86_CR0_PE) == 0)
+        save->cpl = 0;
+    else if ((save->rflags & X86_RFLAGS_VM) != 0)
+        save->cpl = 3;
 }
 
 static void load_guest(struct fake_svm *cpu)
@@ -95,7 +125,6 @@ static void load_guest(struct fake_svm *cpu)
         }
     }
     cpu->guest = fresh;
-    cpu->guest.save.rflags |= X86_RFLAGS_FIXED;
     svm_move_loaded(&cpu->guest.save, &cpu->loaded);
     cpu->cached_pa = cpu->vmcb_pa;
     cpu->pause_left = fresh.control.pause_filter_count;
@@ -157,12 +186,18 @@ void svm_exit(struct fake_svm *cpu, uint64_t code, uint64_t info1,
         cpu->source->result.exits++;
 }
 
-/* Exits of an instruction's intercept, which come with the next RIP. */
-static bool has_nrip(uint64_t code)
+/* Exits of an instruction's intercept, and of INT3's exception, come with the
+ * next RIP (section 15.7.1). */
+static bool has_nrip(const struct fake_svm *cpu, uint64_t code)
 {
+    unsigned kind = svm_op(cpu)->kind;
+
+    if (code == VMEXIT_EXCP0 + X86_VECTOR_BP)
+        return kind == OP_X86_INT3 || kind == OP_EBREAK;
     return code < VMEXIT_EXCP0 ||
            (code >= VMEXIT_CR0_SEL_WRITE && code < VMEXIT_NPF &&
-            code != VMEXIT_TASK_SWITCH && code != VMEXIT_SHUTDOWN);
+            code != VMEXIT_TASK_SWITCH && code != VMEXIT_FERR_FREEZE &&
+            code != VMEXIT_SHUTDOWN);
 }
 
 /* Exits that come with the instruction's bytes. */
@@ -182,11 +217,11 @@ void svm_op_exit(struct fake_svm *cpu, uint64_t code, uint64_t info1,
     cpu->source->op_exited = true;
     cpu->source->op_injected = false;
     svm_exit(cpu, code, info1, info2);
-    if (svm_has(cpu, SVM_FEATURE_NRIPS) && has_nrip(code))
+    if (svm_has(cpu, SVM_FEATURE_NRIPS) && has_nrip(cpu, code))
         control->nrip = cpu->guest.save.rip + length;
     if (svm_has(cpu, SVM_FEATURE_DECODE_ASSISTS) && has_bytes(code, info1)) {
-        control->bytes_fetched = (uint8_t)length;
-        memcpy(control->instruction_bytes, bytes, sizeof(bytes));
+        control->bytes_fetched = cpu->fetched_count;
+        memcpy(control->instruction_bytes, cpu->fetched, cpu->fetched_count);
     }
 }
 
@@ -245,6 +280,7 @@ static bool need_op(struct fake_svm *cpu)
         return false;
     if (source->op == NULL) {
         source->op = source->next(source);
+        source->op_begun = false;
         source->starved = source->op == NULL;
         source->result.exits = 0;
     }
@@ -278,7 +314,10 @@ static bool enter(struct fake_svm *cpu, struct vmcb *state, uint64_t vmcb)
         return false;
     }
     load_guest(cpu);
-    return svm_check_guest(cpu);
+    if (!svm_check_guest(cpu))
+        return false;
+    adjust_guest(&cpu->guest.save);
+    return true;
 }
 
 void x86_svm_run_impl(struct x86_regs *regs, struct vmcb *state, hpa_t vmcb)

@@ -68,6 +68,7 @@ Test(exits, of_instructions)
     for_each_row (i, rows) {
         rig_setup();
         rig_idt();
+        rig.vmcb->save.cr4 = X86_CR4_OSXSAVE;
         vmcb_set_intercept(control(), rows[i].intercept, true);
         rig_one(&rows[i].op);
         cr_assert_eq(control()->exitcode, rows[i].code, "row %zu: 0x%llx", i,
@@ -113,6 +114,12 @@ Test(exits, not_of_programs)
         {.kind = OP_X86_INVLPG}, {.kind = OP_X86_WRITE_CR},
         {.kind = OP_X86_MWAIT},  {.kind = OP_X86_XSETBV},
         {.kind = OP_X86_VMRUN},  {.kind = OP_X86_IN, .width = 1},
+        {.kind = OP_X86_RDTSC},  {.kind = OP_X86_RDTSCP},
+        {.kind = OP_X86_RDPMC},  {.kind = OP_X86_LGDT},
+        {.kind = OP_X86_LLDT},   {.kind = OP_X86_SGDT},
+        {.kind = OP_X86_STR},    {.kind = OP_X86_SMSW},
+        {.kind = OP_X86_LMSW},   {.kind = OP_X86_CLTS},
+        {.kind = OP_X86_CLI},    {.kind = OP_X86_INVPCID},
     };
 
     for_each_row (i, privileged) {
@@ -121,9 +128,44 @@ Test(exits, not_of_programs)
         control()->intercept[0] = control()->intercept[1] = UINT32_MAX;
         vmcb_set_intercept(control(), INTERCEPT_VINTR, false);
         rig.vmcb->save.cpl = 3;
+        rig.vmcb->save.cr4 = X86_CR4_OSXSAVE | X86_CR4_TSD | X86_CR4_UMIP;
         rig_one(&privileged[i]);
         cr_assert_eq(rig.last.outcome, OUTCOME_EXCEPTION, "row %zu", i);
         cr_assert_eq(rig.last.cause, X86_VECTOR_GP, "row %zu", i);
+    }
+}
+
+/* So does #UD, of what the processor, or the mode, does not have. */
+Test(exits, not_of_what_is_absent)
+{
+    static const struct {
+        const char *profile;
+        struct guest_op op;
+        bool real_mode;
+    } absent[] = {
+        {"full", {.kind = OP_X86_XSETBV}, false},
+        {"qemu", {.kind = OP_X86_RDPRU}, false},
+        {"ryzen", {.kind = OP_X86_INVPCID}, false},
+        {"full", {.kind = OP_X86_LTR}, true},
+        {"full", {.kind = OP_X86_SLDT}, true},
+        {"full", {.kind = OP_X86_STGI}, true},
+        {"full", {.kind = OP_X86_READ_CR, .number = 1}, false},
+        {"full", {.kind = OP_X86_WRITE_DR, .number = 8}, false},
+    };
+
+    for_each_row (i, absent) {
+        rig_load(absent[i].profile);
+        rig_idt();
+        control()->intercept[0] = control()->intercept[1] = UINT32_MAX;
+        control()->intercept[2] = UINT32_MAX;
+        vmcb_set_intercept(control(), INTERCEPT_VINTR, false);
+        control()->intercept_cr_read = UINT16_MAX;
+        control()->intercept_dr_write = UINT16_MAX;
+        if (absent[i].real_mode)
+            rig.vmcb->save.cr0 &= ~X86_CR0_PE;
+        rig_one(&absent[i].op);
+        cr_assert_eq(rig.last.outcome, OUTCOME_EXCEPTION, "row %zu", i);
+        cr_assert_eq(rig.last.cause, X86_VECTOR_UD, "row %zu", i);
     }
 }
 
@@ -156,7 +198,7 @@ Test(exits, nrip_and_decode_assists_by_profile)
         rig_one(&load);
         cr_assert_eq(control()->exitcode, VMEXIT_NPF);
         cr_assert_eq(control()->nrip, 0);
-        cr_assert_eq(control()->bytes_fetched, assists ? 2 : 0);
+        cr_assert_eq(control()->bytes_fetched, assists ? 15 : 0);
         cr_assert_eq(memcmp(control()->instruction_bytes, "\x8b\x13", 2) == 0,
                      assists, "mov edx, [ebx]");
         cr_assert_eq(rig.regs.gpr[X86_GPR_RBX], RIG_HOLE + 8);

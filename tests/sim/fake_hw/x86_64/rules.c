@@ -98,6 +98,17 @@ static const struct {
      {SET(save.cr4, X86_CR4_CET), SET(save.cr0, X86_CR0_PE | X86_CR0_WP)}},
     {RULE_VMCB_G_PAT, {SET(save.g_pat, 2)}, {SET(save.g_pat, 1)}},
     {RULE_VMCB_G_PAT, {SET(save.g_pat, BIT(63))}, {SET(save.g_pat, 7)}},
+    {RULE_VMCB_EVENT_VECTOR,
+     {SET(control.eventinj, EVENT(EVENT_TYPE_EXCEPTION, 9))},
+     {SET(control.eventinj, EVENT(EVENT_TYPE_EXCEPTION, 21))}},
+    {RULE_VMCB_EVENT_VECTOR,
+     {SET(control.eventinj, EVENT(EVENT_TYPE_EXCEPTION, 29))},
+     {SET(control.eventinj, EVENT(EVENT_TYPE_SOFT, 29))}},
+    {RULE_VMCB_UNMODELLED,
+     {SET(control.vintr, VINTR_V_INTR_MASKING | VINTR_AVIC_ENABLE)},
+     {SET(control.vintr, VINTR_V_INTR_MASKING | VINTR_VGIF)}},
+    {RULE_VMCB_UNMODELLED, {SET(control.np_enable, 3)}, {}},
+    {RULE_VMCB_UNMODELLED, {SET(control.lbr_virtualization_enable, 1)}, {}},
     {RULE_VMCB_NP, {SET(control.np_enable, 0)}, {SET(control.np_enable, 1)}},
     {RULE_VMCB_INTR,
      {SET(control.vintr, 0)},
@@ -166,7 +177,7 @@ Test(rules, maps_and_tables)
         struct change breaks;
     } special[] = {
         {RULE_VMCB_IOPM, INTERCEPT_IOIO,
-         SET(control.iopm_base_pa, limit - IOPM_SIZE)},
+         SET(control.iopm_base_pa, limit - IOPM_SIZE + PAGE_SIZE)},
         {RULE_VMCB_MSRPM, INTERCEPT_MSR,
          SET(control.msrpm_base_pa, limit - MSRPM_SIZE)},
         {RULE_VMCB_IOPM_MEMORY, INTERCEPT_IOIO,
@@ -242,6 +253,42 @@ Test(rules, of_the_host)
     cr_assert_eq(violations_of(RULE_SVM_VMCB_ADDRESS), 1);
     x86_hw_write_msr(X86_MSR_VM_HSAVE_PA, 0x123);
     cr_assert_eq(violations_of(RULE_SVM_MSR), 1);
+}
+
+/* Maps that just fit: not refused for that, but there is no memory. */
+Test(rules, maps_that_fit)
+{
+    rig.vmcb->control.iopm_base_pa = BIT(48) - IOPM_SIZE;
+    cr_assert_not(rig_is_refused(), "it is not looked at");
+    cr_assert_eq(violations_count(), 0);
+    vmcb_set_intercept(&rig.vmcb->control, INTERCEPT_IOIO, true);
+    cr_assert(rig_is_refused());
+    cr_assert_eq(violations_of(RULE_VMCB_IOPM), 0);
+    cr_assert_eq(violations_of(RULE_VMCB_IOPM_MEMORY), 1);
+    rig_setup();
+    rig.vmcb->control.msrpm_base_pa = BIT(48) - MSRPM_SIZE - PAGE_SIZE + 5;
+    cr_assert_not(rig_is_refused());
+}
+
+/* What VMRUN makes of a state that it does not refuse. */
+Test(rules, what_is_adjusted)
+{
+    struct vmcb_save *save = &rig.vmcb->save;
+
+    save->efer = X86_EFER_SVME | X86_EFER_LMA;
+    save->gdtr.base = BIT(47);
+    save->cr0 = X86_CR0_ET;
+    save->cpl = 2;
+    save->rflags = 0;
+    cr_assert_not(rig_is_refused());
+    cr_assert_eq(save->efer, X86_EFER_SVME, "LMA follows LME and PG");
+    cr_assert_eq(save->gdtr.base, UINT64_C(0xffff800000000000));
+    cr_assert_eq(save->cpl, 0, "in real mode");
+    cr_assert_eq(save->rflags, X86_RFLAGS_FIXED);
+    save->cr0 |= X86_CR0_PE;
+    save->rflags |= X86_RFLAGS_VM;
+    cr_assert_not(rig_is_refused());
+    cr_assert_eq(save->cpl, 3, "in virtual-8086 mode");
 }
 
 /* Each row has its name and text, and no rule is there twice. */
