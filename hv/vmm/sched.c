@@ -173,18 +173,25 @@ static void wake_by_timer(void *context, uint64_t now_ns)
     spin_unlock(&vmm->lock);
 }
 
-/* False when the vCPU has a reason to go on instead. It is bound, and Ready. */
-static bool try_block(struct vmm_cpu *cpu, struct vcpu *vcpu)
+/* Whether the vCPU, bound and Ready, has a reason to go on. The scheduler's
+ * lock is not held: an interrupt controller's comes before it. */
+static bool has_reason_to_run(struct vcpu *vcpu)
 {
     uint32_t requests = atomic_exchange(&vcpu->requests, 0);
-    uint64_t deadline;
     err_t error = vcpu->ops->prepare(vcpu, requests);
 
-    if (error != OK) {
+    if (error != OK)
         fault(vcpu, "prepare", error);
-        return false;
-    }
-    if (vcpu->wake_pending || vcpu->ops->has_wakeup(vcpu)) {
+    return error != OK || vcpu->ops->has_wakeup(vcpu);
+}
+
+/* False when something has come up since. */
+static bool try_block(struct vmm_cpu *cpu, struct vcpu *vcpu)
+{
+    uint64_t deadline;
+    err_t error;
+
+    if (vcpu->wake_pending || atomic_load(&vcpu->requests) != 0) {
         vcpu->wake_pending = false;
         return false;
     }
@@ -206,6 +213,8 @@ static struct vm *block(struct vmm_cpu *cpu, struct vcpu *vcpu)
 {
     struct vm *done = NULL;
 
+    if (has_reason_to_run(vcpu))
+        return NULL;
     spin_lock(&vmm->lock);
     if (vm_of(vcpu)->state == VM_RUNNING && try_block(cpu, vcpu))
         done = take_off_cpu(cpu, vcpu);
