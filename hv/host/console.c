@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The host's console: the NS16550A that /chosen/stdout-path names (data sheet:
+ * The host's console: the NS16550A that the machine says is one (data sheet:
  * National Semiconductor PC16550D), or the firmware's console without one.
  *
  * Output is polled: it must work from the panic path. Input is taken by
@@ -40,7 +40,7 @@ enum uart_register {
 #define INPUT_SIZE 1024 /* a power of two */
 
 static struct {
-    const struct board_uart *uart; /* NULL: the firmware's console */
+    const struct board_console *uart; /* NULL: the firmware's console */
     struct spinlock lock;
     bool lock_is_broken;
     uint32_t head, tail; /* of the input, counted without end */
@@ -49,26 +49,18 @@ static struct {
 
 static uint64_t uart_address(enum uart_register reg)
 {
-    return console.uart->reg.start + ((uint64_t)reg << console.uart->reg_shift);
+    return console.uart->address + ((uint64_t)reg << console.uart->reg_shift);
 }
 
 static uint8_t uart_read(enum uart_register reg)
 {
-    uint64_t address = uart_address(reg);
-
-    if (console.uart->reg_width == 4)
-        return (uint8_t) * (volatile uint32_t *)(uintptr_t)address;
-    return *(volatile uint8_t *)(uintptr_t)address;
+    return (uint8_t)machine_read_device(uart_address(reg),
+                                        console.uart->reg_width);
 }
 
 static void uart_write(enum uart_register reg, uint8_t value)
 {
-    uint64_t address = uart_address(reg);
-
-    if (console.uart->reg_width == 4)
-        *(volatile uint32_t *)(uintptr_t)address = value;
-    else
-        *(volatile uint8_t *)(uintptr_t)address = value;
+    machine_write_device(uart_address(reg), console.uart->reg_width, value);
 }
 
 static void console_lock(void)

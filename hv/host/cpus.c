@@ -19,6 +19,9 @@
 #include "lib/check.h"
 #include "vmm/vmm.h"
 
+/* How long a CPU may take to its first sign of life. */
+#define START_TIMEOUT_SECONDS 20
+
 struct host_cpu *host_cpus[MAX_CPU_NUM];
 static uint32_t cpu_count;
 
@@ -41,6 +44,26 @@ void host_add_cpu(struct host_cpu *cpu)
 {
     CHECK(cpu->id == cpu_count && cpu_count < MAX_CPU_NUM);
     host_cpus[cpu_count++] = cpu;
+}
+
+/*
+ * It sends an IPI: on a machine that gives its CPUs turns, a CPU that spins
+ * would only hold up the others.
+ */
+bool host_wait_until_online(const struct host_cpu *cpu)
+{
+    uint64_t deadline =
+        machine_ticks() + START_TIMEOUT_SECONDS * machine_frequency();
+
+    while (!atomic_load(&cpu->online)) {
+        if (machine_ticks() >= deadline)
+            return false;
+        machine_set_alarm(deadline);
+        machine_wait();
+        (void)machine_take_irq();
+    }
+    machine_set_alarm(UINT64_MAX);
+    return true;
 }
 
 uint32_t host_cpu_count_impl(void)

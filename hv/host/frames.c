@@ -345,10 +345,13 @@ static void add_unreserved(const struct board *board, uint64_t start,
     }
 }
 
-void frames_init(const struct board *board)
+void frames_init(const struct board *board, uint64_t start, uint64_t end)
 {
-    for (uint32_t i = 0; i < board->ram_count; i++)
-        add_unreserved(board, board->ram[i].start, range_end(board->ram[i]));
+    for (uint32_t i = 0; i < board->ram_count; i++) {
+        struct range ram = board->ram[i];
+        add_unreserved(board, ram.start > start ? ram.start : start,
+                       range_end(ram) < end ? range_end(ram) : end);
+    }
 }
 
 void frames_for_each_zone(void (*visit)(uint64_t start, uint64_t size))

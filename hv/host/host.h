@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The bare-metal host: what the image has in place of an operating system. It
- * implements hv/api on one machine, which it knows from the device tree alone.
+ * implements hv/api on one machine, which it knows from the firmware alone.
  *
  * machine.h is the line between what is the same on every architecture (this
  * folder) and what is not (hv/host/<arch>).
@@ -50,6 +50,9 @@ struct host_cpu {
 #define HOST_CPU_OFFSET  ((HOST_GUARD_PAGES + HOST_STACK_PAGES) * PAGE_SIZE)
 #define HOST_CPU_BLOCK   (HOST_CPU_OFFSET + HOST_CPU_PAGES * PAGE_SIZE)
 
+/* The image's layout, in whole pages: images/<arch>/twinax.ld. */
+extern char image_start[], image_text_end[], image_rodata_end[], image_end[];
+
 /* The CPUs by number, the boot CPU first. */
 extern struct host_cpu *host_cpus[MAX_CPU_NUM];
 
@@ -59,6 +62,8 @@ extern struct host_cpu *host_cpus[MAX_CPU_NUM];
  */
 struct host_cpu *host_cpu_init(void *memory, uint64_t hw_id);
 void host_add_cpu(struct host_cpu *cpu);
+/* Whether `cpu`, which has been started, shows itself in time. */
+bool host_wait_until_online(const struct host_cpu *cpu);
 /* This CPU has taken an IPI. */
 void host_take_kick(void);
 
@@ -76,8 +81,9 @@ _Noreturn void host_cpu_main(void);
 /* Runs vCPUs for ever. */
 _Noreturn void host_loop(void);
 
-/* frames.c: hands the RAM of `board` to the frame allocator. */
-void frames_init(const struct board *board);
+/* frames.c: hands the RAM of `board` between `start` and `end`, which can be
+ * accessed, to the frame allocator. */
+void frames_init(const struct board *board, uint64_t start, uint64_t end);
 uint64_t frames_free_count(void);
 /* The RAM it manages, piece by piece. */
 void frames_for_each_zone(void (*visit)(uint64_t start, uint64_t size));
@@ -95,6 +101,15 @@ void host_print(const char *format, ...) PRINTF_LIKE(1, 2);
 void time_init_cpu(struct host_cpu *cpu);
 void time_handle_alarm(void);
 
+/* paging.c: makes the hypervisor's page tables, which map the allocator's RAM,
+ * the image and the bundle; maps memory that devices or firmware have, whole
+ * pages of it; takes pages out, for this CPU and those that start later. The
+ * root is what is made first. */
+void paging_init(const struct board *board);
+void paging_map(uint64_t start, uint64_t size, uint64_t flags);
+void paging_remove(uint64_t start, uint64_t size);
+extern uint64_t *paging_root;
+
 /* panic.c */
 
 /* The machine cannot be used: prints "twinax: ..." and ends it as a failure. */
@@ -104,8 +119,13 @@ bool host_has_panicked(void);
 /* A panic begins on this CPU. Only the first CPU gets back; what happens on
  * it from now on ends with a minimal line. */
 void panic_begin(void);
-/* Prints what looks like a return address between `stack` and `end`. */
-void panic_print_calls(const uint64_t *stack, const uint64_t *end);
+/* The CPU whose stack `stack` points into, or NULL. */
+const struct host_cpu *panic_stack_owner(uint64_t stack);
+/* In a guard page, the page below a CPU's stack: it has overflowed. */
+bool panic_is_in_guard(uint64_t address);
+/* Prints what looks like a return address from `stack` to the end of the
+ * stack that it points into. */
+void panic_print_calls(uint64_t stack);
 /* Ends the machine. */
 _Noreturn void panic_end(void);
 

@@ -60,10 +60,13 @@ _Noreturn void machine_end(enum machine_end how);
 /* Stops this CPU for good. */
 _Noreturn void machine_park(void);
 
+/* A register of 1, 2 or 4 bytes of a device, whose address is what the machine
+ * has for such devices: memory, or I/O ports. */
+uint32_t machine_read_device(uint64_t address, unsigned width);
+void machine_write_device(uint64_t address, unsigned width, uint32_t value);
+
 /* Whether `address` lies in the image's code, right behind a call. */
 bool machine_is_return_address(uint64_t address);
-/* panic_print_calls() for the stack that this is called on. */
-void machine_print_calls(void);
 
 /* Clears whole pages. */
 void machine_clear_pages(uint64_t address, uint64_t pages);

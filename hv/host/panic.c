@@ -9,8 +9,10 @@
  * follow a call instruction. Some of them may be left over from earlier calls;
  * addr2line tells which functions they are.
  */
+#include "api/memory.h"
 #include "host/host.h"
 #include "host/machine.h"
+#include "lib/bits.h"
 #include "lib/check.h"
 #include "lib/format.h"
 
@@ -57,7 +59,23 @@ void panic_begin(void)
     stop_others(self);
 }
 
-void panic_print_calls(const uint64_t *stack, const uint64_t *end)
+const struct host_cpu *panic_stack_owner(uint64_t stack)
+{
+    for (uint32_t i = 0; i < MAX_CPU_NUM && host_cpus[i] != NULL; i++) {
+        uint64_t top = (uint64_t)(uintptr_t)host_cpus[i];
+        if (stack < top && top - stack <= HOST_STACK_PAGES * PAGE_SIZE)
+            return host_cpus[i];
+    }
+    return NULL;
+}
+
+bool panic_is_in_guard(uint64_t address)
+{
+    return panic_stack_owner(address) == NULL &&
+           panic_stack_owner(address + HOST_GUARD_PAGES * PAGE_SIZE) != NULL;
+}
+
+static void print_calls(const uint64_t *stack, const uint64_t *end)
 {
     unsigned count = 0;
 
@@ -72,6 +90,20 @@ void panic_print_calls(const uint64_t *stack, const uint64_t *end)
     host_print("\n");
 }
 
+void panic_print_calls(uint64_t stack)
+{
+    const struct host_cpu *cpu;
+
+    if (panic_is_in_guard(stack))
+        stack = align_up(stack, PAGE_SIZE);
+    cpu = panic_stack_owner(stack);
+    if (cpu != NULL)
+        print_calls((const uint64_t *)(uintptr_t)align_up(stack, 8),
+                    (const uint64_t *)(const void *)cpu);
+    else
+        host_print("  the stack pointer is in no CPU's stack\n");
+}
+
 void panic_end(void)
 {
     host_cut_recording();
@@ -83,7 +115,7 @@ void check_failed(const char *expression, const char *file, int line)
     panic_begin();
     host_print("\ntwinax: bug: CPU %u: %s:%d: check failed: %s\n",
                machine_this_cpu()->id, file, line, expression);
-    machine_print_calls();
+    panic_print_calls((uint64_t)(uintptr_t)__builtin_frame_address(0));
     panic_end();
 }
 

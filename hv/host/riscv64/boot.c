@@ -6,17 +6,16 @@
  */
 #include "api/memory.h"
 #include "arch/riscv64/hw.h"
+#include "host/riscv64/csr_access.h"
+#include "host/riscv64/page_table.h"
 #include "host/riscv64/riscv_host.h"
 #include "host/riscv64/sbi.h"
 #include "lib/bits.h"
 #include "lib/check.h"
 #include "lib/string.h"
 
-/* How long a hart may take from hart_start to its first sign of life. */
-#define START_TIMEOUT_SECONDS 20
-
 /* Filled in once, by the boot CPU. */
-static struct board board;
+static struct riscv_board riscv;
 
 _Noreturn void riscv_boot(uint64_t hartid, const void *fdt);
 _Noreturn void riscv_boot_other(void);
@@ -27,6 +26,7 @@ struct boot_block boot_block
 struct host_cpu *const boot_cpu = &boot_block.cpu;
 
 struct host_cpu *_Atomic riscv_starting;
+uint64_t riscv_satp;
 
 /* Extensions that count, by their names in riscv,isa. */
 static const struct {
@@ -67,39 +67,39 @@ static bool isa_has(const char *isa, const char *name)
     return false;
 }
 
-static uint32_t read_features(const struct board_node *node)
+static uint32_t read_features(const struct tree_node *node)
 {
     uint32_t size, features = 0;
-    const char *isa = board_property(node, PROPERTY_RISCV_ISA, &size);
+    const char *isa = tree_property(node, PROPERTY_RISCV_ISA, &size);
     bool is_text = size != 0 && isa[size - 1] == '\0';
 
     for (unsigned i = 0; i < ARRAY_SIZE(extensions); i++) {
         const char *name = extensions[i].name;
-        if (board_has_string(node, PROPERTY_RISCV_ISA_EXTENSIONS, name) ||
+        if (tree_has_string(node, PROPERTY_RISCV_ISA_EXTENSIONS, name) ||
             (is_text && isa_has(isa, name)))
             features |= extensions[i].feature;
     }
     return features;
 }
 
-static void add_cpu(struct board *of, const struct board_node *node)
+static void add_cpu(struct riscv_board *of, const struct tree_node *node)
 {
     struct range reg;
 
-    if (!board_reg(node, 0, &reg))
+    if (!tree_reg(node, 0, &reg))
         return;
     if (of->cpu_count == MAX_CPU_NUM) {
-        of->cpus_ignored++;
+        of->tree.board.cpus_ignored++;
         return;
     }
-    of->cpus[of->cpu_count++] = (struct board_cpu){
+    of->cpus[of->cpu_count++] = (struct riscv_hart){
         .hw_id = reg.start,
         .features = read_features(node),
-        .usable = board_is_enabled(node),
+        .usable = tree_is_enabled(node),
     };
 }
 
-static struct board_cpu *find_cpu(struct board *of, uint64_t hartid)
+static struct riscv_hart *find_cpu(struct riscv_board *of, uint64_t hartid)
 {
     for (uint32_t i = 0; i < of->cpu_count; i++) {
         if (of->cpus[i].hw_id == hartid)
@@ -108,53 +108,54 @@ static struct board_cpu *find_cpu(struct board *of, uint64_t hartid)
     return NULL;
 }
 
-static void add_intc(struct board *of, const struct board_node *node)
+static void add_intc(struct riscv_board *of, const struct tree_node *node)
 {
-    struct board_cpu *cpu;
+    struct riscv_hart *cpu;
     struct range reg;
 
-    if (!board_reg(node->parent, 0, &reg))
+    if (!tree_reg(node->parent, 0, &reg))
         return;
     cpu = find_cpu(of, reg.start);
     if (cpu != NULL)
-        cpu->intc = board_cell(node, PROPERTY_PHANDLE, 0);
+        cpu->intc = tree_cell(node, PROPERTY_PHANDLE, 0);
 }
 
-static void add_plic(struct board *of, const struct board_node *node)
+static void add_plic(struct riscv_board *of, const struct tree_node *node)
 {
-    struct board_irq_chip *chip = &of->irq_chip;
+    struct riscv_plic *chip = &of->plic;
 
-    if (chip->reg.size != 0 || !board_is_enabled(node) ||
-        !board_reg(node, 0, &chip->reg))
+    if (chip->reg.size != 0 || !tree_is_enabled(node) ||
+        !tree_reg(node, 0, &chip->reg))
         return;
-    chip->contexts = board_property(node, PROPERTY_INTERRUPTS_EXTENDED,
-                                    &chip->contexts_size);
-    chip->sources = board_cell(node, PROPERTY_RISCV_NDEV, 0);
+    chip->contexts =
+        tree_property(node, PROPERTY_INTERRUPTS_EXTENDED, &chip->contexts_size);
+    chip->sources = tree_cell(node, PROPERTY_RISCV_NDEV, 0);
 }
 
-static bool is_cpus(const struct board_node *node)
+static bool is_cpus(const struct tree_node *node)
 {
     return node->parent != NULL && node->parent->parent == NULL &&
-           board_is_named(node, "cpus");
+           tree_is_named(node, "cpus");
 }
 
-void machine_visit_node(struct board *of, const struct board_node *node)
+static void visit_node(struct devicetree *tree, const struct tree_node *node)
 {
-    const struct board_node *parent = node->parent;
+    struct riscv_board *of = container_of(tree, struct riscv_board, tree);
+    const struct tree_node *parent = node->parent;
 
     if (is_cpus(node))
-        of->timebase = board_cell(node, PROPERTY_TIMEBASE_FREQUENCY, 0);
+        of->timebase = tree_cell(node, PROPERTY_TIMEBASE_FREQUENCY, 0);
     else if (is_cpus(parent) &&
-             board_has_string(node, PROPERTY_DEVICE_TYPE, "cpu"))
+             tree_has_string(node, PROPERTY_DEVICE_TYPE, "cpu"))
         add_cpu(of, node);
     else if (parent->parent != NULL && is_cpus(parent->parent) &&
-             board_has_string(node, PROPERTY_COMPATIBLE, "riscv,cpu-intc"))
+             tree_has_string(node, PROPERTY_COMPATIBLE, "riscv,cpu-intc"))
         add_intc(of, node);
-    else if (board_has_string(node, PROPERTY_COMPATIBLE, "sifive,plic-1.0.0") ||
-             board_has_string(node, PROPERTY_COMPATIBLE, "riscv,plic0"))
+    else if (tree_has_string(node, PROPERTY_COMPATIBLE, "sifive,plic-1.0.0") ||
+             tree_has_string(node, PROPERTY_COMPATIBLE, "riscv,plic0"))
         add_plic(of, node);
-    else if (board_has_string(node, PROPERTY_COMPATIBLE, "sifive,test0"))
-        (void)board_reg(node, 0, &of->finisher);
+    else if (tree_has_string(node, PROPERTY_COMPATIBLE, "sifive,test0"))
+        (void)tree_reg(node, 0, &of->finisher);
 }
 
 /* What all CPUs that will be used have; CPUs without H will not. */
@@ -162,8 +163,8 @@ static uint64_t common_features(void)
 {
     uint32_t features = ~UINT32_C(0);
 
-    for (uint32_t i = 0; i < board.cpu_count; i++) {
-        struct board_cpu *cpu = &board.cpus[i];
+    for (uint32_t i = 0; i < riscv.cpu_count; i++) {
+        struct riscv_hart *cpu = &riscv.cpus[i];
         cpu->usable = cpu->usable && (cpu->features & CPU_FEATURE_H) != 0;
         if (cpu->usable)
             features &= cpu->features;
@@ -171,7 +172,7 @@ static uint64_t common_features(void)
     return features & ~(uint64_t)CPU_FEATURE_H;
 }
 
-static void check_cpu(const struct board_cpu *cpu, uint64_t hartid)
+static void check_cpu(const struct riscv_hart *cpu, uint64_t hartid)
 {
     if (cpu == NULL)
         host_refuse("the device tree does not describe hart %llu, which boots",
@@ -180,36 +181,58 @@ static void check_cpu(const struct board_cpu *cpu, uint64_t hartid)
         host_refuse("hart %llu has no hypervisor extension (H); under QEMU, "
                     "use -cpu rv64,h=true",
                     (unsigned long long)hartid);
-    if (board.timebase == 0)
+    if (riscv.timebase == 0)
         host_refuse("the device tree has no /cpus/timebase-frequency");
     if (hw_probe_cycle() < 0)
         host_refuse("the firmware does not let the hypervisor read the cycle "
                     "counter: it must set mcounteren.CY");
 }
 
+static void map_machine(const struct riscv_board *of)
+{
+    const struct board_console *console = of->tree.board.console;
+
+    paging_init(&of->tree.board);
+    paging_remove((uint64_t)(uintptr_t)&boot_block,
+                  HOST_GUARD_PAGES * PAGE_SIZE);
+    paging_map((uint64_t)(uintptr_t)of->tree.fdt, of->tree.fdt_size,
+               PTE_RODATA);
+    if (console != NULL)
+        paging_map(console->address, console->size, PTE_DEVICE);
+    paging_map(of->plic.reg.start, of->plic.reg.size, PTE_DEVICE);
+    paging_map(of->finisher.start, of->finisher.size, PTE_DEVICE);
+
+    riscv_satp = SATP_SV39 | (uint64_t)(uintptr_t)paging_root / PAGE_SIZE;
+    __asm__ volatile("sfence.vma" : : : "memory");
+    csr_write(satp, riscv_satp);
+    __asm__ volatile("sfence.vma" : : : "memory");
+}
+
 void riscv_boot(uint64_t hartid, const void *fdt)
 {
-    const struct board_cpu *cpu;
+    struct board *board = &riscv.tree.board;
+    const struct riscv_hart *cpu;
     uint64_t features;
 
     host_add_cpu(host_cpu_init(&boot_block, hartid));
     machine_init_cpu();
-    board_reserve(&board, (uint64_t)(uintptr_t)image_start,
+    board_reserve(board, (uint64_t)(uintptr_t)image_start,
                   (uint64_t)(image_end - image_start));
-    board_read(&board, fdt);
-    console_init(&board);
-    machine_init(&board);
+    riscv.tree.visit = visit_node;
+    devicetree_read(&riscv.tree, fdt);
+    console_init(board);
+    machine_init(&riscv);
     features = common_features();
-    cpu = find_cpu(&board, hartid);
+    cpu = find_cpu(&riscv, hartid);
     check_cpu(cpu, hartid);
     riscv_hw_probe(features);
     machine_set_alarm(UINT64_MAX);
-    frames_init(&board);
-    if (host_recording_size(&board) != 0)
+    frames_init(board, 0, UINT64_MAX);
+    if (host_recording_size(board) != 0)
         shim_enable_recording();
-    paging_init(&board);
-    plic_init(&board, cpu);
-    host_main(&board);
+    map_machine(&riscv);
+    plic_init(&riscv, cpu);
+    host_main(board);
 }
 
 void riscv_boot_other(void)
@@ -220,30 +243,10 @@ void riscv_boot_other(void)
 }
 
 /*
- * Whether `cpu` has shown itself in time. It sends an IPI: on a machine that
- * gives its CPUs turns, a CPU that spins would only hold up the others.
- */
-static bool wait_until_online(const struct host_cpu *cpu)
-{
-    uint64_t deadline =
-        machine_ticks() + START_TIMEOUT_SECONDS * board.timebase;
-
-    while (!atomic_load(&cpu->online)) {
-        if (machine_ticks() >= deadline)
-            return false;
-        machine_set_alarm(deadline);
-        machine_wait();
-        (void)machine_take_irq();
-    }
-    machine_set_alarm(UINT64_MAX);
-    return true;
-}
-
-/*
  * A hart that is "already available" waits in entry.S. One that comes too late
  * finds that it does not count, and parks.
  */
-static void start_cpu(const struct board_cpu *cpu, uint8_t *memory)
+static void start_cpu(const struct riscv_hart *cpu, uint8_t *memory)
 {
     struct host_cpu *started = host_cpu_init(memory, cpu->hw_id);
     struct sbi_result result;
@@ -255,7 +258,7 @@ static void start_cpu(const struct board_cpu *cpu, uint8_t *memory)
                       (uint64_t)(uintptr_t)started);
     if ((result.error == SBI_SUCCESS ||
          result.error == SBI_ERR_ALREADY_AVAILABLE) &&
-        wait_until_online(started))
+        host_wait_until_online(started))
         host_add_cpu(started);
     else
         host_print("twinax: hart %llu does not start (SBI error %lld): going "
@@ -266,8 +269,8 @@ static void start_cpu(const struct board_cpu *cpu, uint8_t *memory)
 
 void machine_start_cpus(void)
 {
-    for (uint32_t i = 0; i < board.cpu_count; i++) {
-        const struct board_cpu *cpu = &board.cpus[i];
+    for (uint32_t i = 0; i < riscv.cpu_count; i++) {
+        const struct riscv_hart *cpu = &riscv.cpus[i];
         hpa_t memory;
 
         if (!cpu->usable || cpu->hw_id == boot_cpu->hw_id)

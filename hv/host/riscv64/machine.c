@@ -25,7 +25,7 @@ static struct {
     uint64_t finisher; /* its address, or 0 */
 } machine;
 
-void machine_init(const struct board *board)
+void machine_init(const struct riscv_board *board)
 {
     machine.frequency = board->timebase;
     machine.finisher = board->finisher.start;
@@ -106,6 +106,28 @@ uint32_t machine_take_irq(void)
 void machine_wait(void)
 {
     __asm__ volatile("wfi" : : : "memory");
+}
+
+uint32_t machine_read_device(uint64_t address, unsigned width)
+{
+    uintptr_t at = (uintptr_t)address;
+
+    switch (width) {
+    case 1: return *(volatile uint8_t *)at;
+    case 2: return *(volatile uint16_t *)at;
+    default: return *(volatile uint32_t *)at;
+    }
+}
+
+void machine_write_device(uint64_t address, unsigned width, uint32_t value)
+{
+    uintptr_t at = (uintptr_t)address;
+
+    switch (width) {
+    case 1: *(volatile uint8_t *)at = (uint8_t)value; break;
+    case 2: *(volatile uint16_t *)at = (uint16_t)value; break;
+    default: *(volatile uint32_t *)at = value; break;
+    }
 }
 
 /* No register survives but the one that says whose registers these are. */

@@ -34,8 +34,8 @@ static volatile uint32_t *plic_register(uint64_t offset)
  * The context by which `cpu` takes supervisor interrupts: the place of the
  * pair <its local controller, its external interrupt> in interrupts-extended.
  */
-static bool find_context(const struct board_irq_chip *chip,
-                         const struct board_cpu *cpu, uint32_t *context)
+static bool find_context(const struct riscv_plic *chip,
+                         const struct riscv_hart *cpu, uint32_t *context)
 {
     const fdt32_t *pairs = chip->contexts;
 
@@ -50,10 +50,11 @@ static bool find_context(const struct board_irq_chip *chip,
     return false;
 }
 
-void plic_init(const struct board *board, const struct board_cpu *cpu)
+void plic_init(const struct riscv_board *board, const struct riscv_hart *cpu)
 {
-    const struct board_irq_chip *chip = &board->irq_chip;
-    uint32_t source = board->console != NULL ? board->console->irq : 0;
+    const struct riscv_plic *chip = &board->plic;
+    const struct board_console *console = board->tree.board.console;
+    uint32_t source = console != NULL ? console->irq : 0;
 
     if (chip->reg.size == 0 || source == 0 || source > chip->sources ||
         !find_context(chip, cpu, &plic.context))

@@ -41,46 +41,6 @@ bool machine_is_return_address(uint64_t address)
            (insn & INSN_JALR_MASK) == INSN_JALR_RA;
 }
 
-/* The CPU whose stack `sp` points into, or NULL. */
-static const struct host_cpu *stack_owner(uint64_t sp)
-{
-    for (uint32_t i = 0; i < MAX_CPU_NUM && host_cpus[i] != NULL; i++) {
-        uint64_t top = (uint64_t)(uintptr_t)host_cpus[i];
-        if (sp < top && top - sp <= HOST_STACK_PAGES * PAGE_SIZE)
-            return host_cpus[i];
-    }
-    return NULL;
-}
-
-/* In a guard page, the page below a CPU's stack: it has overflowed. */
-static bool is_in_guard(uint64_t address)
-{
-    return stack_owner(address) == NULL &&
-           stack_owner(address + HOST_GUARD_PAGES * PAGE_SIZE) != NULL;
-}
-
-static void print_calls_from(uint64_t sp)
-{
-    const struct host_cpu *cpu;
-
-    if (is_in_guard(sp))
-        sp = align_up(sp, PAGE_SIZE);
-    cpu = stack_owner(sp);
-    if (cpu != NULL)
-        panic_print_calls((const uint64_t *)(uintptr_t)align_up(sp, 8),
-                          (const uint64_t *)(const void *)cpu);
-    else
-        host_print("  sp is in no CPU's stack\n");
-}
-
-void machine_print_calls(void)
-{
-    uint64_t sp;
-
-    __asm__ volatile("mv %0, sp" : "=r"(sp));
-    print_calls_from(sp);
-}
-
 static void print_gprs(const uint64_t *gpr)
 {
     for (unsigned reg = 1; reg < REG_COUNT; reg++)
@@ -109,13 +69,13 @@ report(const struct riscv_trap_frame *frame)
                "stval 0x%llx%s\n",
                machine_this_cpu()->id, (unsigned long long)csr_read(scause),
                (unsigned long long)csr_read(sepc), (unsigned long long)address,
-               is_in_guard(address) ? " (its stack has overflowed)" : "");
+               panic_is_in_guard(address) ? " (its stack has overflowed)" : "");
     host_print("  sstatus 0x%llx hstatus 0x%llx satp 0x%llx\n",
                (unsigned long long)csr_read(sstatus),
                (unsigned long long)csr_read(hstatus),
                (unsigned long long)csr_read(satp));
     print_gprs(frame->gpr);
-    print_calls_from(frame->gpr[REG_SP]);
+    panic_print_calls(frame->gpr[REG_SP]);
     panic_end();
 }
 
@@ -123,7 +83,7 @@ void riscv_report_trap(const struct riscv_trap_frame *frame)
 {
     /* tp tells which CPU this is, if the bug has not spoilt it. */
     if (!is_cpu(frame->gpr[REG_TP])) {
-        const struct host_cpu *cpu = stack_owner(frame->gpr[REG_SP]);
+        const struct host_cpu *cpu = panic_stack_owner(frame->gpr[REG_SP]);
 
         __asm__ volatile("mv tp, %0" : : "r"(cpu != NULL ? cpu : boot_cpu));
     }

@@ -4,12 +4,36 @@
 #define HOST_RISCV64_RISCV_HOST_H
 
 #include "arch/riscv64/regs.h"
-#include "host/board.h"
+#include "host/devicetree.h"
 #include "host/host.h"
 #include "host/machine.h"
 
-/* board_cpu.features, beside enum riscv_feature: the hypervisor extension. */
+/* riscv_cpu.features, beside enum riscv_feature: the hypervisor extension. */
 #define CPU_FEATURE_H (1u << 31)
+
+struct riscv_hart {
+    uint64_t hw_id;
+    uint32_t intc; /* phandle of its interrupt controller's node */
+    uint32_t features;
+    bool usable;
+};
+
+struct riscv_plic {
+    struct range reg;
+    const void *contexts; /* interrupts-extended */
+    uint32_t contexts_size;
+    uint32_t sources;
+};
+
+/* What the device tree says of a RISC-V machine. */
+struct riscv_board {
+    struct devicetree tree;
+    struct riscv_plic plic;
+    struct range finisher; /* sifive,test0; size 0: there is none */
+    uint64_t timebase;     /* Hz */
+    uint32_t cpu_count;
+    struct riscv_hart cpus[MAX_CPU_NUM];
+};
 
 /* entry.S */
 extern char riscv_start_other[];
@@ -18,9 +42,6 @@ extern uint64_t riscv_satp;
 /* The CPU that is being started, or NULL. */
 extern struct host_cpu *_Atomic riscv_starting;
 _Static_assert(offsetof(struct host_cpu, hw_id) == 0, "as entry.S has it");
-
-/* The image's layout, in whole pages: images/riscv64/twinax.ld. */
-extern char image_start[], image_text_end[], image_rodata_end[], image_end[];
 
 /* The trap vectors: ends of world switches. */
 extern char riscv_vector[];     /* of the CPU loop's */
@@ -56,18 +77,13 @@ int64_t hw_probe_cycle(void);
  * tree, what the firmware lets us use stays. */
 void riscv_hw_probe(uint64_t features);
 
-/* paging.c: makes the page tables and switches to them; takes pages out, for
- * this CPU and those that start later. */
-void paging_init(const struct board *board);
-void paging_remove(uint64_t start, uint64_t size);
-
 /* plic.c: the machine's interrupt controller, for this CPU. */
-void plic_init(const struct board *board, const struct board_cpu *cpu);
+void plic_init(const struct riscv_board *board, const struct riscv_hart *cpu);
 /* Takes its most urgent interrupt and handles it: an enum host_irq. */
 uint32_t plic_take_irq(void);
 
 /* machine.c */
-void machine_init(const struct board *board);
+void machine_init(const struct riscv_board *board);
 /* What each CPU needs before it may take traps. */
 void machine_init_cpu(void);
 
