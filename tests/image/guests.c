@@ -4,7 +4,6 @@
 #include "api/memory.h"
 #include "api/time.h"
 #include "lib/bits.h"
-#include "tests/image/calls.h"
 #include "tests/image/selftest.h"
 
 static void drain_irqs(void)
@@ -22,50 +21,44 @@ static bool rest(void)
     return false;
 }
 
-static bool step_count(struct riscv_vcpu *v)
+static bool step_count(struct vcpu *v)
 {
-    EXPECT(v->regs.scause == CAUSE_ECALL_VS);
-    v->regs.pc += 4;
-    if (likely(v->regs.gpr[REG_A7] == CALL_NOTHING))
+    EXPECT(selftest_has_called(v));
+    if (likely(selftest_take_call(v) == CALL_NOTHING))
         return true;
-    EXPECT(v->regs.gpr[REG_A7] == CALL_RESULT);
     host_print("selftest: 1000 calls: %llu instructions\n",
-               (unsigned long long)v->regs.gpr[REG_A0]);
+               (unsigned long long)selftest_result(v));
     selftest_pass();
 }
 
-static bool step_registers(struct riscv_vcpu *v)
+static bool step_registers(struct vcpu *v)
 {
     if (host_current_cpu() != 0)
         return rest();
-    if ((v->regs.scause & CAUSE_INTERRUPT) != 0) {
+    if (selftest_was_interrupted(v)) {
         drain_irqs();
         return true;
     }
-    EXPECT(v->regs.scause == CAUSE_ECALL_VS);
-    v->regs.pc += 4;
-    if (v->regs.gpr[REG_A7] == CALL_BUMP) {
-        for (unsigned reg = 1; reg < REG_COUNT; reg++)
-            v->regs.gpr[reg] += reg;
+    EXPECT(selftest_has_called(v));
+    if (selftest_take_call(v) == CALL_BUMP) {
+        selftest_bump(v);
         return true;
     }
-    EXPECT(v->regs.gpr[REG_A0] == 0);
+    EXPECT(selftest_result(v) == 0);
     selftest_pass();
 }
 
 /* The same through the function that the table of operations has. */
-static bool step_registers_again(struct riscv_vcpu *v)
+static bool step_registers_again(struct vcpu *v)
 {
     if (host_current_cpu() != 0)
         return rest();
-    do {
-        v->regs.pc += 4;
-        for (unsigned reg = 1; reg < REG_COUNT; reg++)
-            v->regs.gpr[reg] += reg;
-        v->base.ops->world_switch(&v->base);
-        EXPECT(v->regs.scause == CAUSE_ECALL_VS);
-    } while (v->regs.gpr[REG_A7] == CALL_BUMP);
-    EXPECT(v->regs.gpr[REG_A7] == CALL_RESULT && v->regs.gpr[REG_A0] == 0);
+    while (selftest_take_call(v) == CALL_BUMP) {
+        selftest_bump(v);
+        v->ops->world_switch(v);
+        EXPECT(selftest_has_called(v));
+    }
+    EXPECT(selftest_result(v) == 0);
     selftest_pass();
 }
 
@@ -84,11 +77,11 @@ static void kick_others(uint32_t self)
     }
 }
 
-static bool step_kicks(struct riscv_vcpu *v)
+static bool step_kicks(struct vcpu *v)
 {
     uint32_t self = host_current_cpu(), cpu;
 
-    EXPECT((v->regs.scause & CAUSE_INTERRUPT) != 0);
+    EXPECT(selftest_was_interrupted(v));
     drain_irqs();
     kick_others(self);
     atomic_fetch_add(&rounds[self], 1);
@@ -113,19 +106,19 @@ static void start_kicks(void)
  * of it is executed. */
 static unsigned self_kicks;
 
-static bool step_self(struct riscv_vcpu *v)
+static bool step_self(struct vcpu *v)
 {
     if (host_current_cpu() != 0)
         return rest();
     if (self_kicks == 100)
         selftest_pass();
     if (self_kicks++ != 0) {
-        EXPECT(v->regs.scause == (CAUSE_INTERRUPT | IRQ_S_SOFT));
-        EXPECT(v->regs.pc == (uint64_t)(uintptr_t)guest_registers);
+        EXPECT(selftest_was_interrupted(v));
+        EXPECT(selftest_pc(v) == (uint64_t)(uintptr_t)guest_registers);
         EXPECT(arch_fetch_irq() == HOST_IRQ_IPI);
         EXPECT(arch_fetch_irq() == HOST_IRQ_NONE);
     }
-    v->regs.pc = (uint64_t)(uintptr_t)guest_registers;
+    selftest_set_pc(v, guest_registers);
     host_kick_cpu_and_wait(0);
     return true;
 }
@@ -146,7 +139,7 @@ static void start_ticks(void)
     EXPECT(time_register_timer(0, on_tick, NULL) != TIMER_NONE);
 }
 
-static bool step_ticks(struct riscv_vcpu *v)
+static bool step_ticks(struct vcpu *v)
 {
     drain_irqs();
     return ticks % 2 == 0;
@@ -181,13 +174,13 @@ static void read_words(size_t size)
     selftest_pass();
 }
 
-#define STEP_WORDS(bits)                                \
-    static bool step_words_##bits(struct riscv_vcpu *v) \
-    {                                                   \
-        if (host_current_cpu() != 0)                    \
-            write_words((bits) / 8);                    \
-        read_words((bits) / 8);                         \
-        return false;                                   \
+#define STEP_WORDS(bits)                          \
+    static bool step_words_##bits(struct vcpu *v) \
+    {                                             \
+        if (host_current_cpu() != 0)              \
+            write_words((bits) / 8);              \
+        read_words((bits) / 8);                   \
+        return false;                             \
     }
 STEP_WORDS(16)
 STEP_WORDS(32)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests that need no guest: memory, time, the hardware seam, the console. */
+/* Tests that need no guest: memory, time, the console. */
 #include "api/arch.h"
 #include "api/console.h"
 #include "api/memory.h"
@@ -160,88 +160,6 @@ static void test_bits(void)
     }
 }
 
-static void test_guest_loads(void)
-{
-    const uint8_t *code = (const uint8_t *)guest_spin;
-    uint64_t address = (uint64_t)(uintptr_t)guest_spin;
-    uint64_t hstatus = HSTATUS_SPV | HSTATUS_SPVP | FIELD_PUT(HSTATUS_VSXL, 2);
-    struct riscv_vs_state vs = {.hstatus = hstatus, .sstatus = STATUS_SPP};
-    uint8_t bytes[8] = {0};
-
-    riscv_hw_write_hgatp(0);
-    riscv_hw_load_vs(&vs);
-    /* Of a compressed instruction, the other half counts for nothing. */
-    EXPECT((uint8_t)riscv_hw_fetch_insn(address) == code[0]);
-    EXPECT((uint8_t)(riscv_hw_fetch_insn(address) >> 8) == code[1]);
-    EXPECT(riscv_hw_fetch_insn(8) == RISCV_NO_INSN);
-    EXPECT(riscv_hw_read_guest_virtual(address, bytes, 8) == 8);
-    EXPECT(memcmp(bytes, code, 8) == 0);
-    EXPECT(riscv_hw_read_guest_virtual(8, bytes, 8) == 0);
-
-    /* Page faults, which do not take the way through the firmware. */
-    vs.vsatp = UINT64_C(8) << 60 | memory_alloc_frame().raw / PAGE_SIZE;
-    riscv_hw_load_vs(&vs);
-    riscv_hw_hfence_vvma_all();
-    EXPECT(riscv_hw_fetch_insn(address) == RISCV_NO_INSN);
-    EXPECT(riscv_hw_read_guest_virtual(address, bytes, 8) == 0);
-    /* The faults have not changed what the guest will be entered with. */
-    riscv_hw_save_vs(&vs);
-    EXPECT((vs.hstatus & hstatus) == hstatus && vs.sstatus == STATUS_SPP);
-}
-
-static void test_fp(void)
-{
-    static struct riscv_fp_state fp, copy;
-
-    riscv_hw_write_fs(EXT_INITIAL);
-    for (uint32_t reg = 0; reg < 32; reg++)
-        riscv_hw_write_fpr(reg, UINT64_C(0x4000000000000123) + reg);
-    riscv_hw_save_fp(&fp);
-    for (uint32_t reg = 0; reg < 32; reg++)
-        EXPECT(fp.f[reg] == UINT64_C(0x4000000000000123) + reg);
-    for (uint32_t reg = 0; reg < 32; reg++)
-        fp.f[reg] = ~fp.f[reg];
-    fp.fcsr = 0x61;
-    riscv_hw_load_fp(&fp);
-    for (uint32_t reg = 0; reg < 32; reg++)
-        EXPECT(riscv_hw_read_fpr(reg) == fp.f[reg]);
-    riscv_hw_save_fp(&copy);
-    EXPECT(memcmp(fp.f, copy.f, sizeof(fp.f)) == 0 && fp.fcsr == copy.fcsr);
-    EXPECT(riscv_hw_read_fs() == EXT_DIRTY);
-    riscv_hw_write_fs(EXT_OFF);
-}
-
-static void test_vector(void)
-{
-    static struct riscv_vector_state state, copy;
-    uint64_t bytes = 32 * riscv_hw_vlenb();
-
-    EXPECT((riscv_hw_features() & RISCV_FEATURE_V) != 0);
-    EXPECT(bytes != 0 && bytes <= sizeof(state.v));
-    riscv_hw_write_vs(EXT_INITIAL);
-    for (uint64_t i = 0; i < bytes; i++)
-        state.v[i] = (uint8_t)(i * 7 + i / 256);
-    state.vl = 5;
-    state.vtype = 0xc0; /* e8, m1, ta, ma */
-    state.vcsr = 3;
-    state.vstart = 2;
-    riscv_hw_load_vector(&state);
-    riscv_hw_save_vector(&copy);
-    EXPECT(memcmp(&state, &copy, sizeof(state)) == 0);
-    riscv_hw_write_vs(EXT_OFF);
-}
-
-static void test_sstc(void)
-{
-    EXPECT((riscv_hw_features() & RISCV_FEATURE_SSTC) != 0);
-}
-
-static void test_no_sstc(void)
-{
-    EXPECT((riscv_hw_features() & RISCV_FEATURE_SSTC) == 0);
-    test_timers();
-}
-
 /* What is typed arrives by interrupt. */
 static void test_input(void)
 {
@@ -272,11 +190,6 @@ const struct selftest host_tests[] = {
     {.name = "timers", .init = test_timers},
     {.name = "conversions", .init = test_conversions},
     {.name = "bits", .init = test_bits},
-    {.name = "guest-loads", .init = test_guest_loads},
-    {.name = "fp", .init = test_fp},
-    {.name = "vector", .init = test_vector},
-    {.name = "sstc", .init = test_sstc},
-    {.name = "no-sstc", .init = test_no_sstc},
     {.name = "input", .init = test_input},
     {.name = "reboot", .init = test_reboot},
     {.name = NULL},

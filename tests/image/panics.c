@@ -73,19 +73,6 @@ static void bug_bad_free(void)
     memory_free_frame(hpa((uint64_t)(uintptr_t)guest_spin & ~(PAGE_SIZE - 1)));
 }
 
-static void bug_fp(void)
-{
-    riscv_hw_write_fpr(0, 0); /* the unit is off */
-}
-
-/* No stack, and no idea which CPU this is. */
-static void bug_lost(void)
-{
-    __asm__ volatile("li tp, 64\n"
-                     "li sp, 64\n"
-                     "ld t0, 0(tp)\n");
-}
-
 /* The report itself fails: it does not find the CPUs. */
 static void bug_nested(void)
 {
@@ -94,7 +81,7 @@ static void bug_nested(void)
 }
 
 /* On another CPU than the first; the others are in their guests. */
-static bool step_bug(struct riscv_vcpu *v)
+static bool step_bug(struct vcpu *v)
 {
     if (host_current_cpu() == host_cpu_count() - 1)
         store_to(UNMAPPED);
@@ -107,7 +94,7 @@ static void start_bug(void)
     host_kick_cpu(0);
 }
 
-static bool step_pass_on(struct riscv_vcpu *v)
+static bool step_pass_on(struct vcpu *v)
 {
     uint32_t next = host_current_cpu() + 1;
 
@@ -127,8 +114,6 @@ const struct selftest panic_tests[] = {
     {.name = "bug-stack", .init = bug_stack},
     {.name = "bug-double-free", .init = bug_double_free},
     {.name = "bug-bad-free", .init = bug_bad_free},
-    {.name = "bug-fp", .init = bug_fp},
-    {.name = "bug-lost", .init = bug_lost},
     {.name = "bug-nested", .init = bug_nested},
     {.name = "bug-elsewhere",
      .init = start_bug,

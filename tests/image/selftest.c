@@ -9,7 +9,6 @@
 #include "lib/string.h"
 
 static const struct selftest *test;
-static struct riscv_vcpu *vcpus;
 static bool entered[MAX_CPU_NUM];
 
 void selftest_fail(const char *expression, const char *file, int line)
@@ -26,15 +25,10 @@ void selftest_pass(void)
     selftest_fail("power is off", __FILE__, __LINE__);
 }
 
-struct riscv_vcpu *selftest_vcpu(uint32_t cpu)
-{
-    return &vcpus[cpu];
-}
-
 static const struct selftest *find_test(const char *name)
 {
     static const struct selftest *const tables[] = {host_tests, guest_tests,
-                                                    panic_tests};
+                                                    panic_tests, arch_tests};
 
     for (unsigned i = 0; i < ARRAY_SIZE(tables); i++) {
         for (test = tables[i]; test->name != NULL; test++) {
@@ -43,24 +37,6 @@ static const struct selftest *find_test(const char *name)
         }
     }
     host_refuse("there is no self-test '%s'", name);
-}
-
-static void make_vcpus(void)
-{
-    size_t bytes = sizeof(*vcpus) * host_cpu_count();
-    hpa_t memory =
-        memory_alloc_contiguous((bytes + PAGE_SIZE - 1) / PAGE_SIZE, PAGE_SIZE);
-
-    EXPECT(!hpa_is_none(memory));
-    vcpus = memory_phys_to_virt(memory);
-    for (uint32_t cpu = 0; cpu < host_cpu_count(); cpu++) {
-        struct riscv_vcpu *v = &vcpus[cpu];
-        v->base.ops = machine_vcpu_ops;
-        v->regs.pc = (uint64_t)(uintptr_t)test->guest;
-        v->vs.hstatus =
-            HSTATUS_SPV | HSTATUS_SPVP | FIELD_PUT(HSTATUS_VSXL, XL_64);
-        v->vs.sstatus = STATUS_SPP;
-    }
 }
 
 err_t vmm_init(const struct vmm_boot *boot)
@@ -74,51 +50,41 @@ err_t vmm_init(const struct vmm_boot *boot)
         test->init();
     if (test->guest == NULL)
         selftest_pass();
-    make_vcpus();
+    selftest_make_vcpus(host_cpu_count(), test->guest);
     return OK;
-}
-
-static void load_guest(struct riscv_vcpu *v)
-{
-    riscv_hw_write_hgatp(0);
-    riscv_hw_write_hedeleg(0);
-    riscv_hw_write_hideleg(HVIP_ALL);
-    riscv_hw_write_hcounteren(COUNTEREN_CY | COUNTEREN_TM | COUNTEREN_IR);
-    riscv_hw_write_henvcfg(0);
-    riscv_hw_load_vs(&v->vs);
 }
 
 struct vcpu *vmm_step(uint32_t cpu)
 {
-    struct riscv_vcpu *v = &vcpus[cpu];
+    struct vcpu *vcpu = selftest_vcpu(cpu);
 
     if (unlikely(!entered[cpu])) {
         entered[cpu] = true;
-        load_guest(v);
+        selftest_load(vcpu);
     } else {
-        atomic_store_explicit(&v->base.in_guest, false, memory_order_relaxed);
-        if (!test->step(v))
+        atomic_store_explicit(&vcpu->in_guest, false, memory_order_relaxed);
+        if (!test->step(vcpu))
             return NULL;
     }
-    EXPECT(vcpu_commit_entry(&v->base));
-    return &v->base;
+    EXPECT(vcpu_commit_entry(vcpu));
+    return vcpu;
 }
 
 struct vcpu *vmm_leave_guest(uint32_t cpu, struct vcpu *vcpu)
 {
-    EXPECT(vcpu == &vcpus[cpu].base);
+    EXPECT(vcpu == selftest_vcpu(cpu));
     return vmm_step(cpu);
 }
 
 struct vcpu *vmm_current_vcpu(uint32_t cpu)
 {
-    return &vcpus[cpu].base;
+    return selftest_vcpu(cpu);
 }
 
 /* The host asks whether there is any. */
 struct vm *vmm_find_vm(vm_id id)
 {
-    return (struct vm *)(void *)vcpus;
+    return (struct vm *)(void *)selftest_vcpu(0);
 }
 
 #define ABSENT_FN(ret, name, params, args, traced, flow, failure) \

@@ -8,9 +8,9 @@
 #ifndef TESTS_IMAGE_SELFTEST_H
 #define TESTS_IMAGE_SELFTEST_H
 
-#include "arch/riscv64/riscv.h"
 #include "host/host.h"
 #include "host/machine.h"
+#include "vcpu/vcpu.h"
 #include "vmm/vmm.h"
 
 /* Ends the machine as a failure that names the expression. */
@@ -33,14 +33,40 @@ struct selftest {
     const char *guest;
     /* A CPU is back from its guest, or from its wait. False: to wait for an
      * interrupt. */
-    bool (*step)(struct riscv_vcpu *vcpu);
+    bool (*step)(struct vcpu *vcpu);
 };
 
-/* host.c, guests.c, panics.c; they end with a row without name. */
-extern const struct selftest host_tests[], guest_tests[], panic_tests[];
+/* host.c, guests.c, panics.c, and arch.c in the architecture's folder; they end
+ * with a row without name. */
+extern const struct selftest host_tests[], guest_tests[], panic_tests[],
+    arch_tests[];
 
-/* Of CPU `cpu`. */
-struct riscv_vcpu *selftest_vcpu(uint32_t cpu);
+/*
+ * The architecture's part. Guests run where they lie in the image, with nothing
+ * between them and the machine's memory; each has a vCPU, and a CPU, of its
+ * own.
+ */
+void selftest_make_vcpus(uint32_t count, const char *guest);
+struct vcpu *selftest_vcpu(uint32_t cpu);
+/* Loads what a world switch does not. */
+void selftest_load(struct vcpu *vcpu);
+
+/* What a guest asks for by a call. */
+enum guest_call {
+    CALL_NOTHING = 1, /* just comes back */
+    CALL_BUMP = 2,    /* every register gets its own number added */
+    CALL_RESULT = 3,  /* the result is what the guest has found */
+};
+
+/* The last exit: an interrupt of the host; a call, or nothing of both. */
+bool selftest_was_interrupted(const struct vcpu *vcpu);
+bool selftest_has_called(const struct vcpu *vcpu);
+/* Of a call; the guest goes on behind it. */
+enum guest_call selftest_take_call(struct vcpu *vcpu);
+uint64_t selftest_result(const struct vcpu *vcpu);
+void selftest_bump(struct vcpu *vcpu);
+uint64_t selftest_pc(const struct vcpu *vcpu);
+void selftest_set_pc(struct vcpu *vcpu, const char *pc);
 
 extern const char guest_spin[], guest_count[], guest_registers[];
 

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The self-test on x86_64: its vCPUs, on SVM by hand, and tests of its hardware
+ * seam. Guests say in RAX what a call means, and in RDI what they have found.
+ */
+#include "api/arch.h"
+#include "api/memory.h"
+#include "arch/x86_64/hw.h"
+#include "arch/x86_64/svm/trace.h"
+#include "lib/bits.h"
+#include "lib/string.h"
+#include "tests/image/selftest.h"
+
+#define CODE_64      0x29b /* present, code, 64-bit: as VMCB attributes */
+#define DATA         0xc93
+#define TSS_BUSY     0x8b
+#define VMMCALL_SIZE 3
+
+struct test_vcpu {
+    struct vmcb vmcb;
+    struct vcpu base;
+    struct x86_regs regs;
+} ALIGNED(4096);
+
+static struct test_vcpu *vcpus;
+
+static struct test_vcpu *to_test(struct vcpu *vcpu)
+{
+    return container_of(vcpu, struct test_vcpu, base);
+}
+
+static const struct test_vcpu *to_test_const(const struct vcpu *vcpu)
+{
+    return container_of(vcpu, const struct test_vcpu, base);
+}
+
+static void test_world_switch(struct vcpu *vcpu)
+{
+    struct test_vcpu *v = to_test(vcpu);
+
+    v->vmcb.save.rax = v->regs.gpr[X86_GPR_RAX];
+    v->vmcb.save.rsp = v->regs.gpr[X86_GPR_RSP];
+    x86_svm_run(&v->regs, &v->vmcb, memory_virt_to_phys(&v->vmcb));
+    v->regs.gpr[X86_GPR_RAX] = v->vmcb.save.rax;
+    v->regs.gpr[X86_GPR_RSP] = v->vmcb.save.rsp;
+}
+
+static const struct vcpu_ops test_ops = {.world_switch = test_world_switch};
+
+static uint64_t host_cr3(void)
+{
+    uint64_t value;
+
+    __asm__ volatile("mov %%cr3, %0" : "=r"(value));
+    return value;
+}
+
+static void make_vmcb(struct vmcb *vmcb, const char *guest)
+{
+    static const struct vmcb_segment data = {
+        .selector = 0x10, .attrib = DATA, .limit = UINT32_MAX};
+    struct vmcb_control *control = &vmcb->control;
+    struct vmcb_save *save = &vmcb->save;
+
+    vmcb_set_intercept(control, INTERCEPT_INTR, true);
+    vmcb_set_intercept(control, INTERCEPT_NMI, true);
+    vmcb_set_intercept(control, INTERCEPT_SHUTDOWN, true);
+    vmcb_set_intercept(control, INTERCEPT_VMRUN, true);
+    vmcb_set_intercept(control, INTERCEPT_VMMCALL, true);
+    control->intercept_exceptions = UINT32_MAX;
+    control->guest_asid = 1;
+    control->vintr = VINTR_V_INTR_MASKING;
+    save->cs = (struct vmcb_segment){
+        .selector = 8, .attrib = CODE_64, .limit = UINT32_MAX};
+    save->ds = save->es = save->ss = save->fs = save->gs = data;
+    save->tr = (struct vmcb_segment){.attrib = TSS_BUSY, .limit = 0x67};
+    save->efer = X86_EFER_SVME | X86_EFER_LME | X86_EFER_LMA | X86_EFER_NXE;
+    save->cr0 = X86_CR0_PG | X86_CR0_WP | X86_CR0_NE | X86_CR0_ET | X86_CR0_PE;
+    save->cr3 = host_cr3();
+    save->cr4 = X86_CR4_PAE | X86_CR4_PGE;
+    save->dr6 = X86_DR6_RESET;
+    save->dr7 = X86_DR7_RESET;
+    save->rflags = X86_RFLAGS_FIXED;
+    save->g_pat = X86_PAT_RESET;
+    save->rip = (uint64_t)(uintptr_t)guest;
+}
+
+void selftest_make_vcpus(uint32_t count, const char *guest)
+{
+    hpa_t memory =
+        memory_alloc_contiguous(sizeof(*vcpus) * count / PAGE_SIZE, PAGE_SIZE);
+
+    EXPECT(!hpa_is_none(memory));
+    vcpus = memory_phys_to_virt(memory);
+    for (uint32_t cpu = 0; cpu < count; cpu++) {
+        vcpus[cpu].base.ops = &test_ops;
+        make_vmcb(&vcpus[cpu].vmcb, guest);
+    }
+}
+
+struct vcpu *selftest_vcpu(uint32_t cpu)
+{
+    return &vcpus[cpu].base;
+}
+
+void selftest_load(struct vcpu *vcpu)
+{
+    x86_svm_vmload(memory_virt_to_phys(&to_test(vcpu)->vmcb));
+}
+
+bool selftest_was_interrupted(const struct vcpu *vcpu)
+{
+    return to_test_const(vcpu)->vmcb.control.exitcode == VMEXIT_INTR;
+}
+
+bool selftest_has_called(const struct vcpu *vcpu)
+{
+    return to_test_const(vcpu)->vmcb.control.exitcode == VMEXIT_VMMCALL;
+}
+
+enum guest_call selftest_take_call(struct vcpu *vcpu)
+{
+    struct test_vcpu *v = to_test(vcpu);
+
+    v->vmcb.save.rip += VMMCALL_SIZE;
+    return (enum guest_call)v->regs.gpr[X86_GPR_RAX];
+}
+
+uint64_t selftest_result(const struct vcpu *vcpu)
+{
+    return to_test_const(vcpu)->regs.gpr[X86_GPR_RDI];
+}
+
+void selftest_bump(struct vcpu *vcpu)
+{
+    for (unsigned reg = 0; reg < X86_GPR_COUNT; reg++)
+        to_test(vcpu)->regs.gpr[reg] += reg;
+}
+
+uint64_t selftest_pc(const struct vcpu *vcpu)
+{
+    return to_test_const(vcpu)->vmcb.save.rip;
+}
+
+void selftest_set_pc(struct vcpu *vcpu, const char *pc)
+{
+    to_test(vcpu)->vmcb.save.rip = (uint64_t)(uintptr_t)pc;
+}
+
+static void test_xmm(void)
+{
+    static struct x86_xsave area, copy;
+
+    for (uint32_t reg = 0; reg < 16; reg++) {
+        x86_hw_write_xmm(reg, 0, UINT64_C(0x1111111111111111) + reg);
+        x86_hw_write_xmm(reg, 1, UINT64_C(0x2222222222222222) + reg);
+    }
+    x86_hw_xsave(&area, X86_XCR0_X87 | X86_XCR0_SSE | X86_XCR0_AVX);
+    for (uint32_t reg = 0; reg < 16; reg++) {
+        uint64_t halves[2];
+        memcpy(halves, area.bytes + 160 + 16 * reg, sizeof(halves));
+        EXPECT(halves[0] == UINT64_C(0x1111111111111111) + reg);
+        EXPECT(halves[1] == UINT64_C(0x2222222222222222) + reg);
+        EXPECT(x86_hw_read_xmm(reg, 0) == halves[0]);
+        EXPECT(x86_hw_read_xmm(reg, 1) == halves[1]);
+        x86_hw_write_xmm(reg, 0, 0);
+        x86_hw_write_xmm(reg, 1, 0);
+        EXPECT(x86_hw_read_xmm(reg, 0) == 0 && x86_hw_read_xmm(reg, 1) == 0);
+    }
+    x86_hw_xrstor(&area, X86_XCR0_X87 | X86_XCR0_SSE | X86_XCR0_AVX);
+    x86_hw_xsave(&copy, X86_XCR0_X87 | X86_XCR0_SSE | X86_XCR0_AVX);
+    EXPECT(memcmp(&area, &copy, sizeof(area)) == 0);
+}
+
+static void test_seam(void)
+{
+    struct x86_debug_state debug = {{0x1000, 0x2000, 0x3000, 0x4000}}, read;
+    struct x86_cpuid cpuid;
+    uint64_t tsc = x86_hw_read_tsc();
+
+    x86_hw_load_debug(&debug);
+    x86_hw_save_debug(&read);
+    EXPECT(memcmp(&debug, &read, sizeof(read)) == 0);
+    EXPECT((x86_svm_features() & SVM_FEATURE_NP) != 0);
+    EXPECT(x86_svm_asids() > 1);
+    (void)x86_hw_cpuid(X86_CPUID_SVM, 0, &cpuid);
+    EXPECT(cpuid.edx == x86_svm_features());
+    EXPECT((x86_hw_read_msr(X86_MSR_EFER) & X86_EFER_SVME) != 0);
+    x86_hw_write_msr(X86_MSR_STAR, 0x12345678);
+    EXPECT(x86_hw_read_msr(X86_MSR_STAR) == 0x12345678);
+    x86_hw_write_cr2(0x5678);
+    EXPECT(x86_hw_read_cr2() == 0x5678);
+    EXPECT((x86_hw_read_xcr0() & X86_XCR0_X87) != 0);
+    EXPECT(x86_hw_read_tsc() > tsc);
+}
+
+static void bug_ud(void)
+{
+    __asm__ volatile("ud2");
+}
+
+/* No stack. */
+static void bug_lost(void)
+{
+    __asm__ volatile("movl $64, %esp\n"
+                     "pushq %rax\n");
+}
+
+/* The stack is memory, but nobody's. */
+static void bug_astray(void)
+{
+    hpa_t frame = memory_alloc_frame();
+
+    __asm__ volatile("movq %0, %%rsp\n"
+                     "ud2\n"
+                     :
+                     : "r"(frame.raw + 2048));
+}
+
+const struct selftest arch_tests[] = {
+    {.name = "xmm", .init = test_xmm},
+    {.name = "seam", .init = test_seam},
+    {.name = "bug-ud", .init = bug_ud},
+    {.name = "bug-lost", .init = bug_lost},
+    {.name = "bug-astray", .init = bug_astray},
+    {.name = NULL},
+};
