@@ -165,22 +165,29 @@ void apic_set_timer_scale(uint64_t timer_hz, uint64_t time_hz)
     apic.timer_scale = (timer_hz << TIMER_SCALE_SHIFT) / time_hz;
 }
 
-void apic_set_timer(uint64_t ticks, uint64_t until)
+/* How much the timer has to count for the TSC to get there; 0: never. */
+static uint32_t timer_count(uint64_t until)
 {
+    uint64_t now = tsc_read();
+    uint64_t ticks = until > now ? until - now : 0;
     __uint128_t count;
 
-    if (apic.has_deadline) {
-        msr_write(X86_MSR_TSC_DEADLINE, ticks == 0 ? 0 : until);
-        return;
-    }
+    if (until == UINT64_MAX)
+        return 0;
     if (ticks > MAX_TIMER_TICKS)
         ticks = MAX_TIMER_TICKS;
-    count = (__uint128_t)ticks * apic.timer_scale >> TIMER_SCALE_SHIFT;
-    if (ticks != 0)
-        count++;
-    if (count > UINT32_MAX)
-        count = UINT32_MAX;
-    apic_write(APIC_TIMER_INITIAL, (uint32_t)count);
+    count = ((__uint128_t)ticks * apic.timer_scale >> TIMER_SCALE_SHIFT) + 1;
+    return count < UINT32_MAX ? (uint32_t)count : UINT32_MAX;
+}
+
+void apic_set_timer(uint64_t until)
+{
+    if (!apic.has_deadline)
+        apic_write(APIC_TIMER_INITIAL, timer_count(until));
+    else if (until == UINT64_MAX)
+        msr_write(X86_MSR_TSC_DEADLINE, 0);
+    else /* 0 would be none */
+        msr_write(X86_MSR_TSC_DEADLINE, until != 0 ? until : 1);
 }
 
 static void mask_pics(void)

@@ -67,6 +67,7 @@ void x86_boot(uint32_t protocol, uint64_t info)
     apic_init_cpu();
     x86_boot_block.host.hw_id = apic_id();
     machine_init(&x86, clock_calibrate());
+    machine_set_alarm(UINT64_MAX);
     virt_init_cpu(&x86_boot_block.x86);
     smp_place_trampoline(&x86);
     map_machine();
@@ -80,6 +81,7 @@ void x86_boot_other(void)
 
     cpu_init(cpu);
     apic_init_cpu();
+    machine_set_alarm(UINT64_MAX);
     virt_init_cpu(cpu);
     host_cpu_main();
 }

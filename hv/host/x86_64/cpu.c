@@ -120,6 +120,7 @@ static void load_control_registers(void)
 
 void cpu_init(struct x86_host_cpu *cpu)
 {
+    cpu->self = cpu;
     load_tables(cpu);
     load_control_registers();
 }

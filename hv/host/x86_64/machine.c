@@ -75,15 +75,12 @@ uint64_t machine_cycles(void)
     return tsc_read();
 }
 
-/* A deadline that has passed is one tick ahead: 0 would be none. */
+/* The timer may come early, and what it was set to before may still come: that
+ * is for take_alarm() to tell. */
 void machine_set_alarm(uint64_t ticks)
 {
-    uint64_t now = tsc_read();
-
-    if (ticks == UINT64_MAX)
-        apic_set_timer(0, 0);
-    else
-        apic_set_timer(ticks > now ? ticks - now : 1, ticks != 0 ? ticks : 1);
+    x86_this_host_cpu()->alarm = ticks;
+    apic_set_timer(ticks);
 }
 
 void machine_send_ipi(struct host_cpu *cpu)
@@ -116,6 +113,19 @@ static bool take(struct x86_host_cpu *cpu, enum pending what)
     return is_there;
 }
 
+/* Whether it is time; otherwise the timer is set again. */
+static bool take_alarm(struct x86_host_cpu *cpu)
+{
+    if (!take(cpu, PENDING_TIMER))
+        return false;
+    if (tsc_read() < cpu->alarm) {
+        machine_set_alarm(cpu->alarm);
+        return false;
+    }
+    cpu->alarm = UINT64_MAX;
+    return true;
+}
+
 uint32_t machine_take_irq(void)
 {
     struct x86_host_cpu *cpu = x86_this_host_cpu();
@@ -123,7 +133,7 @@ uint32_t machine_take_irq(void)
     take_pending(cpu);
     if (take(cpu, PENDING_IPI))
         return HOST_IRQ_IPI;
-    if (take(cpu, PENDING_TIMER))
+    if (take_alarm(cpu))
         return HOST_IRQ_TIMER;
     if (take(cpu, PENDING_CONSOLE)) {
         bool has_input = console_handle_irq();

@@ -21,6 +21,9 @@
 #define PORT_B_IOCHK BIT(6)
 #define PORT_B_SERR  BIT(7)
 
+/* More than CPUs that fail at once, and fewer than fill the console. */
+#define MAX_REPORTS 8
+
 #define MCG_CAP_COUNT   BIT_MASK(7, 0)
 #define MC_STATUS_VAL   BIT(63)
 #define MC_STATUS_ADDRV BIT(58)
@@ -132,14 +135,19 @@ static struct host_cpu *find_self(void)
     return &x86_boot_block.host;
 }
 
-/* The stack pointer, by which the CPU is known, may be what the bug has
- * spoilt: then the report is made on the emergency stack. */
+/*
+ * The stack pointer, by which the CPU is known, may be what the bug has spoilt:
+ * then the report is made on the emergency stack. Looking for that may fail,
+ * too; a few such failures are the end.
+ */
 static _Noreturn void report(const struct x86_trap_frame *frame)
 {
-    struct host_cpu *self = find_self();
+    static _Atomic uint32_t reports;
 
-    if (machine_this_cpu() != self)
-        x86_report_on(x86_host_cpu_of(self)->emergency_stack + PAGE_SIZE,
+    if (atomic_fetch_add(&reports, 1) >= MAX_REPORTS)
+        machine_end(MACHINE_FAILURE);
+    if (x86_this_host_cpu()->self != x86_this_host_cpu())
+        x86_report_on(x86_host_cpu_of(find_self())->emergency_stack + PAGE_SIZE,
                       frame);
     x86_report(frame);
 }

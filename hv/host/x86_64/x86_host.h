@@ -50,6 +50,8 @@ struct x86_host_cpu {
     uint8_t emergency_stack[PAGE_SIZE];
     uint64_t gdt[X86_GDT_ENTRIES];
     struct x86_tss tss;
+    const struct x86_host_cpu *self; /* by which stacks are told from others */
+    uint64_t alarm;                  /* machine_set_alarm()'s */
     uint32_t pending; /* interrupts taken, not yet handed out: PENDING_... */
     uint32_t nmis;
 } ALIGNED(4096);
@@ -155,9 +157,9 @@ void apic_send_startup(uint32_t id, uint8_t page);
 bool apic_is_requested(uint8_t vector);
 bool apic_is_in_service(uint8_t vector);
 void apic_end_interrupt(void);
-/* The timer's interrupt: `ticks` of time from now, which is at `until`; never,
- * with 0. May come early. */
-void apic_set_timer(uint64_t ticks, uint64_t until);
+/* The timer's interrupt, when the TSC gets to `until`, or earlier; UINT64_MAX:
+ * never. */
+void apic_set_timer(uint64_t until);
 /* Whether it goes by the time-stamp counter. Otherwise it counts for itself,
  * downwards; apic_set_timer() needs to know how fast. */
 bool apic_has_deadline(void);

@@ -58,7 +58,6 @@ tests() {
 	frames          | 0 | this processor has no SVM | $machine -cpu max,-svm
 	frames          | 0 | SVM has no nested paging | $machine -cpu max,+svm,-npt
 	-               | 0 | there is no bundle  | $machine
-	/dev/null       | 0 | there is no bundle  | $machine
 	/etc/passwd     | 0 | does not begin with a configuration | $machine
 	END
 }
