@@ -115,7 +115,6 @@ static void load_control_registers(void)
     cr4_write(cr4);
     if ((cr4 & X86_CR4_OSXSAVE) != 0)
         xcr0_write(cpuid(X86_CPUID_XSTATE, 0).eax & FEATURE_AVX);
-    __asm__ volatile("fninit");
 }
 
 void cpu_init(struct x86_host_cpu *cpu)

@@ -6,7 +6,7 @@
 qemu=(qemu-system-riscv64 -machine virt -cpu rv64,h=true)
 # Where the firmware's own words end.
 # shellcheck disable=SC2034
-readonly firmware_ends='MEDELEG'
+firmware_ends='MEDELEG'
 
 readonly machine='-smp 1 -m 128'
 tests() {

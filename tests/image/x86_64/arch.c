@@ -6,7 +6,9 @@
 #include "api/memory.h"
 #include "arch/x86_64/hw.h"
 #include "arch/x86_64/svm/trace.h"
+#include "host/x86_64/x86_host.h"
 #include "lib/bits.h"
+#include "lib/pause.h"
 #include "lib/string.h"
 #include "tests/image/selftest.h"
 
@@ -84,6 +86,44 @@ static void make_vmcb(struct vmcb *vmcb, const char *guest)
     save->rip = (uint64_t)(uintptr_t)guest;
 }
 
+extern const char guest_nested[];
+
+/*
+ * Nested paging: the guest's physical memory is the machine's, but for one page
+ * that is not there until the guest has been there.
+ */
+#define LARGE_PAGE BIT(21)
+static uint64_t *nested_pages;
+static uint64_t nested_hole;
+
+static uint64_t *new_table(uint64_t *entry)
+{
+    hpa_t table = memory_alloc_frame();
+
+    EXPECT(!hpa_is_none(table));
+    if (entry != NULL)
+        *entry = table.raw | NPT_P | NPT_RW | NPT_US;
+    return memory_phys_to_virt(table);
+}
+
+static void make_nested(struct vmcb *vmcb, struct x86_regs *regs)
+{
+    uint64_t *root = new_table(NULL);
+    uint64_t *large = new_table(new_table(root));
+    hpa_t word = memory_alloc_contiguous(LARGE_PAGE / PAGE_SIZE, LARGE_PAGE);
+
+    EXPECT(word.raw < 512 * LARGE_PAGE);
+    for (uint64_t i = 0; i < 512; i++)
+        large[i] = i * LARGE_PAGE | NPT_P | NPT_RW | NPT_US | NPT_PS;
+    nested_hole = word.raw + 8;
+    nested_pages = &large[word.raw / LARGE_PAGE];
+    *nested_pages = 0;
+    *(uint64_t *)memory_phys_to_virt(hpa(nested_hole)) = 0x1234;
+    regs->gpr[X86_GPR_RSI] = nested_hole;
+    vmcb->control.np_enable = 1;
+    vmcb->control.n_cr3 = memory_virt_to_phys(root).raw;
+}
+
 void selftest_make_vcpus(uint32_t count, const char *guest)
 {
     hpa_t memory =
@@ -94,6 +134,8 @@ void selftest_make_vcpus(uint32_t count, const char *guest)
     for (uint32_t cpu = 0; cpu < count; cpu++) {
         vcpus[cpu].base.ops = &test_ops;
         make_vmcb(&vcpus[cpu].vmcb, guest);
+        if (guest == guest_nested)
+            make_nested(&vcpus[cpu].vmcb, &vcpus[cpu].regs);
     }
 }
 
@@ -193,6 +235,82 @@ static void test_seam(void)
     EXPECT(x86_hw_read_tsc() > tsc);
 }
 
+/* What VMLOAD has replaced is the hypervisor's again after VMSAVE. */
+static void test_host_state(void)
+{
+    struct vmcb *vmcb = memory_phys_to_virt(memory_alloc_frame());
+    uint16_t before, bound, after;
+
+    make_vmcb(vmcb, guest_spin);
+    vmcb->save.tr.selector = 0x48;
+    vmcb->save.gs.base = UINT64_C(0x123456789000);
+    vmcb->save.kernel_gs_base = UINT64_C(0xffff800000001000);
+    __asm__ volatile("str %0" : "=r"(before));
+    x86_svm_vmload(memory_virt_to_phys(vmcb));
+    __asm__ volatile("str %0" : "=r"(bound));
+    EXPECT(x86_hw_read_msr(X86_MSR_GS_BASE) == vmcb->save.gs.base);
+    memset(&vmcb->save, 0, sizeof(vmcb->save));
+    x86_svm_vmsave(memory_virt_to_phys(vmcb));
+    __asm__ volatile("str %0" : "=r"(after));
+    EXPECT(before == SELECTOR_TSS && bound == 0x48 && after == before);
+    EXPECT(vmcb->save.tr.selector == 0x48);
+    EXPECT(vmcb->save.gs.base == UINT64_C(0x123456789000));
+    EXPECT(vmcb->save.kernel_gs_base == UINT64_C(0xffff800000001000));
+    EXPECT(x86_hw_read_msr(X86_MSR_GS_BASE) == 0);
+}
+
+/* NMIs, of the hypervisor itself and of a guest, are counted. */
+#define APIC_ICR      0x300
+#define ICR_NMI       (4 << 8 | 1 << 14)
+#define ICR_TO_MYSELF (1 << 18)
+
+/* It comes soon, if it may. */
+static void send_nmi(void)
+{
+    *(volatile uint32_t *)(uintptr_t)(0xfee00000 + APIC_ICR) =
+        ICR_NMI | ICR_TO_MYSELF;
+    for (unsigned i = 0; i < 1000; i++)
+        cpu_pause();
+}
+
+static void start_nmi(void)
+{
+    send_nmi();
+    EXPECT(x86_this_host_cpu()->nmis == 1);
+    __asm__ volatile("clgi");
+    send_nmi();
+    EXPECT(x86_this_host_cpu()->nmis == 1);
+}
+
+static bool step_nmi(struct vcpu *vcpu)
+{
+    EXPECT(to_test(vcpu)->vmcb.control.exitcode == VMEXIT_NMI);
+    EXPECT(x86_this_host_cpu()->nmis == 2);
+    selftest_pass();
+}
+
+static bool step_nested(struct vcpu *vcpu)
+{
+    struct test_vcpu *v = to_test(vcpu);
+    struct vmcb_control *control = &v->vmcb.control;
+
+    if (control->exitcode == VMEXIT_NPF) {
+        EXPECT(control->exitinfo2 == nested_hole);
+        EXPECT((control->exitinfo1 & (X86_FAULT_P | X86_FAULT_RW)) == 0);
+        *nested_pages = align_down(nested_hole, LARGE_PAGE) | NPT_P | NPT_RW |
+                        NPT_US | NPT_PS;
+        return true;
+    }
+    EXPECT(selftest_has_called(vcpu) && selftest_result(vcpu) == 0x1234);
+    selftest_pass();
+}
+
+/* A machine check, as far as it can be made. */
+static void bug_machine_check(void)
+{
+    __asm__ volatile("int $18");
+}
+
 static void bug_ud(void)
 {
     __asm__ volatile("ud2");
@@ -219,6 +337,10 @@ static void bug_astray(void)
 const struct selftest arch_tests[] = {
     {.name = "xmm", .init = test_xmm},
     {.name = "seam", .init = test_seam},
+    {.name = "host-state", .init = test_host_state},
+    {.name = "nmi", .init = start_nmi, .guest = guest_spin, .step = step_nmi},
+    {.name = "nested", .guest = guest_nested, .step = step_nested},
+    {.name = "bug-machine-check", .init = bug_machine_check},
     {.name = "bug-ud", .init = bug_ud},
     {.name = "bug-lost", .init = bug_lost},
     {.name = "bug-astray", .init = bug_astray},

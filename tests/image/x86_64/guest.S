@@ -87,3 +87,10 @@ wrong:
     movl %eax, %edi
     movl $CALL_RESULT, %eax
     vmmcall
+
+    /* RDI: what is at RSI. */
+    .globl guest_nested
+guest_nested:
+    movq (%rsi), %rdi
+    movl $CALL_RESULT, %eax
+    vmmcall

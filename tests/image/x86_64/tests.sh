@@ -5,7 +5,7 @@
 # shellcheck disable=SC2034 # for run
 qemu=(qemu-system-x86_64 -machine q35 -cpu 'max,+svm,+npt' -no-reboot)
 # shellcheck disable=SC2034
-readonly firmware_ends='Booting from'
+firmware_ends='Booting from'
 
 readonly machine='-smp 1 -m 128'
 tests() {
@@ -22,11 +22,14 @@ tests() {
 	xmm             | 0 | xmm: ok             | $machine
 	xmm             | 0 | xmm: ok             | $machine -cpu phenom,+svm,+npt
 	seam            | 0 | seam: ok            | $machine
+	host-state      | 0 | host-state: ok      | $machine
+	nmi             | 0 | nmi: ok             | $machine
+	nested          | 0 | nested: ok          | $machine
 	input           | 0 | input: ok           | $machine
 	input           | 0 | input: ok           | -smp 4 -m 128
 	input           | 0 | input: ok           | -machine pc -smp 2 -m 128
 	reboot          | 0 | reboot: ok          | $machine
-	count           | 0 | 1000 calls: [1-9][0-9]... | $machine -icount shift=0
+	count           | 0 | 1000 calls: 1[0-2][0-9]... | $machine -icount shift=0
 	registers       | 0 | registers: ok       | $machine
 	registers       | 0 | registers: ok       | -smp 2 -m 128
 	registers-again | 0 | registers-again: ok | $machine
@@ -50,6 +53,7 @@ tests() {
 	bug-double-free | 0 | check failed: .*    | $machine
 	bug-bad-free    | 0 | check failed: zone != NULL | $machine
 	bug-ud          | 0 | #UD (6) at 0x2      | $machine
+	bug-machine-check | 0 | machine check: MCG_STAT | $machine
 	bug-lost        | 0 | #DF (8) .*cr2 0x38  | $machine
 	bug-astray      | 0 | #UD (6) at 0x2      | -smp 2 -m 128
 	bug-nested      | 0 | another failure while reporting | -smp 2 -m 128
