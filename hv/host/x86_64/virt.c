@@ -4,12 +4,11 @@
  * is the one place where the host goes by the vendor. SVM: AMD APM volume 2,
  * sections 15.4 and 15.30.
  */
+#include "arch/x86_64/svm/svm.h"
 #include "arch/x86_64/svm/trace.h"
 #include "host/x86_64/processor.h"
 #include "host/x86_64/x86_host.h"
 #include "lib/bits.h"
-
-extern const struct vcpu_ops x86_svm_vcpu_ops;
 
 const struct vcpu_ops *const machine_vcpu_ops = &x86_svm_vcpu_ops;
 const struct trace_arch *const machine_trace_arch = &x86_svm_trace_arch;
