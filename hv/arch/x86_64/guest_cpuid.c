@@ -15,12 +15,18 @@
 
 #define ALL UINT32_MAX
 
-/* Maximum leaves. Higher ones are of what guests do not get. */
-#define MAX_BASIC_AMD      0x0d
-#define MAX_BASIC_INTEL    0x16
-#define MAX_EXTENDED_AMD   0x80000021
-#define MAX_EXTENDED_INTEL 0x80000008
-#define CLASS              0xffff0000 /* basic, hypervisor, extended leaves */
+/* How many leaves there are. Higher ones are of what guests do not get. */
+#define BASIC_AMD      0x0e
+#define BASIC_INTEL    0x17
+#define EXTENDED_AMD   0x22
+#define EXTENDED_INTEL 0x09
+
+/* A leaf is a class, basic, the hypervisor's, or extended, and a number. */
+#define CLASS_SHIFT 30
+#define NUMBER      BIT_MASK(CLASS_SHIFT - 1, 0)
+#define BASIC       (X86_CPUID_VENDOR >> CLASS_SHIFT)
+#define HYPERVISOR  (X86_CPUID_HYPERVISOR >> CLASS_SHIFT)
+#define EXTENDED    (X86_CPUID_EXT_MAX >> CLASS_SHIFT)
 
 /* Leaf 1: EBX. */
 #define CLFLUSH_SIZE    BIT_MASK(15, 8)
@@ -59,7 +65,7 @@ enum level_type { LEVEL_SMT = 1, LEVEL_CORE = 2 };
 #define KHZ UINT64_C(1000)
 #define MHZ UINT64_C(1000000)
 
-enum policy { HIDE, PASS, AVX, AUX, SET, OWN, POLICY_COUNT };
+enum policy { HIDE, PASS, AVX, AUX, SET, LAPIC, OWN, POLICY_COUNT };
 enum reg { EAX, EBX, ECX, EDX };
 
 static const struct feature {
@@ -80,6 +86,7 @@ struct builder {
     x86_cpuid_fn host;
     uint32_t host_basic, host_extended;
     bool passes[POLICY_COUNT]; /* the host's bits of that policy */
+    bool sets[POLICY_COUNT];
 };
 
 struct leaf {
@@ -93,8 +100,10 @@ struct leaf {
                 struct x86_cpuid *answer);
 };
 
-static struct x86_cpuid *answer_to(struct x86_guest_cpuid *cpuid,
-                                   uint32_t leaf);
+static uint8_t *index_of(struct x86_guest_cpuid *cpuid, uint32_t leaf)
+{
+    return &cpuid->index[leaf >> CLASS_SHIFT][leaf & NUMBER];
+}
 
 /* What the host has, 0 beyond its leaves: Intel's answer with another one. */
 static struct x86_cpuid ask(const struct builder *b, uint32_t leaf,
@@ -123,7 +132,7 @@ static unsigned core_bits(const struct builder *b)
 
 static void build_vendor(const struct builder *b, struct x86_cpuid *answer)
 {
-    answer->eax = b->cpuid->max_basic;
+    answer->eax = b->cpuid->limits[BASIC] - 1;
 }
 
 static void build_features(const struct builder *b, struct x86_cpuid *answer)
@@ -152,17 +161,17 @@ static void build_structured(const struct builder *b, struct x86_cpuid *answer)
 
 static void build_ext_max(const struct builder *b, struct x86_cpuid *answer)
 {
-    answer->eax = b->cpuid->max_extended;
+    answer->eax = X86_CPUID_EXT_MAX | (b->cpuid->limits[EXTENDED] - 1);
 }
 
 static void build_ext_features(const struct builder *b,
                                struct x86_cpuid *answer)
 {
-    const struct x86_cpuid *basic = answer_to(b->cpuid, X86_CPUID_FEATURES);
+    uint8_t basic = *index_of(b->cpuid, X86_CPUID_FEATURES);
 
     if (!x86_guest_has(b->cpuid, X86_FEATURE_AMD))
         return;
-    answer->edx |= basic->edx & (uint32_t)EDX_COPIES;
+    answer->edx |= b->cpuid->answers[basic - 1].edx & (uint32_t)EDX_COPIES;
     if (b->facts->vcpus > 1)
         answer->ecx |= (uint32_t)ECX_CMP_LEGACY;
 }
@@ -240,9 +249,10 @@ static void build_addresses(const struct builder *b, struct x86_cpuid *answer)
     set_field(&answer->ecx, APIC_ID_SIZE, core_bits(b));
 }
 
-/* XSAVE: the standard and the compacted format have the same size, since the
- * AVX state is the first one after the header. -----------------------------*/
+/* The XSAVE area ---------------------------------------------------------*/
 
+/* The standard and the compacted format have the same size, since the AVX state
+ * is the first one after the header. */
 static uint32_t xsave_size(uint64_t components)
 {
     return (components & X86_XCR0_AVX) != 0 ? X86_XSAVE_SIZE : X86_XSAVE_AVX;
@@ -275,11 +285,12 @@ static void build_avx_state(const struct builder *b, struct x86_cpuid *answer)
     answer->ebx = X86_XSAVE_AVX;
 }
 
-/* Time: Linux takes leaves 15H and 16H for exact, and multiplies the crystal's
- * kHz by the numerator in 32 bits. So they are there if that is right; without
- * them it measures. The crystal clocks the APIC timer (SDM volume 3A, section
- * 11.5.4). -----------------------------------------------------------------*/
+/* Time -------------------------------------------------------------------*/
 
+/* Linux takes leaves 15H and 16H for exact, and multiplies the crystal's kHz by
+ * the numerator in 32 bits. So they are there if that is right; without them it
+ * measures. The crystal clocks the APIC timer, too (SDM volume 3A, section
+ * 11.5.4). */
 static uint32_t exact_mhz(const struct builder *b)
 {
     uint64_t mhz = b->facts->tsc_hz / MHZ;
@@ -390,35 +401,7 @@ static const struct leaf leaves[] = {
 /* clang-format on */
 
 _Static_assert(ARRAY_SIZE(leaves) == X86_GUEST_CPUID_ROWS, "");
-
-static bool is_before(uint32_t leaf, uint32_t subleaf, const struct leaf *row)
-{
-    return leaf < row->leaf || (leaf == row->leaf && subleaf < row->subleaf);
-}
-
-/* The row of the leaf: the last one that does not come after. */
-static const struct leaf *find(uint32_t leaf, uint32_t subleaf)
-{
-    size_t low = 0, high = ARRAY_SIZE(leaves);
-
-    while (high - low > 1) {
-        size_t middle = (low + high) / 2;
-
-        if (is_before(leaf, subleaf, &leaves[middle]))
-            high = middle;
-        else
-            low = middle;
-    }
-    if (leaves[low].leaf != leaf ||
-        (leaves[low].subleaf != subleaf && !leaves[low].and_further))
-        return NULL;
-    return &leaves[low];
-}
-
-static struct x86_cpuid *answer_to(struct x86_guest_cpuid *cpuid, uint32_t leaf)
-{
-    return &cpuid->answers[find(leaf, 0) - leaves];
-}
+_Static_assert(EXTENDED_AMD <= X86_GUEST_LEAVES, "");
 
 /* Building ---------------------------------------------------------------*/
 
@@ -455,7 +438,7 @@ static void add_features(const struct builder *b, const struct leaf *row,
         if (b->passes[feature->policy])
             *word_of(answer, feature->reg) |=
                 *word_of(&host, feature->reg) & bit;
-        if (feature->policy == SET)
+        if (b->sets[feature->policy])
             *word_of(answer, feature->reg) |= bit;
     }
 }
@@ -482,6 +465,8 @@ static void build_row(const struct builder *b, const struct leaf *row,
     *answer = (struct x86_cpuid){0};
     if (!x86_guest_has(b->cpuid, row->needs))
         return;
+    if (row->subleaf == 0)
+        *index_of(b->cpuid, row->leaf) = (uint8_t)(row - leaves + 1);
     *answer =
         (struct x86_cpuid){host.eax & row->mask.eax, host.ebx & row->mask.ebx,
                            host.ecx & row->mask.ecx, host.edx & row->mask.edx};
@@ -533,10 +518,13 @@ void x86_guest_cpuid_init(struct x86_guest_cpuid *cpuid,
     b.passes[PASS] = true;
     b.passes[AVX] = host_has_avx(&b);
     b.passes[AUX] = host_has(&b, X86_FEATURE_RDTSCP);
+    b.sets[SET] = true;
+    b.sets[LAPIC] = facts->has_apic;
 
     *cpuid = (struct x86_guest_cpuid){
-        .max_basic = amd ? MAX_BASIC_AMD : MAX_BASIC_INTEL,
-        .max_extended = amd ? MAX_EXTENDED_AMD : MAX_EXTENDED_INTEL,
+        .limits = {[BASIC] = amd ? BASIC_AMD : BASIC_INTEL,
+                   [HYPERVISOR] = (X86_GUEST_LEAF_TIMING & NUMBER) + 1,
+                   [EXTENDED] = amd ? EXTENDED_AMD : EXTENDED_INTEL},
         .physical_bits = physical_bits(&b),
     };
     set_feature(cpuid, X86_FEATURE_NONE);
@@ -547,31 +535,48 @@ void x86_guest_cpuid_init(struct x86_guest_cpuid *cpuid,
 
 /* Answering --------------------------------------------------------------*/
 
-static bool is_in_range(const struct x86_guest_cpuid *cpuid, uint32_t leaf)
+/* The row of a subleaf; `row` is the leaf's first. NULL: there is none. */
+static const struct leaf *subleaf_of(const struct leaf *row, uint32_t subleaf)
 {
-    switch (leaf & CLASS) {
-    case X86_CPUID_VENDOR: return leaf <= cpuid->max_basic;
-    case X86_CPUID_HYPERVISOR: return true;
-    case X86_CPUID_EXT_MAX: return leaf <= cpuid->max_extended;
-    default: return false;
+    while (row->subleaf != subleaf && !row->and_further) {
+        uint32_t leaf = row->leaf;
+
+        row++;
+        if (row == leaves + ARRAY_SIZE(leaves) || row->leaf != leaf)
+            return NULL;
     }
+    return row;
+}
+
+static const struct leaf *find(const struct x86_guest_cpuid *cpuid,
+                               uint32_t leaf, uint32_t subleaf)
+{
+    uint32_t class = leaf >> CLASS_SHIFT;
+    uint32_t number = leaf & NUMBER;
+    uint8_t index;
+
+    /* Beyond its leaves, Intel has the last basic one's answer, AMD has 0. */
+    if (number >= cpuid->limits[class]) {
+        if (x86_guest_has(cpuid, X86_FEATURE_AMD))
+            return NULL;
+        class = BASIC;
+        number = cpuid->limits[BASIC] - 1;
+    }
+    index = cpuid->index[class][number];
+    return index == 0 ? NULL : subleaf_of(&leaves[index - 1], subleaf);
 }
 
 void x86_guest_cpuid(const struct x86_guest_cpuid *cpuid,
                      const struct x86_vcpu_facts *facts, uint32_t leaf,
                      uint32_t subleaf, struct x86_cpuid *result)
 {
-    const struct leaf *row;
+    const struct leaf *row = find(cpuid, leaf, subleaf);
 
-    /* Beyond its leaves, Intel has the last basic one's answer, AMD has 0. */
-    if (!is_in_range(cpuid, leaf) && x86_guest_has(cpuid, X86_FEATURE_INTEL))
-        leaf = cpuid->max_basic;
-    row = is_in_range(cpuid, leaf) ? find(leaf, subleaf) : NULL;
     if (!row) {
         *result = (struct x86_cpuid){0};
         return;
     }
     *result = cpuid->answers[row - leaves];
-    if (row->own && x86_guest_has(cpuid, row->needs))
+    if (row->own)
         row->own(facts, subleaf, result);
 }

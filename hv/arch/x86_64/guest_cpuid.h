@@ -24,6 +24,7 @@ struct x86_vm_facts {
     unsigned vcpus;         /* 1 to MAX_VCPU_NUM */
     unsigned physical_bits; /* of guest-physical addresses, that stage 2 has */
     uint64_t tsc_hz;        /* that the guest's TSC counts */
+    bool has_apic;          /* its vCPUs have local APICs */
 };
 
 /* Of the vCPU, at the time of its CPUID. */
@@ -38,11 +39,15 @@ struct x86_vcpu_facts {
 
 /* As many as guest_cpuid.c has rows; asserted there. */
 #define X86_GUEST_CPUID_ROWS 40
+#define X86_GUEST_LEAVES     34 /* of a class */
 
 struct x86_guest_cpuid {
     uint64_t features[(X86_FEATURE_COUNT + 63) / 64];
-    uint32_t max_basic, max_extended;
     unsigned physical_bits;
+    /* How many leaves there are of each class, bits 31:30; and the row of each
+     * one's subleaf 0, from 1 on, or 0 if it has none. */
+    uint32_t limits[4];
+    uint8_t index[3][X86_GUEST_LEAVES];
     struct x86_cpuid answers[X86_GUEST_CPUID_ROWS];
 };
 

@@ -11,6 +11,7 @@
  *   AVX    the same, of instructions that need the AVX state of XSAVE
  *   AUX    the same, of those that read TSC_AUX: both, or none
  *   SET    always 1: the hypervisor emulates it
+ *   LAPIC  1 if the VM has local APICs, which do it
  *   OWN    computed from the VM or the vCPU (guest_cpuid.c)
  *   HIDE   0, for the reason beside the group. It is here so that one sees it
  *          was thought of.
@@ -40,10 +41,10 @@
     X(DCA,              1, 0, ECX, 18, HIDE)                                   \
     X(SSE41,            1, 0, ECX, 19, PASS)                                   \
     X(SSE42,            1, 0, ECX, 20, PASS)                                   \
-    X(X2APIC,           1, 0, ECX, 21, SET)                                    \
+    X(X2APIC,           1, 0, ECX, 21, LAPIC)                                  \
     X(MOVBE,            1, 0, ECX, 22, PASS)                                   \
     X(POPCNT,           1, 0, ECX, 23, PASS)                                   \
-    X(TSC_DEADLINE,     1, 0, ECX, 24, SET)                                    \
+    X(TSC_DEADLINE,     1, 0, ECX, 24, LAPIC)                                  \
     X(AES,              1, 0, ECX, 25, PASS)                                   \
     X(XSAVE,            1, 0, ECX, 26, PASS)                                   \
     X(OSXSAVE,          1, 0, ECX, 27, OWN)                                    \
@@ -80,7 +81,7 @@
     X(HTT,              1, 0, EDX, 28, OWN)                                    \
     X(TM,               1, 0, EDX, 29, HIDE)                                   \
     X(PBE,              1, 0, EDX, 31, HIDE)                                   \
-    X(ARAT,             6, 0, EAX,  2, SET)  /* the APIC timer never stops */
+    X(ARAT,             6, 0, EAX,  2, LAPIC)
 
 #define X86_FEATURES_STRUCTURED(X)                                             \
     X(FSGSBASE,         7, 0, EBX,  0, PASS)                                   \

@@ -66,6 +66,7 @@ static err_t make_cpuid(struct x86_vcpu *v, struct arena *arena)
         .vcpus = v->base.config.peer_count,
         .physical_bits = v->physical_bits,
         .tsc_hz = time_frequency(),
+        .has_apic = v->lapic != NULL,
     };
 
     v->cpuid = first_of(v)->cpuid;
