@@ -15,15 +15,28 @@
 #include "lib/compiler.h"
 #include "lib/string.h"
 
-#define ALL UINT64_MAX
+#define ALL      UINT64_MAX
+#define FOUR_GIB (UINT64_C(1) << 32)
+
+/* So that six ranges reach 4 GiB. */
+#define MTRR_GRANULE (UINT64_C(64) << 20)
 
 /* MTRRcap: the number of variable ranges, fixed ranges, write-combining. */
 #define MTRRCAP (X86_MTRR_RANGES | BIT(8) | BIT(10))
 /* MTRRdefType, and base and mask of a variable range. */
 #define MTRR_TYPE     BIT_MASK(7, 0)
-#define MTRR_DEF_TYPE (MTRR_TYPE | BIT(10) | BIT(11))
+#define MTRR_DEF_TYPE (MTRR_TYPE | MTRR_FIXED | MTRR_ENABLE)
 #define MTRR_BASE     (MTRR_TYPE | BIT_MASK(63, 12))
 #define MTRR_MASK     BIT_MASK(63, 11)
+
+#define MTRR_ENABLE BIT(11)
+#define MTRR_FIXED  BIT(10)
+#define MTRR_VALID  BIT(11) /* of a mask */
+/* Types, and one of each range of a fixed MTRR. */
+#define TYPE_UC      UINT64_C(0)
+#define TYPE_WP      UINT64_C(5)
+#define TYPE_WB      UINT64_C(6)
+#define ALL_OF(type) ((type)*UINT64_C(0x0101010101010101))
 
 #define MCG_STATUS BIT_MASK(2, 0)
 
@@ -124,7 +137,7 @@ static bool is_mtrr_base(const struct x86_guest_cpuid *cpuid, uint64_t value)
 static const struct x86_msr_row rows[] = {
     CHECKED(TSC, CORE, TSC, ALL, NULL),
     CONSTANT(PLATFORM_ID, INTEL, 0),
-    RANGE(X86_MSR_APIC_BASE, X86_MSR_APIC_BASE, LAPIC, NONE),
+    RANGE(X86_MSR_APIC_BASE, X86_MSR_APIC_BASE, LAPIC, X2APIC),
     CHECKED(TSC_ADJUST, CORE, TSC_ADJUST, ALL, NULL),
     UNCHANGED(PATCH_LEVEL, NONE, PATCH_LEVEL, ALL),
     CONSTANT(MTRRcap, MTRR, MTRRCAP),
@@ -237,6 +250,26 @@ void x86_msr_reset(struct x86_msr_state *state)
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         for (uint32_t msr = rows[i].first; msr <= rows[i].last; msr++)
             x86_msr_store(state, &rows[i], msr, rows[i].reset);
+    }
+}
+
+void x86_msr_set_mtrrs(struct x86_msr_state *state,
+                       const struct x86_guest_cpuid *cpuid, uint64_t devices)
+{
+    uint64_t *range = state->mtrr_variable;
+
+    state->mtrr_def_type = MTRR_ENABLE | MTRR_FIXED | TYPE_WB;
+    state->mtrr_fix64k = ALL_OF(TYPE_WB);
+    state->mtrr_fix16k[0] = ALL_OF(TYPE_WB);
+    state->mtrr_fix16k[1] = ALL_OF(TYPE_UC);
+    for (size_t i = 0; i < ARRAY_SIZE(state->mtrr_fix4k); i++)
+        state->mtrr_fix4k[i] = ALL_OF(TYPE_WP);
+    /* A range's size is a power of two, and its base a multiple of it. */
+    for (uint64_t size, base = align_up(devices, MTRR_GRANULE);
+         base != 0 && base < FOUR_GIB; base += size) {
+        size = base & -base;
+        *range++ = base | TYPE_UC;
+        *range++ = (BIT(cpuid->physical_bits) - size) | MTRR_VALID;
     }
 }
 

@@ -21,8 +21,9 @@ enum x86_msr_home {
      * SFMASK, FS_BASE, GS_BASE, KERNEL_GS_BASE, SYSENTER_CS, _ESP, _EIP. The
      * guest accesses it without an exit. */
     X86_MSR_DIRECT,
-    /* The vCPU has it, and to write it takes more than to store it: TSC,
-     * TSC_ADJUST, TSC_AUX, EFER (x86_efer_write()), PAT. */
+    /* The vCPU has it, and to write it takes more than to store it: EFER
+     * (x86_efer_write()), PAT, TSC_AUX; TSC and TSC_ADJUST, of which one
+     * changes with the other (SDM volume 3B, section 18.17.3). */
     X86_MSR_CORE,
     X86_MSR_LAPIC, /* lapic_read_msr(), lapic_write_msr(): they check it */
     X86_MSR_STATE, /* x86_msr_load(), x86_msr_store() */
@@ -70,6 +71,14 @@ void x86_msr_store(struct x86_msr_state *state, const struct x86_msr_row *row,
 
 /* After power-on. */
 void x86_msr_reset(struct x86_msr_state *state);
+/*
+ * What firmware makes of the MTRRs, for guests that are started without: memory
+ * is write-back; display memory, and [`devices`, 4 GiB) are uncached, from a
+ * multiple of 64 MiB on; 0 is nothing. Linux leaves PAT alone if MTRRs are off,
+ * and complains when vCPUs differ.
+ */
+void x86_msr_set_mtrrs(struct x86_msr_state *state,
+                       const struct x86_guest_cpuid *cpuid, uint64_t devices);
 
 /* Calls `pass` for each MSR that the guest may read and write without an
  * exit. */
