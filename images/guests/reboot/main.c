@@ -8,10 +8,8 @@
 static volatile uint64_t initialised = 0x600d;
 static volatile uint64_t zeroed;
 
-void guest_main(uint64_t hart, const void *device_tree)
+void guest_main(void)
 {
-    (void)hart;
-    (void)device_tree;
     if (initialised != 0x600d || zeroed != 0) {
         guest_put("guest: memory of an earlier life: FAILED\n");
         guest_power_off();

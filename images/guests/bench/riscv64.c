@@ -9,7 +9,7 @@
  * (scripts/bench-image runs it there too) that is the cost of the firmware,
  * and the difference is the cost of the hypervisor's start.
  */
-#include "guest.h"
+#include "machine.h"
 
 #define ROUNDS        1000
 #define PAGE          4096
@@ -73,11 +73,10 @@ static bool tree_has(const void *device_tree, const char *string, size_t length)
     return false;
 }
 
-void guest_main(uint64_t hart, const void *device_tree)
+void guest_main(void)
 {
-    (void)hart;
     report("first", guest_first_instret);
-    if (!TREE_HAS(device_tree, "twinax,vm"))
+    if (!TREE_HAS(guest_device_tree, "twinax,vm"))
         return;
 
     uint64_t nothing = COUNT_LOOP("", 0, 0);
@@ -90,7 +89,7 @@ void guest_main(uint64_t hart, const void *device_tree)
     report("hypercall", call - set_up);
     report("mmio_uart", uart - nothing);
     report("fault_4k", fault - nothing);
-    if (TREE_HAS(device_tree, "sifive,plic-1.0.0")) {
+    if (TREE_HAS(guest_device_tree, "sifive,plic-1.0.0")) {
         uint64_t plic = COUNT_LOOP("lw t0, 0(%3)\n", 0, PLIC_PRIORITY);
 
         report("mmio_intc", plic - nothing);

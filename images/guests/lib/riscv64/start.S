@@ -13,12 +13,11 @@ guest_start:
     sd      t0, 0(t1)
     la      t1, guest_trap_entry
     csrw    stvec, t1
-    call    guest_main
-    call    guest_power_off
+    call    guest_begin
 
 /*
  * A second hart: sp from a1, function to run in the word below it. See
- * guest_start_hart().
+ * guest_for_each_other_cpu().
  */
     .globl guest_hart_entry
 guest_hart_entry:

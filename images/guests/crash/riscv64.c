@@ -4,14 +4,12 @@
  * no memory, and it traps. On hardware the hart would now trap for ever; the
  * hypervisor must see it and stop the VM, and that VM only.
  */
-#include "guest.h"
+#include "machine.h"
 
 #define NOWHERE 0x40000000
 
-void guest_main(uint64_t hart, const void *device_tree)
+void guest_main(void)
 {
-    (void)hart;
-    (void)device_tree;
     guest_put("guest: crashing\n");
     csr_write(stvec, NOWHERE);
     __asm__ volatile("unimp");

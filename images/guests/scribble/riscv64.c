@@ -9,7 +9,7 @@
  * What would merely end the guest itself is left out: SRST and HSM stop with
  * valid arguments, and writes to its own stvec and satp.
  */
-#include "guest.h"
+#include "machine.h"
 
 #define PAGE      4096
 #define CAUSE_IRQ (UINT64_C(1) << 63)
@@ -276,10 +276,8 @@ static void scribble_on_firmware(void)
     }
 }
 
-void guest_main(uint64_t hart, const void *device_tree)
+void guest_main(void)
 {
-    (void)hart;
-    (void)device_tree;
     scribble_on_csrs();
     scribble_with_instructions();
     scribble_on_firmware();
