@@ -181,8 +181,11 @@ Test(exits, a_fault_that_is_resolved_already_is_flushed, .fini = end_machine)
 
 #define PORT        0x80 /* a register */
 #define PORT_FAULTY 0x82 /* an access to it fails */
+#define PORT_BUSY   0x83 /* takes a write after some attempts */
+#define ATTEMPTS    3
 
 static uint64_t port_value, port_read;
+static unsigned port_attempts;
 
 static err_t port_do_read(struct device *device, unsigned range,
                           uint64_t offset, unsigned width, uint64_t *value)
@@ -194,7 +197,9 @@ static err_t port_do_read(struct device *device, unsigned range,
 static err_t port_do_write(struct device *device, unsigned range,
                            uint64_t offset, unsigned width, uint64_t value)
 {
-    if (offset != 0)
+    if (offset == PORT_BUSY - PORT && ++port_attempts < ATTEMPTS)
+        return ERR_BUSY;
+    if (offset == PORT_FAULTY - PORT)
         return ERR_IO;
     port_value = value;
     return OK;
@@ -228,31 +233,46 @@ static const struct {
     {0xffff, 1, ~UINT64_C(0)},
 };
 
+/* The vCPU of a machine with these ports. */
+static struct vcpu *make_with_ports(void)
+{
+    static struct device device;
+    struct device *conflict = NULL;
+    struct vcpu *vcpu = make();
+
+    device = (struct device){
+        .ops = &port_ops,
+        .model = &port_model,
+        .name = "port",
+        .range_count = 1,
+        .ranges = {{PORT, 4, BUS_PORT, 0, WIDTH_1}},
+    };
+    ops.finish_read = finish_port_read;
+    cr_assert_eq(device_set_add(&vcpu->config.vm->devices, &device, &conflict),
+                 OK);
+    port_value = port_read = 0;
+    port_attempts = 0;
+    return vcpu;
+}
+
+static struct vm_exit write_of(uint16_t port, uint8_t width)
+{
+    return (struct vm_exit){.kind = EXIT_IO_WRITE,
+                            .insn_len = 2,
+                            .access = {.address = port,
+                                       .width = width,
+                                       .insn_len = 2,
+                                       .write = true,
+                                       .data = 0x5a}};
+}
+
 Test(exits, a_port_that_nobody_drives_floats_high)
 {
     for_each_row (i, port_rows) {
-        static struct device device;
-        struct device *conflict = NULL;
-        struct vm_exit exit = {.kind = EXIT_IO_WRITE, .insn_len = 2};
-        struct vcpu *vcpu = make();
+        struct vcpu *vcpu = make_with_ports();
+        struct vm_exit exit = write_of(port_rows[i].port, port_rows[i].width);
         uint64_t pc = ops.get_pc(vcpu);
 
-        device = (struct device){
-            .ops = &port_ops,
-            .model = &port_model,
-            .name = "port",
-            .range_count = 1,
-            .ranges = {{PORT, 4, BUS_PORT, 0, WIDTH_1}},
-        };
-        ops.finish_read = finish_port_read;
-        cr_assert_eq(
-            device_set_add(&vcpu->config.vm->devices, &device, &conflict), OK);
-        port_value = port_read = 0;
-        exit.access = (struct device_access){.address = port_rows[i].port,
-                                             .width = port_rows[i].width,
-                                             .insn_len = 2,
-                                             .write = true,
-                                             .data = 0x5a};
         cr_expect_eq(handle(vcpu, exit), VERDICT_RESUME, "row %zu", i);
         exit.kind = EXIT_IO_READ;
         exit.access.write = false;
@@ -261,6 +281,20 @@ Test(exits, a_port_that_nobody_drives_floats_high)
                      port_read);
         cr_expect_eq(ops.get_pc(vcpu), pc + 4, "row %zu", i);
         end_machine();
+    }
+}
+
+/* A device that is busy has done a part: the guest makes the access again. */
+Test(exits, a_write_to_a_busy_port_is_made_again, .fini = end_machine)
+{
+    struct vcpu *vcpu = make_with_ports();
+    uint64_t pc = ops.get_pc(vcpu);
+
+    for (unsigned i = 1; i <= ATTEMPTS; i++) {
+        cr_expect_eq(handle(vcpu, write_of(PORT_BUSY, 1)), VERDICT_RESUME);
+        cr_expect_eq(port_attempts, i);
+        cr_expect_eq(port_value, i == ATTEMPTS ? 0x5a : 0);
+        cr_expect_eq(ops.get_pc(vcpu), i == ATTEMPTS ? pc + 2 : pc);
     }
 }
 
