@@ -255,6 +255,7 @@ static const struct model_rule model_rules[] = {
     {"intel,82441fx", PLACE_ADDRESS,
      (const struct property_rule[]){{"intx", SHAPE_LINES}, {0}},
      (const struct child_rule[]){{NULL, &function_rule, 0, 255}, {0}}},
+    {"intel,piix4-isa", PLACE_FIXED},
     {"intel,piix4-pm", PLACE_FIXED,
      (const struct property_rule[]){{"pm-base", SHAPE_U32}, {0}}},
 };

@@ -102,6 +102,12 @@ Test(pci_host, headers)
         {PM, PCI_HEADER_TYPE, 1, 0},
         {PM, 0x40, 4, 0xb001},
         {PM, 0x80, 1, 1},
+        {ISA, PCI_VENDOR_ID, 4, 0x71108086},
+        {ISA, PCI_CLASS_REVISION, 4, 0x06010002},
+        {ISA, PCI_INTERRUPT_PIN, 1, 0},
+        {ISA, PCI_COMMAND, 2,
+         PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER},
+        {ISA, 0x60, 4, 0x80808080}, /* no line leads to an 8259 */
         {CONSOLE, PCI_VENDOR_ID, 4, 0x10431af4},
         {CONSOLE, PCI_CLASS_REVISION, 4, 0x07800001},
         {CONSOLE, PCI_HEADER_TYPE, 1, 0},
@@ -168,6 +174,11 @@ Test(pci_host, writable_bits)
                          "register 0x%x", rows[i].reg);
         }
     }
+    /* Firmware finds ports behind the ISA bridge, and routes lines there. */
+    pci_put(&machine, ISA, PCI_COMMAND, 2, 0);
+    cr_expect_neq(pci_get(&machine, ISA, PCI_COMMAND, 2) & PCI_COMMAND_IO, 0);
+    pci_put(&machine, ISA, 0x60, 4, UINT32_MAX);
+    cr_expect_eq(pci_get(&machine, ISA, 0x60, 4), 0x8f8f8f8f);
     /* Bytes and words reach their own bits alone. */
     pci_put(&machine, DISK, PCI_BASE_ADDRESS_0, 4, 0);
     pci_put(&machine, DISK, PCI_BASE_ADDRESS_0 + 3, 1, 0xe1);

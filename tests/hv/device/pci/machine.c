@@ -132,6 +132,7 @@ static void write_tree(void *tree, int size)
     error |= fdt_property(tree, "reg", reg, sizeof(reg));
     error |= fdt_property(tree, "intx", intx, sizeof(intx));
     error |= add_child(tree, "rng", "virtio,rng", RNG, NULL, 0);
+    error |= add_child(tree, "isa", "intel,piix4-isa", ISA, NULL, 0);
     error |= add_child(tree, "pm", "intel,piix4-pm", PM, NULL, 0);
     error |= add_child(tree, "disk", "virtio,blk", DISK, "size",
                        SMALL_DISK * SECTOR);

@@ -26,6 +26,7 @@
 #define DISK               AT(1, 0)
 #define PM                 AT(1, 3)
 #define CONSOLE            AT(2, 0)
+#define ISA                AT(4, 0)
 #define RNG                AT(5, 0) /* on the disk's interrupt line */
 
 #define MOST_MESSAGES 64
