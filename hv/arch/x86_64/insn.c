@@ -21,7 +21,7 @@ static enum verdict do_cpuid(struct x86_vcpu *v, const struct vm_exit *exit)
         .apic_id = v->base.config.id,
         .apic_enabled = v->lapic != NULL && lapic_is_enabled(v->lapic),
         .cr4 = v->vendor->get(v, X86_REG_CR4),
-        .xcr0 = v->xcr0,
+        .xcr0 = x86_read_xcr0(v),
     };
     struct x86_cpuid cpuid;
 

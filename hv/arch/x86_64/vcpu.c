@@ -183,6 +183,13 @@ void x86_setup(struct x86_vcpu *v)
     }
 }
 
+/* The guest's, of a vCPU that is bound. Writes are intercepted, but by QEMU's
+ * processor. */
+uint64_t x86_read_xcr0(const struct x86_vcpu *v)
+{
+    return v->host_xcr0 != 0 ? x86_hw_read_xcr0() & v->host_xcr0 : v->xcr0;
+}
+
 /* XCR0 says what XSAVE and XRSTOR move. Without it, they are FXSAVE and
  * FXRSTOR, which ask nobody. */
 static void set_xcr0(const struct x86_vcpu *v, uint64_t value)
@@ -203,6 +210,7 @@ void x86_bind(struct x86_vcpu *v)
 
 void x86_unbind(struct x86_vcpu *v)
 {
+    v->xcr0 = x86_read_xcr0(v);
     set_xcr0(v, v->host_xcr0);
     x86_hw_xsave(&v->xsave, v->host_xcr0);
     x86_hw_save_debug(&v->debug);

@@ -151,6 +151,7 @@ void x86_clear(struct x86_vcpu *v);
 void x86_set_tsc_offset(struct x86_vcpu *v, uint64_t offset);
 void x86_bind(struct x86_vcpu *v);
 void x86_unbind(struct x86_vcpu *v);
+uint64_t x86_read_xcr0(const struct x86_vcpu *v);
 
 void x86_advance(struct vcpu *vcpu, const struct vm_exit *exit);
 uint64_t x86_get_pc(const struct vcpu *vcpu);
