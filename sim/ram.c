@@ -215,6 +215,11 @@ size_t memory_read_guest_impl(hpa_t from, void *to, size_t size)
     return size;
 }
 
+uint64_t memory_read_word_impl(hpa_t from)
+{
+    return shared_read_word(guest_pointer(from, sizeof(uint64_t)));
+}
+
 void memory_write_guest_impl(hpa_t to, const void *from, size_t size)
 {
     shared_write(guest_pointer(to, size), from, size);

@@ -36,11 +36,13 @@ err_t aspace_init(struct aspace *aspace, const struct s2_format *format,
     return OK;
 }
 
-void aspace_flush(const struct aspace *aspace, const struct s2_change *change,
+void aspace_flush(struct aspace *aspace, const struct s2_change *change,
                   uint64_t start, uint64_t end)
 {
     const struct aspace_flusher *flusher = &aspace->flusher;
 
+    if (change->tables || change->leaves)
+        atomic_fetch_add(&aspace->generation, 1);
     if (flusher->flush == NULL)
         return;
     if (change->tables)

@@ -23,6 +23,8 @@
 #ifndef ADDRSPACE_ASPACE_H
 #define ADDRSPACE_ASPACE_H
 
+#include <stdatomic.h>
+
 #include "addrspace/format.h"
 #include "addrspace/walk.h"
 #include "lib/compiler.h"
@@ -65,7 +67,8 @@ struct aspace {
     hpa_t root;
 
     struct aspace_flusher flusher;
-    struct spinlock lock; /* guards what follows, and the tables */
+    _Atomic uint64_t generation; /* see aspace_generation() */
+    struct spinlock lock;        /* guards what follows, and the tables */
     struct s2_hint hint;
     uint64_t mappings; /* how many were ever made */
     unsigned last_hit; /* the region found last; one of size 0 is none */
@@ -164,6 +167,17 @@ err_t aspace_store(struct aspace *aspace, gpa_t to, const void *from,
                    size_t size) MUST_CHECK; /* aspace_write */
 err_t aspace_clear(struct aspace *aspace, gpa_t start,
                    uint64_t size) MUST_CHECK;
+
+/*
+ * Changes whenever what was mapped may be no longer, before its frames are
+ * freed: who has remembered a translation, and what it was then, and finds the
+ * same after having read there, has read the guest's memory.
+ */
+static inline uint64_t aspace_generation(struct aspace *aspace)
+{
+    atomic_thread_fence(memory_order_acquire);
+    return atomic_load_explicit(&aspace->generation, memory_order_acquire);
+}
 
 /*
  * Dirty tracking of whole regions: from `start` on, pages written by the

@@ -50,7 +50,7 @@ static inline unsigned region_entry_flags(const struct region *region)
 }
 
 /* Tells the flusher what `change`, made within the range, asks for. */
-void aspace_flush(const struct aspace *aspace, const struct s2_change *change,
+void aspace_flush(struct aspace *aspace, const struct s2_change *change,
                   uint64_t start, uint64_t end);
 
 /*

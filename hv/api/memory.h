@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Host memory: frames, the mapping between host-physical addresses and
- * pointers, and the only five ways in which hypervisor code touches memory
+ * pointers, and the only six ways in which hypervisor code touches memory
  * that a guest can touch.
  *
- * The five guest-memory functions take a range that the address space has
+ * The six guest-memory functions take a range that the address space has
  * already checked to lie in one run of the guest's RAM. Callers outside
  * hv/addrspace use aspace_read() and its like instead.
  */
@@ -34,6 +34,9 @@
      * Returns `size`. */                                                      \
     GET(memory_read_guest, (hpa_t from, void *to, size_t size),                \
         (from, to, size), (from.raw), to, size)                                \
+    /* The same of 8 bytes at a multiple of 8, by value. */                    \
+    FN(uint64_t, memory_read_word, (hpa_t from), (from), (from.raw), FEED,     \
+       NEVER_FAILS)                                                            \
     /* Copies `from` to guest RAM; 2, 4 or 8 bytes at a multiple of their size \
      * by one store. */                                                        \
     PUT(memory_write_guest, (hpa_t to, const void *from, size_t size),         \

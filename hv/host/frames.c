@@ -261,6 +261,11 @@ size_t memory_read_guest_impl(hpa_t from, void *to, size_t size)
     return size;
 }
 
+EXIT_PATH uint64_t memory_read_word_impl(hpa_t from)
+{
+    return shared_read_word(memory_phys_to_virt(from));
+}
+
 void memory_write_guest_impl(hpa_t to, const void *from, size_t size)
 {
     shared_write(memory_phys_to_virt(to), from, size);

@@ -37,6 +37,11 @@ static inline void shared_read(void *to, const void *from, size_t size)
     __builtin_memcpy(to, from, size);
 }
 
+static inline uint64_t shared_read_word(const void *from)
+{
+    return __atomic_load_n((const shared_u64 *)from, __ATOMIC_RELAXED);
+}
+
 /* `to` is what is shared. */
 static inline void shared_write(void *to, const void *from, size_t size)
 {

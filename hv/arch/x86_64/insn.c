@@ -17,16 +17,16 @@ static enum verdict advance(struct x86_vcpu *v, const struct vm_exit *exit)
 static enum verdict do_cpuid(struct x86_vcpu *v, const struct vm_exit *exit)
 {
     uint64_t *gpr = v->regs.gpr;
+    uint32_t leaf = (uint32_t)gpr[X86_GPR_RAX];
     const struct x86_vcpu_facts facts = {
         .apic_id = v->base.config.id,
         .apic_enabled = v->lapic != NULL && lapic_is_enabled(v->lapic),
         .cr4 = v->vendor->get(v, X86_REG_CR4),
-        .xcr0 = x86_read_xcr0(v),
+        .xcr0 = leaf == X86_CPUID_XSTATE ? x86_read_xcr0(v) : 0,
     };
     struct x86_cpuid cpuid;
 
-    x86_guest_cpuid(v->cpuid, &facts, (uint32_t)gpr[X86_GPR_RAX],
-                    (uint32_t)gpr[X86_GPR_RCX], &cpuid);
+    x86_guest_cpuid(v->cpuid, &facts, leaf, (uint32_t)gpr[X86_GPR_RCX], &cpuid);
     gpr[X86_GPR_RAX] = cpuid.eax;
     gpr[X86_GPR_RBX] = cpuid.ebx;
     gpr[X86_GPR_RCX] = cpuid.ecx;
@@ -150,7 +150,7 @@ static enum verdict do_mov_cr(struct x86_vcpu *v, const struct vm_exit *exit)
     struct x86_insn insn;
     struct x86_cpu cpu;
 
-    v->vendor->get_cpu(v, X86_CPU_CODE, &cpu);
+    v->vendor->get_cpu(v, &cpu);
     if (x86_fetch(v, &cpu, &insn, &outcome) != X86_DONE ||
         insn.op != X86_OP_mov_control)
         return VERDICT_RESUME;

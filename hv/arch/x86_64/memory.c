@@ -45,20 +45,28 @@ static unsigned walk_access(enum x86_access access, unsigned cpl)
     return accesses[access] | (cpl == 3 ? X86_WALK_USER : 0u);
 }
 
+struct x86_paging x86_paging_of(const struct x86_vcpu *v,
+                                const struct x86_control *control,
+                                uint64_t rflags)
+{
+    return (struct x86_paging){
+        .control = *control,
+        .rflags = rflags,
+        .physical_bits = v->physical_bits,
+        .has_gigabyte_pages = v->has_gigabyte_pages,
+        .has_pse36 = true,
+        .reserves_bit_8 = v->vendor->reserves_bit_8,
+    };
+}
+
 enum x86_result x86_translate_linear(void *context, uint64_t linear,
                                      enum x86_access access, gpa_t *address,
                                      struct x86_exception *fault)
 {
     struct x86_memory_context *at = context;
     const struct x86_walk_memory memory = {read_entry, exchange_entry, at->v};
-    const struct x86_paging paging = {
-        .control = at->cpu->control,
-        .rflags = at->cpu->rflags,
-        .physical_bits = at->v->physical_bits,
-        .has_gigabyte_pages = at->v->has_gigabyte_pages,
-        .has_pse36 = true,
-        .reserves_bit_8 = at->v->vendor->reserves_bit_8,
-    };
+    const struct x86_paging paging =
+        x86_paging_of(at->v, &at->cpu->control, at->cpu->rflags);
     struct x86_translation translation;
 
     switch (x86_walk(&paging, linear, walk_access(access, at->cpu->cpl),
@@ -109,36 +117,15 @@ enum x86_result x86_fetch(struct x86_vcpu *v, const struct x86_cpu *cpu,
     return x86_fetch_insn(cpu, &fetch_ops, &context, insn, outcome);
 }
 
-#define OPCODE_MAX 3 /* bytes of what is intercepted, without prefixes */
-
-/* Whether the bytes at RIP are the opcode alone. */
-static bool is_plain(struct x86_memory_context *context, uint64_t rip,
-                     uint32_t opcode, unsigned count)
+uint8_t x86_insn_length(struct x86_vcpu *v)
 {
-    uint32_t found = 0;
-    struct x86_exception fault;
-    gpa_t address;
-
-    if (PAGE_SIZE - (rip & (PAGE_SIZE - 1)) < sizeof(found) ||
-        x86_translate_linear(context, rip, X86_ACCESS_FETCH, &address,
-                             &fault) != X86_DONE ||
-        x86_fetch_bytes(context, address, &found, OPCODE_MAX) != X86_DONE)
-        return false;
-    return zero_extend(found, 8 * count) == opcode;
-}
-
-uint8_t x86_insn_length(const struct x86_vcpu *v, uint32_t opcode,
-                        unsigned count)
-{
-    struct x86_vcpu *vcpu = (struct x86_vcpu *)v;
+    const struct x86_insn *found = x86_code_find(v);
     struct x86_outcome outcome;
     struct x86_insn insn;
     struct x86_cpu cpu;
-    struct x86_memory_context context = {vcpu, &cpu};
 
-    v->vendor->get_cpu(v, X86_CPU_CODE, &cpu);
-    if (x86_mode_of(&cpu) == X86_MODE_64 &&
-        is_plain(&context, cpu.rip, opcode, count))
-        return (uint8_t)count;
-    return x86_fetch(vcpu, &cpu, &insn, &outcome) == X86_DONE ? insn.length : 0;
+    if (likely(found != NULL))
+        return found->length;
+    v->vendor->get_cpu(v, &cpu);
+    return x86_fetch(v, &cpu, &insn, &outcome) == X86_DONE ? insn.length : 0;
 }

@@ -42,7 +42,7 @@ static uint64_t linear_address(const struct x86_vcpu *v,
     uint64_t address = (uint64_t)insn->displacement;
 
     if (insn->base == X86_RIP)
-        address += v->vendor->get(v, X86_REG_RIP) + insn->length;
+        address += *v->rip + insn->length;
     else if (insn->base != X86_NO_REG)
         address += v->regs.gpr[insn->base];
     if (insn->index != X86_NO_REG)
@@ -97,23 +97,16 @@ err_t x86_decode_mmio(struct vcpu *vcpu, const struct vm_exit *fault,
                       struct device_access *access)
 {
     struct x86_vcpu *v = to_x86(vcpu);
-    struct x86_outcome outcome;
-    struct x86_insn insn;
-    struct x86_cpu cpu;
+    const struct x86_insn *insn;
     struct x86_event event;
 
     if (unlikely(fault->fault.access == ACCESS_EXECUTE ||
                  v->vendor->get_event(v, &event)))
         return ERR_UNSUPPORTED;
-    v->vendor->get_cpu(v, X86_CPU_CODE, &cpu);
-    switch (x86_fetch(v, &cpu, &insn, &outcome)) {
-    case X86_DONE: break;
-    case X86_RETRY: return ERR_BUSY;
-    default: return ERR_UNSUPPORTED;
-    }
-    if (!is_plain_move(&insn))
+    insn = x86_code_find(v);
+    if (insn == NULL || !is_plain_move(insn))
         return ERR_UNSUPPORTED;
-    return describe(v, &insn, fault->fault.gpa, access);
+    return describe(v, insn, fault->fault.gpa, access);
 }
 
 static void finish(struct vcpu *vcpu, const struct device_access *access)
@@ -267,7 +260,7 @@ static void finish_emulation(struct x86_vcpu *v, const struct x86_cpu *cpu,
 {
     v->vendor->set_cpu(v, cpu);
     if (result == X86_DONE)
-        v->vendor->end_shadow(v);
+        x86_end_shadow(v);
     if (result == X86_EXCEPTION)
         x86_inject_exception(v, &outcome->exception);
     else if (outcome->single_step)
@@ -299,7 +292,7 @@ static enum verdict emulate(struct x86_vcpu *v, char *what)
     struct x86_memory_context context = {v, &cpu};
     enum x86_result fetched, result;
 
-    v->vendor->get_cpu(v, X86_CPU_ALL, &cpu);
+    v->vendor->get_cpu(v, &cpu);
     result = fetched = x86_fetch(v, &cpu, &insn, &outcome);
     if (fetched == X86_DONE)
         result =

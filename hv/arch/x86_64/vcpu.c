@@ -91,6 +91,9 @@ err_t x86_init(struct x86_vcpu *v, const struct x86_vendor *vendor,
     if (lapics != NULL)
         v->lapic = lapics_get(lapics, v->base.config.id);
     v->physical_bits = GUEST_PHYSICAL_BITS;
+    v->code = arena_new(arena, struct x86_code);
+    if (v->code == NULL)
+        return ERR_NO_MEMORY;
     error = make_cpuid(v, arena);
     if (error != OK)
         return error;
@@ -263,8 +266,7 @@ bool x86_has_wakeup(struct vcpu *vcpu)
         return false;
     return v->vendor->get_event(v, &event) || atomic_load(&v->nmi) ||
            (v->lapic != NULL &&
-            lapic_wakes(v->lapic, (v->vendor->get(v, X86_REG_RFLAGS) &
-                                   X86_RFLAGS_IF) != 0));
+            lapic_wakes(v->lapic, (*v->rflags & X86_RFLAGS_IF) != 0));
 }
 
 /* The timers of local APICs wake their vCPUs by themselves. */
@@ -278,26 +280,21 @@ uint64_t x86_wakeup_deadline(struct vcpu *vcpu)
 void x86_advance(struct vcpu *vcpu, const struct vm_exit *exit)
 {
     struct x86_vcpu *v = to_x86(vcpu);
-    const struct x86_vendor *vendor = v->vendor;
 
-    vendor->set(v, X86_REG_RIP, vendor->get(v, X86_REG_RIP) + exit->insn_len);
-    vendor->end_shadow(v);
-    if (unlikely(vendor->get(v, X86_REG_RFLAGS) & X86_RFLAGS_TF))
+    *v->rip += exit->insn_len;
+    x86_end_shadow(v);
+    if (unlikely(*v->rflags & X86_RFLAGS_TF))
         x86_inject_single_step(v);
 }
 
 uint64_t x86_get_pc(const struct vcpu *vcpu)
 {
-    const struct x86_vcpu *v = to_x86_const(vcpu);
-
-    return v->vendor->get(v, X86_REG_RIP);
+    return *to_x86_const(vcpu)->rip;
 }
 
 void x86_set_pc(struct vcpu *vcpu, uint64_t pc)
 {
-    struct x86_vcpu *v = to_x86(vcpu);
-
-    v->vendor->set(v, X86_REG_RIP, pc);
+    *to_x86(vcpu)->rip = pc;
 }
 
 uint64_t x86_get_gpr(const struct vcpu *vcpu, unsigned reg)

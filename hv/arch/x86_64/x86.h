@@ -19,7 +19,9 @@
 #include <stdatomic.h>
 
 #include "arch/x86_64/boot/entry.h"
+#include "arch/x86_64/code.h"
 #include "arch/x86_64/emulate/emulate.h"
+#include "arch/x86_64/emulate/walk.h"
 #include "arch/x86_64/guest_msr.h"
 #include "arch/x86_64/hw.h"
 #include "vcpu/vcpu.h"
@@ -43,8 +45,6 @@ struct x86_event {
 
 /* Registers that a vendor's control block holds, or its processor. */
 enum x86_register {
-    X86_REG_RIP,
-    X86_REG_RFLAGS,
     X86_REG_CR0,
     X86_REG_CR2,
     X86_REG_CR3,
@@ -56,19 +56,14 @@ enum x86_register {
     X86_REG_COUNT
 };
 
-/* How much of a struct x86_cpu is filled in. */
-enum x86_cpu_part {
-    X86_CPU_CODE, /* what a fetch needs: all but general registers and
-                   * segments other than CS */
-    X86_CPU_ALL,
-};
-
 /* What a vendor provides, of a vCPU that is bound. */
 struct x86_vendor {
     bool reserves_bit_8; /* of paging entries above a page directory's */
 
-    void (*get_cpu)(const struct x86_vcpu *v, enum x86_cpu_part part,
-                    struct x86_cpu *cpu);
+    void (*get_cpu)(const struct x86_vcpu *v, struct x86_cpu *cpu);
+    /* Where the code is at which it has exited. False: in a segment whose
+     * limits matter. */
+    bool (*get_code)(const struct x86_vcpu *v, struct x86_code_at *at);
     /* What an instruction may change: general registers, RIP, RFLAGS. */
     void (*set_cpu)(struct x86_vcpu *v, const struct x86_cpu *cpu);
     uint64_t (*get)(const struct x86_vcpu *v, enum x86_register reg);
@@ -78,8 +73,6 @@ struct x86_vendor {
     void (*set_tsc_offset)(struct x86_vcpu *v, uint64_t offset);
     /* All registers, of a vCPU that need not be bound. */
     void (*enter_at)(struct x86_vcpu *v, const struct x86_entry *entry);
-    /* An instruction has been completed: no interrupt shadow any more. */
-    void (*end_shadow)(struct x86_vcpu *v);
     /* The guest's translations are dropped before it is entered again. */
     void (*flush)(struct x86_vcpu *v);
     /* What the hardware said of the instruction: how many bytes of it. */
@@ -104,11 +97,16 @@ struct x86_vcpu {
     struct vcpu base;
     struct x86_regs regs;
     const struct x86_vendor *vendor;
+    /* Where the vendor keeps them while the guest is out. The interrupt
+     * shadow's low two bits say that there is one. */
+    uint64_t *rip, *rflags, *shadow;
+    struct x86_code *code;
     struct x86_guest_cpuid *cpuid; /* one for all vCPUs of the VM */
     struct lapic *lapic;           /* NULL: the VM has none */
     bool waits_for_sipi;
     bool interrupt_window, nmi_window; /* asked for */
     bool has_tsc_aux;
+    bool has_insn_bytes; /* the processor may give them with an exit */
 
     /* Vectors from elsewhere than the local APIC: injected by the host into a
      * VM without one, or taken back from a delivery that did not happen. */
@@ -136,6 +134,11 @@ static inline struct x86_vcpu *to_x86(struct vcpu *vcpu)
 static inline const struct x86_vcpu *to_x86_const(const struct vcpu *vcpu)
 {
     return container_of(vcpu, const struct x86_vcpu, base);
+}
+
+static inline void x86_end_shadow(struct x86_vcpu *v)
+{
+    *v->shadow &= ~UINT64_C(3);
 }
 
 /* --- vcpu.c --- */
@@ -205,12 +208,12 @@ enum x86_result x86_fetch_bytes(void *context, gpa_t address, void *to,
 enum x86_result x86_fetch(struct x86_vcpu *v, const struct x86_cpu *cpu,
                           struct x86_insn *insn,
                           struct x86_outcome *outcome) MUST_CHECK;
-/*
- * The length of the instruction at RIP, an intercepted one, whose bytes without
- * prefixes are the `count` lowest of `opcode`. 0: it cannot be read any more.
- */
-uint8_t x86_insn_length(const struct x86_vcpu *v, uint32_t opcode,
-                        unsigned count);
+/* The length of the instruction at RIP. 0: it cannot be read any more. */
+uint8_t x86_insn_length(struct x86_vcpu *v);
+/* How the guest's processor walks its page tables. */
+struct x86_paging x86_paging_of(const struct x86_vcpu *v,
+                                const struct x86_control *control,
+                                uint64_t rflags);
 
 /* --- mmio.c --- */
 

@@ -37,41 +37,27 @@ static void decode_exception(const struct svm_vcpu *v, struct vm_exit *exit)
     exit->exception.value = v->vmcb.control.exitinfo1;
 }
 
-/* The instruction's length; without it, the guest makes the instruction again.
- * False: it is no longer there. */
-static bool set_length(const struct svm_vcpu *v, struct vm_exit *exit,
-                       uint32_t opcode, unsigned count)
+/* The instruction's length. If it is no longer there, the guest tries again. */
+static void set_length(const struct svm_vcpu *v, struct vm_exit *exit)
 {
     if (v->features & SVM_FEATURE_NRIPS)
         exit->insn_len = (uint8_t)(v->vmcb.control.nrip - v->vmcb.save.rip);
     else
-        exit->insn_len = x86_insn_length(&v->x86, opcode, count);
-    if (likely(exit->insn_len != 0))
-        return true;
-    exit->kind = EXIT_NOTHING;
-    return false;
+        exit->insn_len = x86_insn_length((struct x86_vcpu *)&v->x86);
+    if (unlikely(exit->insn_len == 0))
+        exit->kind = EXIT_NOTHING;
 }
-
-/* Opcodes, the first byte lowest. */
-#define OPCODE_CPUID   0xa20f
-#define OPCODE_HLT     0xf4
-#define OPCODE_RDMSR   0x320f
-#define OPCODE_WRMSR   0x300f
-#define OPCODE_INVD    0x080f
-#define OPCODE_WBINVD  0x090f
-#define OPCODE_XSETBV  0xd1010f
-#define OPCODE_VMMCALL 0xd9010f
 
 static void decode_cpuid(const struct svm_vcpu *v, struct vm_exit *exit)
 {
     exit->kind = EXIT_CPUID;
-    (void)set_length(v, exit, OPCODE_CPUID, 2);
+    set_length(v, exit);
 }
 
 static void decode_hlt(const struct svm_vcpu *v, struct vm_exit *exit)
 {
     exit->kind = EXIT_HALT;
-    (void)set_length(v, exit, OPCODE_HLT, 1);
+    set_length(v, exit);
 }
 
 static void decode_msr(const struct svm_vcpu *v, struct vm_exit *exit)
@@ -81,7 +67,7 @@ static void decode_msr(const struct svm_vcpu *v, struct vm_exit *exit)
     exit->kind = write ? EXIT_SYSREG_WRITE : EXIT_SYSREG_READ;
     exit->sysreg.addr = (uint32_t)v->x86.regs.gpr[X86_GPR_RCX];
     exit->sysreg.value = write ? x86_edx_eax(&v->x86) : 0;
-    (void)set_length(v, exit, write ? OPCODE_WRMSR : OPCODE_RDMSR, 2);
+    set_length(v, exit);
 }
 
 static void set_instruction(struct vm_exit *exit, enum x86_intercepted number)
@@ -93,19 +79,19 @@ static void set_instruction(struct vm_exit *exit, enum x86_intercepted number)
 static void decode_invd(const struct svm_vcpu *v, struct vm_exit *exit)
 {
     set_instruction(exit, X86_INTERCEPTED_CACHE);
-    (void)set_length(v, exit, OPCODE_INVD, 2);
+    set_length(v, exit);
 }
 
 static void decode_wbinvd(const struct svm_vcpu *v, struct vm_exit *exit)
 {
     set_instruction(exit, X86_INTERCEPTED_CACHE);
-    (void)set_length(v, exit, OPCODE_WBINVD, 2);
+    set_length(v, exit);
 }
 
 static void decode_xsetbv(const struct svm_vcpu *v, struct vm_exit *exit)
 {
     set_instruction(exit, X86_INTERCEPTED_XSETBV);
-    (void)set_length(v, exit, OPCODE_XSETBV, 3);
+    set_length(v, exit);
 }
 
 static void decode_mov_cr(const struct svm_vcpu *v, struct vm_exit *exit)
@@ -134,7 +120,7 @@ static void decode_vmmcall(const struct svm_vcpu *v, struct vm_exit *exit)
     exit->hypercall.nr = v->x86.regs.gpr[X86_GPR_RAX];
     for (unsigned i = 0; i < ARRAY_SIZE(args); i++)
         exit->hypercall.args[i] = v->x86.regs.gpr[args[i]];
-    (void)set_length(v, exit, OPCODE_VMMCALL, 3);
+    set_length(v, exit);
 }
 
 /* The bits of EXITINFO1 from SZ8 on are the size. EXITINFO2 is the next RIP. */

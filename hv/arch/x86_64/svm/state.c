@@ -34,8 +34,7 @@ static struct x86_segment flat_segment(uint32_t base_msr)
                                 FLAT_DATA};
 }
 
-void svm_get_cpu(const struct x86_vcpu *x86, enum x86_cpu_part part,
-                 struct x86_cpu *cpu)
+void svm_get_cpu(const struct x86_vcpu *x86, struct x86_cpu *cpu)
 {
     const struct vmcb_save *save = &svm_of_const(x86)->vmcb.save;
 
@@ -45,14 +44,28 @@ void svm_get_cpu(const struct x86_vcpu *x86, enum x86_cpu_part part,
                                         save->efer & ~X86_EFER_SVME};
     cpu->cpl = save->cpl;
     cpu->segment[X86_CS] = get_segment(&save->cs);
-    if (part == X86_CPU_CODE)
-        return;
     memcpy(cpu->gpr, x86->regs.gpr, sizeof(cpu->gpr));
     cpu->segment[X86_ES] = get_segment(&save->es);
     cpu->segment[X86_SS] = get_segment(&save->ss);
     cpu->segment[X86_DS] = get_segment(&save->ds);
     cpu->segment[X86_FS] = flat_segment(X86_MSR_FS_BASE);
     cpu->segment[X86_GS] = flat_segment(X86_MSR_GS_BASE);
+}
+
+/* In 64-bit mode code has neither base nor limit. */
+bool svm_get_code(const struct x86_vcpu *x86, struct x86_code_at *at)
+{
+    const struct vmcb_save *save = &svm_of_const(x86)->vmcb.save;
+
+    if (unlikely((save->efer & X86_EFER_LMA) == 0 ||
+                 (save->cs.attrib & VMCB_ATTRIB_L) == 0))
+        return false;
+    at->linear = save->rip;
+    at->control =
+        (struct x86_control){save->cr0, save->cr3, save->cr4, save->efer};
+    at->cpl = save->cpl;
+    at->mode = X86_MODE_64;
+    return true;
 }
 
 void svm_set_cpu(struct x86_vcpu *x86, const struct x86_cpu *cpu)
@@ -72,7 +85,6 @@ static const struct {
     {                                             \
         offsetof(struct vmcb, save.field), (bits) \
     }
-    [X86_REG_RIP] = AT(rip, 0),           [X86_REG_RFLAGS] = AT(rflags, 0),
     [X86_REG_CR0] = AT(cr0, CLEAN_CRX),   [X86_REG_CR2] = AT(cr2, CLEAN_CR2),
     [X86_REG_CR3] = AT(cr3, CLEAN_CRX),   [X86_REG_CR4] = AT(cr4, CLEAN_CRX),
     [X86_REG_EFER] = AT(efer, CLEAN_CRX), [X86_REG_PAT] = AT(g_pat, CLEAN_NP),
@@ -145,11 +157,6 @@ void svm_enter_at(struct x86_vcpu *x86, const struct x86_entry *entry)
     }
 }
 
-void svm_end_shadow(struct x86_vcpu *x86)
-{
-    svm_of(x86)->vmcb.control.interrupt_shadow &= ~SHADOW_INTERRUPT;
-}
-
 /* Of a nested page fault only, and not of a fetch's (section 15.8.4). */
 unsigned svm_insn_bytes(const struct x86_vcpu *x86, uint8_t bytes[X86_INSN_MAX])
 {
@@ -157,8 +164,7 @@ unsigned svm_insn_bytes(const struct x86_vcpu *x86, uint8_t bytes[X86_INSN_MAX])
     const struct vmcb_control *control = &v->vmcb.control;
     unsigned count = control->bytes_fetched & 15;
 
-    if ((v->features & SVM_FEATURE_DECODE_ASSISTS) == 0 ||
-        control->exitcode != VMEXIT_NPF)
+    if (!x86->has_insn_bytes || control->exitcode != VMEXIT_NPF)
         return 0;
     memcpy(bytes, control->instruction_bytes, X86_INSN_MAX);
     return count;

@@ -67,13 +67,12 @@ extern const struct vcpu_ops x86_svm_vcpu_ops;
 
 /* --- state.c --- */
 
-void svm_get_cpu(const struct x86_vcpu *x86, enum x86_cpu_part part,
-                 struct x86_cpu *cpu);
+void svm_get_cpu(const struct x86_vcpu *x86, struct x86_cpu *cpu);
+bool svm_get_code(const struct x86_vcpu *x86, struct x86_code_at *at);
 void svm_set_cpu(struct x86_vcpu *x86, const struct x86_cpu *cpu);
 uint64_t svm_get(const struct x86_vcpu *x86, enum x86_register reg);
 void svm_set(struct x86_vcpu *x86, enum x86_register reg, uint64_t value);
 void svm_enter_at(struct x86_vcpu *x86, const struct x86_entry *entry);
-void svm_end_shadow(struct x86_vcpu *x86);
 unsigned svm_insn_bytes(const struct x86_vcpu *x86,
                         uint8_t bytes[X86_INSN_MAX]);
 bool svm_walks_tables(const struct x86_vcpu *x86);

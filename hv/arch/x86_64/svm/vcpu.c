@@ -59,12 +59,12 @@ static void set_tsc_offset(struct x86_vcpu *x86, uint64_t offset)
 static const struct x86_vendor svm_vendor = {
     .reserves_bit_8 = true,
     .get_cpu = svm_get_cpu,
+    .get_code = svm_get_code,
     .set_cpu = svm_set_cpu,
     .get = svm_get,
     .set = svm_set,
     .set_tsc_offset = set_tsc_offset,
     .enter_at = svm_enter_at,
-    .end_shadow = svm_end_shadow,
     .flush = svm_flush,
     .insn_bytes = svm_insn_bytes,
     .walks_tables = svm_walks_tables,
@@ -129,7 +129,11 @@ static err_t init(struct vcpu *vcpu, struct arena *arena)
         error = make_maps(v, arena);
     if (error != OK)
         return error;
+    v->x86.rip = &v->vmcb.save.rip;
+    v->x86.rflags = &v->vmcb.save.rflags;
+    v->x86.shadow = &v->vmcb.control.interrupt_shadow;
     v->features = x86_svm_features();
+    v->x86.has_insn_bytes = (v->features & SVM_FEATURE_DECODE_ASSISTS) != 0;
     v->asids = (uint32_t)x86_svm_asids();
     v->vmcb_pa = memory_virt_to_phys(&v->vmcb);
     clear_state(v);
