@@ -12,6 +12,7 @@
 #include "vcpu/vcpu.h"
 
 struct scenario_language;
+struct spec_vm;
 
 struct sim_arch {
     const char *name; /* "riscv64", also in traces */
@@ -25,6 +26,9 @@ struct sim_arch {
     const struct fake_profile *(*profile)(unsigned index);
     /* Power-on: CPUs of `profile` (NULL: the default), no sources. */
     void (*reset)(const struct fake_profile *profile, uint32_t cpus);
+    /* What the host does before the hypervisor runs; and afterwards. */
+    err_t (*power_on)(uint32_t cpus) MUST_CHECK;
+    void (*power_off)(uint32_t cpus);
     /* Where a CPU takes its guest's operations from; NULL: nowhere. */
     void (*set_source)(uint32_t cpu, struct trap_source *source);
     /* The state of the fake CPUs, and what the hypervisor keeps of CPUs
@@ -44,7 +48,12 @@ struct sim_arch {
     bool (*format_value)(const char *field, uint64_t value, char *text,
                          size_t size);
 
-    /* --- Scenarios --- */
+    /* --- Machines described by a struct spec_vm, and scenarios --- */
+
+    /* What most tests want; see spec.h. */
+    void (*usual_vm)(struct spec_vm *vm, uint32_t id, uint32_t vcpus);
+    /* Adds what the architecture's guests cannot start without; may be NULL. */
+    void (*complete_vm)(struct spec_vm *vm);
 
     const struct scenario_language *language;
 };

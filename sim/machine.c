@@ -388,8 +388,6 @@ err_t machine_create(const struct machine_config *config,
 
     if (cpus > MAX_CPU_NUM)
         return ERR_INVALID_INPUT;
-    if (arch->ops == NULL)
-        return ERR_UNSUPPORTED;
     sim_reset(cpus);
     ram_reset(config->ram);
     *made = (struct machine){.cpus = cpus, .arch = arch};
@@ -399,7 +397,9 @@ err_t machine_create(const struct machine_config *config,
         config->patience != 0 ? config->patience : DEFAULT_PATIENCE;
     made->do_steps =
         config->do_steps != 0 ? config->do_steps : MACHINE_DO_STEPS;
-    error = load_bundle(made, config->bundle);
+    error = arch->power_on(cpus);
+    if (error == OK)
+        error = load_bundle(made, config->bundle);
     if (fail_at_boot != 0)
         shim_fail_nth(fail_at_boot, "memory_alloc", false);
     if (error == OK)
@@ -421,6 +421,7 @@ uint64_t machine_destroy(struct machine *machine)
     if (!hpa_is_none(machine->bundle))
         memory_free_contiguous_impl(machine->bundle, machine->bundle_frames);
     machine->bundle = HPA_NONE;
+    machine->arch->power_off(machine->cpus);
     snapshot_drop(machine);
     free_guests(machine);
     return ram_frames_in_use();

@@ -143,8 +143,9 @@ static err_t make_bundle(struct scenario *s, struct bundle *bundle)
     err_t error;
 
     if (s->config_path[0] == '\0') {
+        s->spec.arch = s->arch;
         if (s->spec.vm_count == 0)
-            spec_usual_vm(&s->spec.vms[s->spec.vm_count++], 1, 1);
+            s->arch->usual_vm(&s->spec.vms[s->spec.vm_count++], 1, 1);
         return spec_build(&s->spec, bundle);
     }
     error = bundle_make(&source, bundle, what);

@@ -131,6 +131,8 @@ static void check_word(struct scenario *s, const struct actual *actual,
         expect_number(s, "value1", value, result->value1);
     else if ((value = value_of(word, "tval")) != NULL)
         expect_number(s, "tval", value, result->tval);
+    else if ((value = value_of(word, "error")) != NULL)
+        expect_number(s, "error", value, result->error);
     else if ((value = value_of(word, "exits")) != NULL)
         expect_number(s, "exits", value, actual->exits);
     else if ((value = value_of(word, "exception")) != NULL)
@@ -255,11 +257,29 @@ static void expect_vm(struct scenario *s, const struct words *words)
                       vm->reason);
 }
 
+/* A register of the vCPU by its name; false: there is none. */
+static bool read_register(const struct scenario *s,
+                          const struct vcpu_name *name, const char *text,
+                          uint64_t *value)
+{
+    const struct scenario_language *language = s->arch->language;
+    const struct vm *vm = vmm_find_vm(name->vm);
+    uint8_t reg = (uint8_t)s->arch->ops->gpr_count;
+
+    if (strcmp(text, "pc") == 0 || language->parse_register(text, &reg)) {
+        *value = machine_register(s->machine, name->vm, name->vcpu, reg);
+        return true;
+    }
+    return language->read_register != NULL && vm != NULL &&
+           name->vcpu < vm->config.cpu_num &&
+           language->read_register(vm->vcpus[name->vcpu], text, value);
+}
+
 /* expect register [VM.]VCPU REG VALUE */
 static void expect_register(struct scenario *s, const struct words *words)
 {
     struct vcpu_name name;
-    uint8_t reg = (uint8_t)s->arch->ops->gpr_count;
+    uint64_t value;
 
     if (words->count != 5) {
         scenario_bad(s, "usage: expect register [VM.]VCPU REGISTER VALUE");
@@ -267,13 +287,11 @@ static void expect_register(struct scenario *s, const struct words *words)
     }
     if (!parse_vcpu_name(s, words->at[2], &name))
         return;
-    if (strcmp(words->at[3], "pc") != 0 &&
-        !s->arch->language->parse_register(words->at[3], &reg)) {
+    if (!read_register(s, &name, words->at[3], &value)) {
         scenario_bad(s, "no register is called '%.40s'", words->at[3]);
         return;
     }
-    expect_number(s, words->at[3], words->at[4],
-                  machine_register(s->machine, name.vm, name.vcpu, reg));
+    expect_number(s, words->at[3], words->at[4], value);
 }
 
 /* expect memory VM ADDRESS WIDTH VALUE */

@@ -24,10 +24,13 @@ struct op_syntax {
 };
 
 struct scenario_language {
-    /* A general register, an exception or another cause of an exit; false:
-     * none. */
+    /* A general register, an exception; false: none. */
     bool (*parse_register)(const char *text, uint8_t *reg);
     bool (*parse_cause)(const char *text, uint64_t *cause);
+    /* A register of another kind, by its name; false: there is none. May be
+     * NULL. */
+    bool (*read_register)(const struct vcpu *vcpu, const char *name,
+                          uint64_t *value);
     /* A number where there is no name. */
     const char *(*cause_name)(uint64_t cause);
     /* "interrupt=TEXT": whether it is what the guest has taken; *known: the
@@ -55,8 +58,9 @@ bool op_read_number(struct op_reader *reader);  /* number */
 bool op_read_set(struct op_reader *reader);     /* reg, value */
 
 /* A raw exit: its cause, then KEY=N of `keys`, for args[1] on. */
-bool op_read_raw_exit(struct op_reader *reader, const char *const *keys,
-                      unsigned count);
+bool op_read_raw_exit(struct op_reader *reader,
+                      bool (*parse_cause)(const char *text, uint64_t *cause),
+                      const char *const *keys, unsigned count);
 
 /* A table of names. */
 struct scenario_name {

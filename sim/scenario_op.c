@@ -102,13 +102,13 @@ bool op_read_number(struct op_reader *reader)
     return true;
 }
 
-bool op_read_raw_exit(struct op_reader *reader, const char *const *keys,
-                      unsigned count)
+bool op_read_raw_exit(struct op_reader *reader,
+                      bool (*parse_cause)(const char *text, uint64_t *cause),
+                      const char *const *keys, unsigned count)
 {
     const char *word = op_take(reader);
 
-    if (word == NULL ||
-        !language_of(reader)->parse_cause(word, &reader->op->args[0])) {
+    if (word == NULL || !parse_cause(word, &reader->op->args[0])) {
         scenario_bad(reader->s, "a cause is missing, or not known");
         return false;
     }

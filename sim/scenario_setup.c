@@ -122,6 +122,7 @@ void scenario_vm(struct scenario *s, const struct words *words)
 {
     uint64_t id, vcpus = 1;
     bool usual = false;
+    const char *protocol = NULL;
     struct spec_vm vm = {0};
 
     if (!is_setup(s, words))
@@ -146,6 +147,8 @@ void scenario_vm(struct scenario *s, const struct words *words)
             vm.no_autostart = true;
         else if (strcmp(word, "stop-on-reboot") == 0)
             vm.stop_on_reboot = true;
+        else if (value_of(word, "boot") != NULL)
+            protocol = value_of(word, "boot");
         else if (!number_key(s, word, "vcpus", &vcpus))
             scenario_bad(s, "vm: what is '%.40s'?", word);
     }
@@ -157,10 +160,12 @@ void scenario_vm(struct scenario *s, const struct words *words)
     if (usual) {
         bool no_autostart = vm.no_autostart, stop = vm.stop_on_reboot;
 
-        spec_usual_vm(&vm, 0, 0);
+        s->arch->usual_vm(&vm, 0, 0);
         vm.no_autostart = no_autostart;
         vm.stop_on_reboot = stop;
     }
+    if (protocol != NULL)
+        snprintf(vm.protocol, SPEC_TEXT, "%s", protocol);
     vm.id = (uint32_t)id;
     vm.vcpus = (uint32_t)vcpus;
     s->spec.vms[s->spec.vm_count++] = vm;
@@ -236,20 +241,30 @@ static bool add_device(struct spec_vm *vm, const char *name, uint64_t base)
     return true;
 }
 
+/* Whether the model is where it always is. */
+static bool is_placed(const char *name)
+{
+    uint64_t size;
+
+    return spec_device_model(name, &size) != NULL && size == 0;
+}
+
+/* device NAME [BASE] ...: some models know their place. */
 void scenario_device(struct scenario *s, const struct words *words)
 {
     struct spec_vm *vm = last_vm(s, words);
     struct spec_device *device;
-    uint64_t base;
+    uint64_t base = 0;
+    unsigned next = 2;
 
     if (vm == NULL)
         return;
-    if (words->count < 3) {
+    if (words->count < 2 || (!is_placed(words->at[1]) && words->count < 3)) {
         scenario_bad(s, "usage: device NAME BASE [irq=N] [range=SIZE] "
                         "[PROPERTY[=VALUE]]...");
         return;
     }
-    if (!need_number(s, words->at[2], &base))
+    if (!is_placed(words->at[1]) && !need_number(s, words->at[next++], &base))
         return;
     if (!add_device(vm, words->at[1], base)) {
         scenario_bad(s, "device: no room for more than %d, or a bad name",
@@ -257,7 +272,7 @@ void scenario_device(struct scenario *s, const struct words *words)
         return;
     }
     device = &vm->devices[vm->device_count - 1];
-    for (unsigned i = 3; i < words->count && !s->broken; i++) {
+    for (unsigned i = next; i < words->count && !s->broken; i++) {
         uint64_t irq;
 
         if (number_key(s, words->at[i], "irq", &irq))

@@ -23,6 +23,17 @@ static const struct {
     {"vconsole", "virtio,console", 0x1000},
     {"rng", "virtio,rng", 0x1000},
     {"finisher", "sifive,test1", 0x1000},
+    {"lapic", "intel,lapic", 0},
+    {"ioapic", "intel,ioapic", 0},
+    {"pic", "intel,i8259", 0},
+    {"pit", "intel,i8254", 0},
+    {"rtc", "motorola,mc146818", 0},
+    {"i8042", "intel,i8042", 0},
+    {"acpi-pm", "acpi-pm", 0},
+    {"debug-console", "bochs,debug-console", 1},
+    {"debug-exit", "qemu,debug-exit", 4},
+    {"fw-cfg", "qemu,fw-cfg", 0},
+    {"pci", "intel,82441fx", 0x20000000},
 };
 
 const char *spec_device_model(const char *name, uint64_t *size)
@@ -116,9 +127,13 @@ static void put_property(struct writer *writer,
 
 static void put_device(struct writer *writer, const struct spec_device *device)
 {
-    begin_at(writer, "device", device->base);
+    if (device->size == 0)
+        begin(writer, device->compatible);
+    else
+        begin_at(writer, "device", device->base);
     put_string(writer, "compatible", device->compatible);
-    put_reg(writer, device->base, device->size);
+    if (device->size != 0)
+        put_reg(writer, device->base, device->size);
     if (device->irq != 0)
         put_u32(writer, "interrupts", device->irq);
     for (unsigned i = 0; i < device->property_count; i++)
@@ -194,6 +209,8 @@ static void put_vm(struct writer *writer, const struct spec_vm *vm,
     put_u32(writer, "id", vm->id);
     put_u32(writer, "cpus", vm->vcpus != 0 ? vm->vcpus : 1);
     put_affinity(writer, vm);
+    if (vm->protocol[0] != '\0')
+        put_string(writer, "boot-protocol", vm->protocol);
     put_cells(writer);
     put_flag(writer, "no-autostart", vm->no_autostart);
     put_flag(writer, "stop-on-reboot", vm->stop_on_reboot);
@@ -241,7 +258,7 @@ static void put_images(uint8_t *images, const struct machine_spec *spec)
     }
 }
 
-err_t spec_build(const struct machine_spec *spec, struct bundle *bundle)
+static err_t build(const struct machine_spec *spec, struct bundle *bundle)
 {
     uint64_t images = 0;
     struct writer writer;
@@ -260,6 +277,26 @@ err_t spec_build(const struct machine_spec *spec, struct bundle *bundle)
     *bundle = (struct bundle){
         .bytes = writer.fdt, .size = TREE_SIZE + images, .images = TREE_SIZE};
     return OK;
+}
+
+err_t spec_build(const struct machine_spec *spec, struct bundle *bundle)
+{
+    const struct sim_arch *arch =
+        spec->arch != NULL ? spec->arch : sim_archs[0];
+    struct machine_spec *complete;
+    err_t error;
+
+    if (arch->complete_vm == NULL)
+        return build(spec, bundle);
+    complete = malloc(sizeof(*complete));
+    if (complete == NULL)
+        return ERR_NO_MEMORY;
+    *complete = *spec;
+    for (unsigned i = 0; i < complete->vm_count; i++)
+        arch->complete_vm(&complete->vms[i]);
+    error = build(complete, bundle);
+    free(complete);
+    return error;
 }
 
 bool spec_add_device(struct spec_vm *vm, const char *name, uint64_t base,

@@ -13,6 +13,7 @@
 
 #include "api/vmm.h"
 #include "lib/error.h"
+#include "sim/arch.h"
 #include "sim/bundle.h"
 
 #define SPEC_MAX_VMS        8
@@ -38,8 +39,8 @@ struct spec_memory {
 
 struct spec_device {
     char compatible[SPEC_TEXT];
-    uint64_t base, size;
-    uint32_t irq; /* 0: none */
+    uint64_t base, size; /* a size of 0: the model knows its place */
+    uint32_t irq;        /* 0: none */
     unsigned property_count;
     struct spec_property properties[SPEC_MAX_PROPERTIES];
 };
@@ -53,6 +54,7 @@ struct spec_vm {
     unsigned device_count;
     struct spec_device devices[SPEC_MAX_DEVICES];
     bool no_autostart, stop_on_reboot;
+    char protocol[SPEC_TEXT]; /* boot-protocol; "": the usual one */
     /* The kernel's bytes, at the start of memory, or where the boot protocol
      * puts them. NULL: a page of zeros. */
     const void *kernel;
@@ -66,6 +68,7 @@ struct spec_vm {
 };
 
 struct machine_spec {
+    const struct sim_arch *arch; /* NULL: the default */
     unsigned vm_count;
     struct spec_vm vms[SPEC_MAX_VMS];
 };
@@ -82,7 +85,7 @@ err_t spec_build(const struct machine_spec *spec,
 const char *spec_device_model(const char *name, uint64_t *size);
 
 /*
- * A VM with what most tests want: `vcpus` vCPUs, 4 MiB of memory at
+ * A VM with what most tests of riscv64 want: `vcpus` vCPUs, 4 MiB of memory at
  * SPEC_MEMORY, and an interrupt controller, a serial port, a disk and the
  * finisher where QEMU's virt machine has them.
  */

@@ -45,7 +45,7 @@ err_t trace_layout_make(struct trace_layout *layout,
 {
     layout->arch = sim_arch_find(start->arch);
     layout->count = (unsigned)start->numbers.fields;
-    if (layout->arch == NULL || layout->arch->ops == NULL) {
+    if (layout->arch == NULL) {
         snprintf(what, TRACE_ERROR_SIZE,
                  "the trace is of architecture \"%s\", "
                  "which this twinax does not know",

@@ -48,7 +48,9 @@
     X(OP_USER_MODE, "user")      /* the guest is in its user mode now */       \
     X(OP_SUPERVISOR_MODE, "supervisor")                                        \
     X(OP_DELAY,     "delay")     /* computes for value ns */                   \
-    /* args: scause, stval, htval, htinst; number: the instruction, or 0 */    \
+    /* args: scause, stval, htval, htinst; of x86, EXITCODE, EXITINFO1 and 2,   \
+     * EXITINTINFO, and by how much nRIP is beyond RIP, if not 0; number: the   \
+     * instruction, or 0 */                                                    \
     X(OP_RAW_EXIT,  "exit")
 /* clang-format on */
 
@@ -77,7 +79,7 @@ enum guest_op_kind {
     X(OP_X86_READ_DR,  "mov-from-dr")                                          \
     X(OP_X86_WRITE_DR, "mov-to-dr")                                            \
     X(OP_X86_INVLPG,   "invlpg")    /* address */                              \
-    X(OP_X86_VMMCALL,  "vmmcall")   /* args: RAX, RBX, RCX, RDX, RSI, RDI */   \
+    X(OP_X86_VMMCALL,  "vmmcall")   /* args: RAX, RDI, RSI, RDX, R10, R8, R9*/ \
     X(OP_X86_PAUSE,    "pause")                                                \
     X(OP_X86_MONITOR,  "monitor")                                              \
     X(OP_X86_MWAIT,    "mwait")                                                \
@@ -121,6 +123,9 @@ enum guest_op_kind {
     X(OP_X86_CLGI,     "clgi")                                                 \
     X(OP_X86_SKINIT,   "skinit")                                               \
     X(OP_X86_INVLPGA,  "invlpga")                                              \
+    /* No instruction: an IDT at address whose gates lead to the next page,     \
+     * plus their vector; the stack ends with the page behind that. */         \
+    X(OP_X86_TRAPS,    "traps")                                                \
     X(OP_X86_SHUTDOWN, "shutdown")  /* what a triple fault leads to */         \
     X(OP_X86_NMI,      "nmi")       /* arrives at the CPU, as the others */    \
     X(OP_X86_SMI,      "smi")                                                  \
@@ -178,8 +183,9 @@ struct guest_result {
     uint32_t exits;      /* how often it left the guest */
     uint64_t value;      /* of `reg` (ecall: a0) */
     uint64_t value1;     /* ecall: a1 */
-    uint64_t cause;      /* OUTCOME_EXCEPTION: the guest's cause register */
-    uint64_t tval;       /* and what goes with it */
+    uint64_t cause;      /* OUTCOME_EXCEPTION: cause register; vector */
+    uint64_t tval;       /* and what goes with it; CR2, or the error code */
+    uint64_t error;      /* of x86: the error code */
     uint64_t interrupts; /* causes of interrupts it took before, as bits */
     uint64_t vectors[4]; /* the same of x86: its 256 vectors */
 };

@@ -8,6 +8,7 @@
 #include "arch/riscv64/trace.h"
 #include "sim/fake_hw/riscv64/cpu.h"
 #include "sim/riscv64/insn.h"
+#include "sim/spec.h"
 
 static const struct fake_profile *profile(unsigned index)
 {
@@ -22,6 +23,13 @@ static void reset(const struct fake_profile *base, uint32_t cpus)
         base != NULL ? container_of(base, struct riscv_profile, base) : NULL,
         cpus);
 }
+
+static err_t power_on(uint32_t cpus)
+{
+    return OK;
+}
+
+static void power_off(uint32_t cpus) {}
 
 struct snapshot {
     struct riscv_cpu known[MAX_CPU_NUM];
@@ -83,11 +91,14 @@ const struct sim_arch riscv64_sim_arch = {
     .trace = &riscv_trace_arch,
     .profile = profile,
     .reset = reset,
+    .power_on = power_on,
+    .power_off = power_off,
     .set_source = fake_riscv_set_source,
     .snapshot_size = snapshot_size,
     .save = save,
     .restore = restore,
     .instruction = instruction,
     .format_value = format_value,
+    .usual_vm = spec_usual_vm,
     .language = &riscv64_language,
 };

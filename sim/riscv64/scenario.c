@@ -151,7 +151,7 @@ static bool read_raw_exit(struct op_reader *reader)
 {
     static const char *const keys[] = {"stval", "htval", "htinst", "insn"};
 
-    if (!op_read_raw_exit(reader, keys, ARRAY_SIZE(keys)))
+    if (!op_read_raw_exit(reader, parse_cause, keys, ARRAY_SIZE(keys)))
         return false;
     reader->op->number = (uint32_t)reader->op->args[ARRAY_SIZE(keys)];
     return true;

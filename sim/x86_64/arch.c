@@ -4,7 +4,10 @@
 
 #include <string.h>
 
+#include "arch/x86_64/svm/svm.h"
+#include "arch/x86_64/svm/trace.h"
 #include "sim/fake_hw/x86_64/svm/cpu.h"
+#include "sim/x86_64/insn.h"
 
 static const struct fake_profile *profile(unsigned index)
 {
@@ -20,14 +23,46 @@ static void reset(const struct fake_profile *base, uint32_t cpus)
                    cpus);
 }
 
+/* SVM is on, and each CPU has a page to leave the host's state in. */
+static err_t power_on(uint32_t cpus)
+{
+    for (uint32_t i = 0; i < cpus; i++) {
+        struct fake_svm *cpu = &fake_svm_cpus[i];
+        hpa_t page = memory_alloc_frame_impl();
+
+        if (hpa_is_none(page))
+            return ERR_NO_MEMORY;
+        cpu->vm_hsave_pa = page.raw;
+        cpu->efer |= X86_EFER_SVME;
+    }
+    return OK;
+}
+
+static void power_off(uint32_t cpus)
+{
+    for (uint32_t i = 0; i < cpus; i++) {
+        if (fake_svm_cpus[i].vm_hsave_pa != 0)
+            memory_free_frame_impl(hpa(fake_svm_cpus[i].vm_hsave_pa));
+        fake_svm_cpus[i].vm_hsave_pa = 0;
+    }
+}
+
+struct snapshot {
+    struct svm_cpu known[MAX_CPU_NUM];
+    struct fake_svm fake[];
+};
+
 static size_t snapshot_size(uint32_t cpus)
 {
-    return cpus * sizeof(struct fake_svm);
+    return sizeof(struct snapshot) + cpus * sizeof(struct fake_svm);
 }
 
 static void save(void *to, uint32_t cpus)
 {
-    memcpy(to, fake_svm_cpus, snapshot_size(cpus));
+    struct snapshot *snapshot = to;
+
+    memcpy(snapshot->known, svm_cpus, sizeof(svm_cpus));
+    memcpy(snapshot->fake, fake_svm_cpus, cpus * sizeof(struct fake_svm));
 }
 
 /* All but the TLB, which is large. */
@@ -42,15 +77,16 @@ static void restore_cpu(struct fake_svm *cpu, const struct fake_svm *then)
 
 static void restore(const void *from, uint32_t cpus)
 {
-    const struct fake_svm *then = from;
+    const struct snapshot *snapshot = from;
 
+    memcpy(svm_cpus, snapshot->known, cpus * sizeof(struct svm_cpu));
     for (uint32_t cpu = 0; cpu < cpus; cpu++)
-        restore_cpu(&fake_svm_cpus[cpu], &then[cpu]);
+        restore_cpu(&fake_svm_cpus[cpu], &snapshot->fake[cpu]);
 }
 
 static bool instruction(const struct vcpu *vcpu, char *text, size_t size)
 {
-    return false;
+    return x86_64_insn(&to_svm_const(vcpu)->vmcb, text, size);
 }
 
 static bool format_value(const char *field, uint64_t value, char *text,
@@ -59,21 +95,21 @@ static bool format_value(const char *field, uint64_t value, char *text,
     return false;
 }
 
-/* Of hv/arch/x86_64. */
-extern const struct vcpu_ops x86_svm_vcpu_ops __attribute__((weak));
-extern const struct trace_arch x86_trace_arch __attribute__((weak));
-
 const struct sim_arch x86_64_sim_arch = {
     .name = "x86_64",
     .ops = &x86_svm_vcpu_ops,
-    .trace = &x86_trace_arch,
+    .trace = &x86_svm_trace_arch,
     .profile = profile,
     .reset = reset,
+    .power_on = power_on,
+    .power_off = power_off,
     .set_source = fake_svm_set_source,
     .snapshot_size = snapshot_size,
     .save = save,
     .restore = restore,
     .instruction = instruction,
     .format_value = format_value,
+    .usual_vm = x86_64_usual_vm,
+    .complete_vm = x86_64_complete_vm,
     .language = &x86_64_language,
 };

@@ -16,6 +16,7 @@
  *   step.c       a guest operation, from its fetch to what it leaves
  *   ops.c        what each does; the rest of it in memory.c, segment.c,
  *                system.c
+ *   cpuid.c      what CPUID says
  *   hw.c         the functions of the seam
  *
  * An operation's instruction is put into guest memory at RIP before it is
@@ -317,13 +318,14 @@ void svm_op_load_table(struct fake_svm *cpu);
 void svm_op_store_table(struct fake_svm *cpu);
 void svm_op_load_selector(struct fake_svm *cpu);
 void svm_op_store_selector(struct fake_svm *cpu);
+void svm_op_traps(struct fake_svm *cpu);
 void svm_op_pushf(struct fake_svm *cpu);
 void svm_op_popf(struct fake_svm *cpu);
 
 /* EFER.LMA is the processor's: it follows EFER.LME and CR0.PG. */
 void svm_update_lma(struct vmcb_save *save);
 
-/* hw.c -------------------------------------------------------------------- */
+/* cpuid.c, hw.c ----------------------------------------------------------- */
 
 void svm_cpuid(const struct fake_svm *cpu, uint32_t leaf, uint32_t subleaf,
                struct x86_cpuid *result);

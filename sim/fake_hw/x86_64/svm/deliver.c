@@ -9,9 +9,10 @@
 
 #include "sim/fake_hw/x86_64/svm/cpu.h"
 
-#define GATE_PRESENT BIT(47)
-#define GATE_TYPE    BIT_MASK(43, 40)
-#define GATE_TRAP    1 /* in its lowest bit: RFLAGS.IF stays */
+#define GATE_PRESENT   BIT(47)
+#define GATE_TYPE      BIT_MASK(43, 40)
+#define GATE_INTERRUPT UINT64_C(14)
+#define GATE_TRAP      1 /* in its lowest bit: RFLAGS.IF stays */
 
 /* What delivery finds in the IDT. */
 struct handler {
@@ -159,6 +160,41 @@ void svm_deliver(struct fake_svm *cpu, uint64_t event)
     cpu->guest.control.interrupt_shadow &= ~SHADOW_INTERRUPT;
     enter_handler(cpu, &handler);
     note_vector(cpu, event);
+}
+
+/* An interrupt gate to `rip`, in the code segment that the guest is in. */
+static void make_gate(const struct fake_svm *cpu, uint64_t rip,
+                      uint64_t gate[2])
+{
+    uint64_t cs = cpu->guest.save.cs.selector;
+
+    if (svm_real_mode(cpu)) {
+        gate[0] = (rip & 0xffff) | cs << 16;
+        return;
+    }
+    gate[0] = (rip & 0xffff) | cs << 16 | GATE_PRESENT |
+              FIELD_PUT(GATE_TYPE, GATE_INTERRUPT) | (rip & 0xffff0000) << 32;
+    gate[1] = rip >> 32;
+}
+
+void svm_op_traps(struct fake_svm *cpu)
+{
+    struct vmcb_save *save = &cpu->guest.save;
+    uint64_t at = svm_op(cpu)->address;
+    unsigned size = gate_size(cpu);
+
+    for (unsigned vector = 0; vector < 256; vector++) {
+        uint64_t gate[2];
+
+        make_gate(cpu, at + PAGE_SIZE + vector, gate);
+        if (!svm_copy(cpu, at + (uint64_t)vector * size, gate, size, SVM_WRITE,
+                      0))
+            return;
+    }
+    save->idtr.base = at;
+    save->idtr.limit = 256 * size - 1;
+    save->rsp = at + 3 * PAGE_SIZE;
+    svm_op_finish(cpu, OUTCOME_RETIRED);
 }
 
 bool svm_return(struct fake_svm *cpu)

@@ -269,6 +269,10 @@ unsigned svm_encode(const struct fake_svm *cpu, const struct guest_op *op,
     case OP_STORE: encode_memory(cpu, &code, op, 0x88); break;
     case OP_AMO: encode_memory(cpu, &code, op, 0x86); break;
     case OP_INSN: encode_number(&code, op->number); break;
+    case OP_RAW_EXIT:
+        if (op->number != 0)
+            encode_number(&code, op->number);
+        break;
     case OP_ECALL: encode_number(&code, 0xd9010f); break; /* VMMCALL */
     case OP_WFI: encode_number(&code, 0xf4); break;       /* HLT */
     case OP_EBREAK: encode_number(&code, 0xcc); break;    /* INT3 */

@@ -64,6 +64,7 @@ static void take_exception(struct fake_svm *cpu, unsigned vector,
     if (cpu->delivering == 0 && source != NULL && source->op != NULL) {
         source->result.cause = vector;
         source->result.tval = vector == X86_VECTOR_PF ? cr2 : error;
+        source->result.error = error;
         svm_op_finish(cpu, OUTCOME_EXCEPTION);
     }
     svm_deliver(cpu, exception_event(vector, error));

@@ -6,11 +6,7 @@
 #include "sim/fake_hw/x86_64/svm/cpu.h"
 #include "sim/ram.h"
 
-#define LEGACY_SIZE    512
-#define CPUID_EXT_LAST X86_CPUID_SVM
-
-/* Cycles in a tick of virtual time. */
-#define TSC_PER_TICK 100
+#define LEGACY_SIZE 512
 
 struct fake_svm fake_svm_cpus[MAX_CPU_NUM];
 
@@ -51,9 +47,10 @@ void fake_svm_set_source(uint32_t cpu, struct trap_source *source)
     fake_svm_cpus[cpu].source = source;
 }
 
+/* The TSC is what the host tells the time by. */
 uint64_t svm_tsc(void)
 {
-    return clock_ticks() * TSC_PER_TICK;
+    return clock_ticks();
 }
 
 uint64_t x86_hw_read_tsc_impl(void)
@@ -69,43 +66,6 @@ uint64_t x86_svm_features_impl(void)
 uint64_t x86_svm_asids_impl(void)
 {
     return current()->profile->asids;
-}
-
-/* What the hypervisor needs to know of the processor, and no more. */
-void svm_cpuid(const struct fake_svm *cpu, uint32_t leaf, uint32_t subleaf,
-               struct x86_cpuid *result)
-{
-    const struct x86_profile *profile = cpu->profile;
-
-    *result = (struct x86_cpuid){0};
-    switch (leaf) {
-    case X86_CPUID_VENDOR: /* "AuthenticAMD" */
-        *result = (struct x86_cpuid){X86_CPUID_XSTATE, 0x68747541, 0x444d4163,
-                                     0x69746e65};
-        break;
-    case X86_CPUID_XSTATE:
-        if (subleaf == 0 && profile->xcr0 != 0)
-            *result = (struct x86_cpuid){(uint32_t)profile->xcr0,
-                                         X86_XSAVE_SIZE, X86_XSAVE_SIZE, 0};
-        break;
-    case X86_CPUID_EXT_MAX: result->eax = CPUID_EXT_LAST; break;
-    case X86_CPUID_EXT_FEATURES:
-        result->ecx = X86_CPUID_EXT_ECX_SVM;
-        result->edx =
-            (uint32_t)(X86_CPUID_EXT_EDX_NX | X86_CPUID_EXT_EDX_PAGE1GB |
-                       X86_CPUID_EXT_EDX_RDTSCP);
-        if (!profile->no_long_mode)
-            result->edx |= (uint32_t)X86_CPUID_EXT_EDX_LM;
-        break;
-    case X86_CPUID_ADDRESSES:
-        result->eax = 48u << 8 | profile->phys_bits;
-        break;
-    case X86_CPUID_SVM:
-        *result =
-            (struct x86_cpuid){1, profile->asids, 0, (uint32_t)profile->svm};
-        break;
-    default: break;
-    }
 }
 
 size_t x86_hw_cpuid_impl(uint32_t leaf, uint32_t subleaf,

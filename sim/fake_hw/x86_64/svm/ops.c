@@ -400,6 +400,7 @@ static const struct op_row rows[OP_X86_END - OP_X86_FIRST] = {
     X86(CLGI) = {do_svm, BY(CLGI), protected_denies},
     X86(SKINIT) = {do_svm, BY(SKINIT), protected_denies},
     X86(INVLPGA) = {do_svm, BY(INVLPGA), protected_denies},
+    X86(TRAPS) = {svm_op_traps},
     X86(SHUTDOWN) = {svm_shutdown},
     X86(NMI) = {do_arrival},
     X86(SMI) = {do_arrival},

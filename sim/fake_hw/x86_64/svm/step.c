@@ -104,8 +104,9 @@ static void load_string(struct fake_svm *cpu, unsigned reg, uint64_t base)
 /* Values that the instructions before have put into registers. */
 static void load_operands(struct fake_svm *cpu)
 {
-    static const uint8_t call_regs[] = {X86_GPR_RAX, X86_GPR_RBX, X86_GPR_RCX,
-                                        X86_GPR_RDX, X86_GPR_RSI, X86_GPR_RDI};
+    static const uint8_t call_regs[] = {X86_GPR_RAX, X86_GPR_RDI, X86_GPR_RSI,
+                                        X86_GPR_RDX, X86_GPR_R10, X86_GPR_R8,
+                                        X86_GPR_R9};
     const struct guest_op *op = svm_op(cpu);
     uint64_t ds = svm_64bit(cpu) ? 0 : cpu->guest.save.ds.base;
 

@@ -219,6 +219,8 @@ void svm_op_exit(struct fake_svm *cpu, uint64_t code, uint64_t info1,
     svm_exit(cpu, code, info1, info2);
     if (svm_has(cpu, SVM_FEATURE_NRIPS) && has_nrip(cpu, code))
         control->nrip = cpu->guest.save.rip + length;
+    if (svm_op(cpu)->kind == OP_RAW_EXIT && svm_op(cpu)->args[4] != 0)
+        control->nrip = cpu->guest.save.rip + svm_op(cpu)->args[4];
     if (svm_has(cpu, SVM_FEATURE_DECODE_ASSISTS) && has_bytes(code, info1)) {
         control->bytes_fetched = cpu->fetched_count;
         memcpy(control->instruction_bytes, cpu->fetched, cpu->fetched_count);
@@ -267,6 +269,7 @@ static void settle(struct fake_svm *cpu)
         source->result.tval = source->result.cause == X86_VECTOR_PF
                                   ? cpu->guest.save.cr2
                                   : FIELD_GET(EVENT_ERRORCODE, event);
+        source->result.error = FIELD_GET(EVENT_ERRORCODE, event);
     }
     svm_op_finish(cpu, outcome);
 }
