@@ -129,27 +129,38 @@ static void check_word(struct replay *replay, unsigned word, uint64_t now)
     check_output(replay, field, replay->before[word], now);
 }
 
-static void check_outputs(struct replay *replay, struct vcpu *vcpu)
+/* The words of a run that are not what they were before the step. */
+static void check_run(struct replay *replay, struct vcpu *vcpu,
+                      const struct trace_run *run)
 {
-    const struct trace_event *event = &replay->event;
-    const struct trace_layout *layout = &replay->layout;
-    const uint64_t *now = trace_layout_words(layout, vcpu);
-    const uint64_t *before = replay->before;
+    const uint64_t *now = trace_layout_run(run, vcpu);
+    const uint64_t *before = replay->before + run->first;
 
-    for (unsigned word = 0; word < layout->word_count; word += 4) {
+    for (unsigned word = 0; word < run->count; word += 4) {
         const uint64_t *a = now + word, *b = before + word;
 
         if (likely(((a[0] ^ b[0]) | (a[1] ^ b[1]) | (a[2] ^ b[2]) |
                     (a[3] ^ b[3])) == 0))
             continue;
         for (unsigned i = 0; i < 4; i++)
-            check_word(replay, word + i, a[i]);
+            check_word(replay, run->first + word + i, a[i]);
     }
-    for (uint64_t set = event->changed; set != 0; set &= set - 1) {
-        unsigned word = layout->words[bit_lowest(set)];
+}
 
-        if (now[word] == before[word])
-            check_output(replay, bit_lowest(set), before[word], now[word]);
+static void check_outputs(struct replay *replay, struct vcpu *vcpu)
+{
+    const struct trace_event *event = &replay->event;
+    const struct trace_layout *layout = &replay->layout;
+
+    for (unsigned i = 0; i < layout->run_count; i++)
+        check_run(replay, vcpu, &layout->runs[i]);
+    for (uint64_t set = event->changed; set != 0; set &= set - 1) {
+        unsigned field = bit_lowest(set);
+        uint64_t before = replay->before[layout->words[field]];
+        uint64_t now = *field_of(replay, vcpu, field);
+
+        if (now == before)
+            check_output(replay, field, before, now);
     }
     for (uint64_t set = event->mask; set != 0; set &= set - 1)
         replay->before[layout->words[bit_lowest(set)]] =

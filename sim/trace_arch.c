@@ -20,24 +20,54 @@ static const struct trace_field *find_field(const struct trace_arch *arch,
     return NULL;
 }
 
-/* The words that all fields of the architecture lie in. */
-static void place_words(struct trace_layout *layout)
+static int compare_offsets(const void *a, const void *b)
+{
+    const uint32_t *one = a, *two = b;
+
+    return *one < *two ? -1 : *one > *two;
+}
+
+/* Fields with fewer words between them are of one run. */
+#define RUN_GAP 8
+
+/* The runs that all fields of the architecture lie in. */
+static void place_runs(struct trace_layout *layout)
 {
     const struct trace_arch *arch = layout->arch->trace;
-    uint32_t first = UINT32_MAX, last = 0;
+    uint32_t offsets[TRACE_MAX_FIELDS];
+    struct trace_run *run = NULL;
+    unsigned words = 0;
 
+    for (unsigned i = 0; i < arch->field_count; i++)
+        offsets[i] = arch->fields[i].offset;
+    qsort(offsets, arch->field_count, sizeof(offsets[0]), compare_offsets);
+    layout->run_count = 0;
     for (unsigned i = 0; i < arch->field_count; i++) {
-        uint32_t offset = arch->fields[i].offset;
-
-        first = offset < first ? offset : first;
-        last = offset > last ? offset : last;
+        if (run == NULL ||
+            offsets[i] - run->offset >= (run->count + RUN_GAP) * 8u) {
+            CHECK(layout->run_count < TRACE_MAX_RUNS);
+            run = &layout->runs[layout->run_count++];
+            *run = (struct trace_run){.offset = offsets[i]};
+        }
+        run->count = (uint16_t)align_up((offsets[i] - run->offset) / 8 + 1, 4);
     }
-    layout->offset = first;
-    layout->word_count = (unsigned)align_up((last - first) / 8 + 1, 4);
-    CHECK(layout->word_count <= TRACE_MAX_WORDS &&
-          first + layout->word_count * 8 <= layout->arch->ops->size);
+    for (unsigned i = 0; i < layout->run_count; i++) {
+        layout->runs[i].first = (uint16_t)words;
+        words += layout->runs[i].count;
+    }
+    CHECK(words <= TRACE_MAX_WORDS &&
+          run->offset + run->count * 8u <= layout->arch->ops->size);
     memset(layout->field_of_word, TRACE_NO_FIELD,
            sizeof(layout->field_of_word));
+}
+
+static unsigned word_at(const struct trace_layout *layout, uint32_t offset)
+{
+    const struct trace_run *run = layout->runs;
+
+    while (offset - run->offset >= run->count * 8u)
+        run++;
+    return run->first + (offset - run->offset) / 8;
 }
 
 err_t trace_layout_make(struct trace_layout *layout,
@@ -52,7 +82,7 @@ err_t trace_layout_make(struct trace_layout *layout,
                  start->arch);
         return ERR_NOT_FOUND;
     }
-    place_words(layout);
+    place_runs(layout);
     for (unsigned i = 0; i < layout->count; i++) {
         const struct trace_field *field =
             find_field(layout->arch->trace, start->fields[i]);
@@ -64,7 +94,8 @@ err_t trace_layout_make(struct trace_layout *layout,
                      start->fields[i]);
             return ERR_NOT_FOUND;
         }
-        layout->words[i] = (uint8_t)((field->offset - layout->offset) / 8);
+        layout->offsets[i] = field->offset;
+        layout->words[i] = (uint8_t)word_at(layout, field->offset);
         layout->field_of_word[layout->words[i]] = (uint8_t)i;
     }
     return OK;
@@ -72,8 +103,8 @@ err_t trace_layout_make(struct trace_layout *layout,
 
 struct vcpu *trace_scratch_new(const struct trace_layout *layout)
 {
-    size_t size = (layout->arch->ops->size + 63) / 64 * 64;
-    struct vcpu *scratch = aligned_alloc(64, size);
+    size_t size = align_up(layout->arch->ops->size, PAGE_SIZE);
+    struct vcpu *scratch = aligned_alloc(PAGE_SIZE, size);
 
     if (scratch == NULL)
         return NULL;

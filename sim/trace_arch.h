@@ -9,20 +9,28 @@
 #include "sim/arch.h"
 #include "sim/trace_decode.h"
 
-/* The fields of an architecture lie close to each other. */
+/* The fields of an architecture lie close to each other, in a few places. */
 #define TRACE_MAX_WORDS 128
+#define TRACE_MAX_RUNS  16
 #define TRACE_NO_FIELD  0xff
 
+/* Words that follow each other, a multiple of 4: words `first` on of all. */
+struct trace_run {
+    uint32_t offset;
+    uint16_t first, count;
+};
+
 /*
- * Where a trace's fields are in this process's vCPU structure: in `word_count`
- * words, a multiple of 4, of which some may not be fields.
+ * Where a trace's fields are in this process's vCPU structure: in runs of
+ * words, of which some may not be fields.
  */
 struct trace_layout {
     const struct sim_arch *arch;
     unsigned count;
-    uint32_t offset; /* of the first word */
-    unsigned word_count;
-    uint8_t words[TRACE_MAX_FIELDS];        /* by field */
+    unsigned run_count;
+    struct trace_run runs[TRACE_MAX_RUNS];
+    uint32_t offsets[TRACE_MAX_FIELDS];     /* by field */
+    uint8_t words[TRACE_MAX_FIELDS];        /* the same, among all words */
     uint8_t field_of_word[TRACE_MAX_WORDS]; /* or TRACE_NO_FIELD */
 };
 
@@ -31,16 +39,16 @@ struct trace_layout {
 err_t trace_layout_make(struct trace_layout *layout,
                         const struct trace_start *start, char *what) MUST_CHECK;
 
-static inline uint64_t *trace_layout_words(const struct trace_layout *layout,
-                                           struct vcpu *vcpu)
+static inline uint64_t *trace_layout_run(const struct trace_run *run,
+                                         struct vcpu *vcpu)
 {
-    return (uint64_t *)(void *)((char *)vcpu + layout->offset);
+    return (uint64_t *)(void *)((char *)vcpu + run->offset);
 }
 
 static inline uint64_t *trace_layout_field(const struct trace_layout *layout,
                                            struct vcpu *vcpu, unsigned field)
 {
-    return trace_layout_words(layout, vcpu) + layout->words[field];
+    return (uint64_t *)(void *)((char *)vcpu + layout->offsets[field]);
 }
 
 /* A vCPU of no VM, on which the decoders of exits work. NULL: no memory. */
