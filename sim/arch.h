@@ -40,6 +40,9 @@ struct sim_arch {
 
     /* --- Traces --- */
 
+    /* Makes a zeroed vCPU one on which exits can be decoded by their registers
+     * alone; may be NULL. */
+    void (*init_scratch)(struct vcpu *vcpu);
     /* The instruction that made the vCPU exit, as text; false when its
      * registers do not say. */
     bool (*instruction)(const struct vcpu *vcpu, char *text, size_t size);

@@ -110,6 +110,8 @@ struct vcpu *trace_scratch_new(const struct trace_layout *layout)
         return NULL;
     memset(scratch, 0, size);
     scratch->ops = layout->arch->ops;
+    if (layout->arch->init_scratch != NULL)
+        layout->arch->init_scratch(scratch);
     return scratch;
 }
 

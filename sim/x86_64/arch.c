@@ -84,6 +84,13 @@ static void restore(const void *from, uint32_t cpus)
         restore_cpu(&fake_svm_cpus[cpu], &snapshot->fake[cpu]);
 }
 
+/* Where a processor does not say how long an instruction is, guest memory would
+ * be looked at. */
+static void init_scratch(struct vcpu *vcpu)
+{
+    to_svm(vcpu)->features = SVM_FEATURE_NRIPS;
+}
+
 static bool instruction(const struct vcpu *vcpu, char *text, size_t size)
 {
     return x86_64_insn(&to_svm_const(vcpu)->vmcb, text, size);
@@ -107,6 +114,7 @@ const struct sim_arch x86_64_sim_arch = {
     .snapshot_size = snapshot_size,
     .save = save,
     .restore = restore,
+    .init_scratch = init_scratch,
     .instruction = instruction,
     .format_value = format_value,
     .usual_vm = x86_64_usual_vm,

@@ -25,6 +25,7 @@
     X(EXITINFO1, "exitinfo1", control.exitinfo1)                              \
     X(EXITINFO2, "exitinfo2", control.exitinfo2)                              \
     X(EXITINTINFO, "exitintinfo", control.exitintinfo)                        \
+    X(EVENTINJ, "eventinj", control.eventinj)                                 \
     X(SHADOW, "interrupt_shadow", control.interrupt_shadow)                   \
     X(NRIP, "nrip", control.nrip)                                             \
     X(BYTES, "bytes", control.bytes_fetched)                                  \
@@ -80,10 +81,11 @@ static const struct trace_field fields[FIELD_COUNT] = {
 #define GPR(reg) BIT(FIELD_GPR + X86_GPR_##reg)
 #define ALL_GPRS BIT_MASK(FIELD_COUNT - 1, FIELD_GPR)
 
-/* What decides which event the guest takes. */
+/* What decides which event the guest takes. The processor has taken the one in
+ * EVENTINJ, or cut it short, and then it is there again. */
 #define EXIT_ALWAYS                                             \
     (BIT(FIELD_RIP) | BIT(FIELD_EXITCODE) | BIT(FIELD_RFLAGS) | \
-     BIT(FIELD_EXITINTINFO) | BIT(FIELD_SHADOW))
+     BIT(FIELD_EXITINTINFO) | BIT(FIELD_EVENTINJ) | BIT(FIELD_SHADOW))
 /* What a fetch by the guest's page tables needs. */
 #define CODE_FIELDS                                                       \
     (BIT(FIELD_CR0) | BIT(FIELD_CR3) | BIT(FIELD_CR4) | BIT(FIELD_EFER) | \
