@@ -48,8 +48,8 @@
     X(OP_USER_MODE, "user")      /* the guest is in its user mode now */       \
     X(OP_SUPERVISOR_MODE, "supervisor")                                        \
     X(OP_DELAY,     "delay")     /* computes for value ns */                   \
-    /* args: scause, stval, htval, htinst; of x86, EXITCODE, EXITINFO1 and 2,   \
-     * EXITINTINFO, and by how much nRIP is beyond RIP, if not 0; number: the   \
+    /* args: scause, stval, htval, htinst; of x86, EXITCODE, EXITINFO1 and 2,  \
+     * EXITINTINFO, and by how much nRIP is beyond RIP, if not 0; number: the  \
      * instruction, or 0 */                                                    \
     X(OP_RAW_EXIT,  "exit")
 /* clang-format on */
@@ -123,7 +123,7 @@ enum guest_op_kind {
     X(OP_X86_CLGI,     "clgi")                                                 \
     X(OP_X86_SKINIT,   "skinit")                                               \
     X(OP_X86_INVLPGA,  "invlpga")                                              \
-    /* No instruction: an IDT at address whose gates lead to the next page,     \
+    /* No instruction: an IDT at address whose gates lead to the next page,    \
      * plus their vector; the stack ends with the page behind that. */         \
     X(OP_X86_TRAPS,    "traps")                                                \
     X(OP_X86_SHUTDOWN, "shutdown")  /* what a triple fault leads to */         \

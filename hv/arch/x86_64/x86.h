@@ -45,6 +45,7 @@ struct x86_event {
 
 /* Registers that a vendor's control block holds, or its processor. */
 enum x86_register {
+    X86_REG_RFLAGS,
     X86_REG_CR0,
     X86_REG_CR2,
     X86_REG_CR3,

@@ -85,10 +85,11 @@ static const struct {
     {                                             \
         offsetof(struct vmcb, save.field), (bits) \
     }
-    [X86_REG_CR0] = AT(cr0, CLEAN_CRX),   [X86_REG_CR2] = AT(cr2, CLEAN_CR2),
-    [X86_REG_CR3] = AT(cr3, CLEAN_CRX),   [X86_REG_CR4] = AT(cr4, CLEAN_CRX),
-    [X86_REG_EFER] = AT(efer, CLEAN_CRX), [X86_REG_PAT] = AT(g_pat, CLEAN_NP),
-    [X86_REG_DR6] = AT(dr6, CLEAN_DRX),   [X86_REG_DR7] = AT(dr7, CLEAN_DRX),
+    [X86_REG_RFLAGS] = AT(rflags, 0),    [X86_REG_CR0] = AT(cr0, CLEAN_CRX),
+    [X86_REG_CR2] = AT(cr2, CLEAN_CR2),  [X86_REG_CR3] = AT(cr3, CLEAN_CRX),
+    [X86_REG_CR4] = AT(cr4, CLEAN_CRX),  [X86_REG_EFER] = AT(efer, CLEAN_CRX),
+    [X86_REG_PAT] = AT(g_pat, CLEAN_NP), [X86_REG_DR6] = AT(dr6, CLEAN_DRX),
+    [X86_REG_DR7] = AT(dr7, CLEAN_DRX),
 #undef AT
 };
 
