@@ -75,8 +75,8 @@ static void check_exception(const struct x86_cpu *before,
 static void check(enum x86_result result, const struct x86_cpu *before)
 {
     struct x86_insn insn;
-    bool decoded = x86_decode(rig.outcome.bytes, X86_INSN_MAX,
-                              x86_mode_of(before), &insn) == X86_DECODED;
+    bool decoded = x86_decode_insn(rig.outcome.bytes, X86_INSN_MAX,
+                                   x86_mode_of(before), &insn) == X86_DECODED;
 
     if (result == X86_EXCEPTION)
         check_exception(before, &insn, decoded);

@@ -293,8 +293,8 @@ static bool format_bytes(const struct vmcb *vmcb, char *text, size_t size)
     struct x86_insn insn;
 
     if (control->bytes_fetched == 0 ||
-        x86_decode(control->instruction_bytes, control->bytes_fetched,
-                   mode_of(&vmcb->save), &insn) != X86_DECODED)
+        x86_decode_insn(control->instruction_bytes, control->bytes_fetched,
+                        mode_of(&vmcb->save), &insn) != X86_DECODED)
         return false;
     x86_64_format_insn(&insn, text, size);
     return true;

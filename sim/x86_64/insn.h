@@ -19,7 +19,7 @@ struct x86_insn;
  */
 bool x86_64_insn(const struct vmcb *vmcb, char *text, size_t size);
 
-/* One that x86_decode() knows. */
+/* One that x86_decode_insn() knows. */
 void x86_64_format_insn(const struct x86_insn *insn, char *text, size_t size);
 
 /* The name of an exit code, "npf" or "cpuid"; NULL: it has none. */

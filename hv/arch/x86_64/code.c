@@ -38,45 +38,35 @@ static bool read_entry(void *context, gpa_t address, uint64_t *entry,
     return true;
 }
 
-static bool translate(struct x86_vcpu *v, const struct x86_code_at *at,
-                      struct x86_code_page *page)
+static bool translate(struct x86_vcpu *v, struct x86_code_page *page)
 {
     struct recorder recorder = {v, page};
     const struct x86_walk_memory memory = {read_entry, NULL, &recorder};
-    const struct x86_paging paging = x86_paging_of(v, &at->control, 0);
     struct x86_translation translation;
-    unsigned access = X86_WALK_FETCH | (at->cpl == 3 ? X86_WALK_USER : 0u);
+    struct x86_paging paging;
+    struct x86_cpu cpu;
+    unsigned access;
 
+    v->vendor->get_cpu(v, &cpu);
+    paging = x86_paging_of(v, &cpu.control, cpu.rflags);
+    access = X86_WALK_FETCH | (cpu.cpl == 3 ? X86_WALK_USER : 0u);
     page->levels = 0;
-    return (at->control.cr0 & X86_CR0_PG) != 0 &&
-           x86_walk(&paging, page->linear, access, &memory, &translation) ==
+    return x86_walk(&paging, page->linear, access, &memory, &translation) ==
                X86_WALK_OK &&
            aspace_translate(v->base.config.memory, translation.address,
                             &page->frame, NULL, NULL) == OK;
 }
 
-static NOINLINE bool remember_page(struct x86_vcpu *v,
-                                   const struct x86_code_at *at,
-                                   struct x86_code_page *page)
+static NOINLINE bool remember_page(struct x86_vcpu *v, uint64_t linear,
+                                   uint64_t cr3, struct x86_code_page *page)
 {
     page->generation = aspace_generation(v->base.config.memory);
-    page->linear = at->linear & ~PAGE_OFFSET;
-    page->control = at->control;
-    page->cpl = at->cpl;
-    if (translate(v, at, page))
+    page->linear = linear;
+    page->cr3 = cr3;
+    if (translate(v, page))
         return true;
     page->levels = 0;
     return false;
-}
-
-static ALWAYS_INLINE bool is_same_place(const struct x86_code_page *page,
-                                        const struct x86_code_at *at)
-{
-    return page->levels != 0 && page->linear == (at->linear & ~PAGE_OFFSET) &&
-           page->control.cr3 == at->control.cr3 &&
-           page->control.cr0 == at->control.cr0 &&
-           page->control.cr4 == at->control.cr4 &&
-           page->control.efer == at->control.efer && page->cpl == at->cpl;
 }
 
 static ALWAYS_INLINE bool is_path_same(const struct x86_code_page *page)
@@ -89,16 +79,17 @@ static ALWAYS_INLINE bool is_path_same(const struct x86_code_page *page)
 }
 
 static ALWAYS_INLINE const struct x86_code_page *
-find_page(struct x86_vcpu *v, const struct x86_code_at *at)
+find_page(struct x86_vcpu *v, uint64_t linear, uint64_t cr3)
 {
     struct x86_code_page *page =
-        &v->code->pages[at->linear >> PAGE_SHIFT & (X86_CODE_PAGES - 1)];
+        &v->code->pages[linear >> PAGE_SHIFT & (X86_CODE_PAGES - 1)];
 
-    if (likely(is_same_place(page, at) &&
+    if (likely(page->linear == linear && page->cr3 == cr3 &&
+               page->levels != 0 &&
                page->generation == aspace_generation(v->base.config.memory) &&
                is_path_same(page)))
         return page;
-    return remember_page(v, at, page) ? page : NULL;
+    return remember_page(v, linear, cr3, page) ? page : NULL;
 }
 
 /* Instructions ----------------------------------------------------------- */
@@ -113,46 +104,40 @@ struct code {
 };
 
 static NOINLINE const struct x86_insn *remember_insn(struct x86_code_insn *slot,
-                                                     const struct code *code,
-                                                     enum x86_mode mode)
+                                                     const struct code *code)
 {
     const uint8_t *bytes = (const uint8_t *)code->words + code->skew;
 
-    if (x86_decode(bytes, code->count, mode, &slot->insn) != X86_DECODED) {
+    if (x86_decode_insn(bytes, code->count, X86_MODE_64, &slot->insn) !=
+        X86_DECODED) {
         slot->insn.length = 0;
         return NULL;
     }
     memcpy(slot->words, code->words, sizeof(slot->words));
-    slot->skew = (uint8_t)code->skew;
     return &slot->insn;
 }
 
-static ALWAYS_INLINE const struct x86_insn *decode(struct x86_vcpu *v,
-                                                   const struct x86_code_at *at,
+static ALWAYS_INLINE const struct x86_insn *decode(struct x86_code_insn *slot,
                                                    const struct code *code)
 {
-    struct x86_code_insn *slot =
-        &v->code->insns[(at->linear ^ at->linear >> 4) & (X86_CODE_INSNS - 1)];
-
     if (likely(slot->words[0] == code->words[0] &&
                slot->words[1] == code->words[1] &&
-               slot->words[2] == code->words[2] && slot->skew == code->skew &&
-               slot->insn.mode == at->mode && slot->insn.length != 0))
+               slot->words[2] == code->words[2] && slot->insn.length != 0))
         return &slot->insn;
-    return remember_insn(slot, code, (enum x86_mode)at->mode);
+    return remember_insn(slot, code);
 }
 
 /* Of what lies whole in the words of one page. */
 static ALWAYS_INLINE const struct x86_insn *
-find_in_memory(struct x86_vcpu *v, const struct x86_code_at *at)
+find_in_memory(struct x86_vcpu *v, uint64_t linear, uint64_t cr3)
 {
-    uint64_t offset = at->linear & PAGE_OFFSET & ~(WORD - 1);
+    uint64_t offset = linear & PAGE_OFFSET & ~(WORD - 1);
     const struct x86_code_page *page;
-    struct code code = {.skew = at->linear & (WORD - 1), .count = X86_INSN_MAX};
+    struct code code = {.skew = linear & (WORD - 1), .count = X86_INSN_MAX};
 
     if (unlikely(offset > PAGE_SIZE - X86_CODE_WORDS * WORD))
         return NULL;
-    page = find_page(v, at);
+    page = find_page(v, linear & ~PAGE_OFFSET, cr3);
     if (unlikely(page == NULL))
         return NULL;
     for (unsigned i = 0; i < X86_CODE_WORDS; i++)
@@ -160,24 +145,29 @@ find_in_memory(struct x86_vcpu *v, const struct x86_code_at *at)
             memory_read_word(hpa_add(page->frame, offset + i * WORD));
     if (unlikely(page->generation != aspace_generation(v->base.config.memory)))
         return NULL;
-    return decode(v, at, &code);
+    return decode(&v->code->insns[linear & (X86_CODE_INSNS - 1)], &code);
 }
 
+/* What the processor gives begins with the first word: such instructions are
+ * remembered apart, where those at aligned addresses are. */
 static NOINLINE const struct x86_insn *
-find_in_exit(struct x86_vcpu *v, const struct x86_code_at *at)
+find_in_exit(struct x86_vcpu *v, uint64_t linear, uint64_t cr3)
 {
     struct code code = {.words = {0}};
 
     code.count = v->vendor->insn_bytes(v, (uint8_t *)code.words);
-    return code.count != 0 ? decode(v, at, &code) : find_in_memory(v, at);
+    if (code.count == 0)
+        return find_in_memory(v, linear, cr3);
+    linear &= ~(WORD - 1);
+    return decode(&v->code->insns[linear & (X86_CODE_INSNS - 1)], &code);
 }
 
 const struct x86_insn *x86_code_find(struct x86_vcpu *v)
 {
-    struct x86_code_at at;
+    uint64_t linear, cr3;
 
-    if (unlikely(!v->vendor->get_code(v, &at)))
+    if (unlikely(!v->vendor->get_code(v, &linear, &cr3)))
         return NULL;
-    return unlikely(v->has_insn_bytes) ? find_in_exit(v, &at)
-                                       : find_in_memory(v, &at);
+    return unlikely(v->has_insn_bytes) ? find_in_exit(v, linear, cr3)
+                                       : find_in_memory(v, linear, cr3);
 }

@@ -18,36 +18,33 @@ struct x86_vcpu;
 
 #define X86_CODE_LEVELS 5  /* of page tables */
 #define X86_CODE_PAGES  8  /* remembered translations */
-#define X86_CODE_INSNS  16 /* remembered instructions */
+#define X86_CODE_INSNS  32 /* remembered instructions */
 #define X86_CODE_WORDS  3  /* aligned ones, in which an instruction lies */
 
-/* Where code is, and by which registers it is found there. */
-struct x86_code_at {
-    uint64_t linear;
-    struct x86_control control;
-    uint8_t cpl;
-    uint8_t mode; /* enum x86_mode */
-};
-
+/*
+ * Of code in 64-bit mode: there, CR3 alone says which tables an address goes
+ * through, and whether the access is allowed, the processor has checked when
+ * it fetched.
+ */
 struct x86_code_page {
     uint64_t linear; /* of the page */
-    struct x86_control control;
-    uint8_t cpl;
-    uint8_t levels; /* 0: there is nothing here */
+    uint64_t cr3;
     uint64_t generation;
+    hpa_t frame;
+    unsigned levels; /* 0: there is nothing here */
     struct {
         hpa_t at;
         uint64_t entry;
     } path[X86_CODE_LEVELS];
-    hpa_t frame;
 };
 
 struct x86_code_insn {
     uint64_t words[X86_CODE_WORDS];
-    uint8_t skew;         /* where in the first one it begins */
     struct x86_insn insn; /* of length 0: there is nothing here */
 };
 
+/* Pages by their number; instructions by their address, whose low bits say
+ * where in the words they begin. */
 struct x86_code {
     struct x86_code_page pages[X86_CODE_PAGES];
     struct x86_code_insn insns[X86_CODE_INSNS];

@@ -13,19 +13,28 @@ static enum verdict advance(struct x86_vcpu *v, const struct vm_exit *exit)
     return VERDICT_RESUME;
 }
 
+/* What CPUID's answer depends on; most leaves' on none of it. */
+static void find_facts(const struct x86_vcpu *v, uint32_t leaf,
+                       struct x86_vcpu_facts *facts)
+{
+    facts->apic_id = v->base.config.id;
+    if (leaf == X86_CPUID_FEATURES || leaf == X86_CPUID_EXT_FEATURES) {
+        facts->apic_enabled = v->lapic != NULL && lapic_is_enabled(v->lapic);
+        facts->cr4 = v->vendor->get(v, X86_REG_CR4);
+    }
+    if (leaf == X86_CPUID_XSTATE)
+        facts->xcr0 = x86_read_xcr0(v);
+}
+
 /* Writes to EAX, EBX, ECX and EDX clear the upper halves. */
 static enum verdict do_cpuid(struct x86_vcpu *v, const struct vm_exit *exit)
 {
     uint64_t *gpr = v->regs.gpr;
     uint32_t leaf = (uint32_t)gpr[X86_GPR_RAX];
-    const struct x86_vcpu_facts facts = {
-        .apic_id = v->base.config.id,
-        .apic_enabled = v->lapic != NULL && lapic_is_enabled(v->lapic),
-        .cr4 = v->vendor->get(v, X86_REG_CR4),
-        .xcr0 = leaf == X86_CPUID_XSTATE ? x86_read_xcr0(v) : 0,
-    };
+    struct x86_vcpu_facts facts = {0};
     struct x86_cpuid cpuid;
 
+    find_facts(v, leaf, &facts);
     x86_guest_cpuid(v->cpuid, &facts, leaf, (uint32_t)gpr[X86_GPR_RCX], &cpuid);
     gpr[X86_GPR_RAX] = cpuid.eax;
     gpr[X86_GPR_RBX] = cpuid.ebx;

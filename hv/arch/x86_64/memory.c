@@ -109,8 +109,8 @@ enum x86_result x86_fetch(struct x86_vcpu *v, const struct x86_cpu *cpu,
     *outcome = (struct x86_outcome){0};
     outcome->length = (uint8_t)v->vendor->insn_bytes(v, outcome->bytes);
     if (outcome->length != 0 &&
-        x86_decode(outcome->bytes, outcome->length, x86_mode_of(cpu), insn) ==
-            X86_DECODED) {
+        x86_decode_insn(outcome->bytes, outcome->length, x86_mode_of(cpu),
+                        insn) == X86_DECODED) {
         outcome->length = insn->length;
         return X86_DONE;
     }

@@ -93,8 +93,8 @@ static err_t describe(const struct x86_vcpu *v, const struct x86_insn *insn,
     return OK;
 }
 
-err_t x86_decode_mmio(struct vcpu *vcpu, const struct vm_exit *fault,
-                      struct device_access *access)
+EXIT_PATH err_t x86_decode_mmio(struct vcpu *vcpu, const struct vm_exit *fault,
+                                struct device_access *access)
 {
     struct x86_vcpu *v = to_x86(vcpu);
     const struct x86_insn *insn;
@@ -115,8 +115,9 @@ static void finish(struct vcpu *vcpu, const struct device_access *access)
 }
 
 /* A register of 4 bytes clears the upper half, of 1 and 2 leaves the rest. */
-void x86_finish_read(struct vcpu *vcpu, const struct device_access *access,
-                     uint64_t value)
+EXIT_PATH void x86_finish_read(struct vcpu *vcpu,
+                               const struct device_access *access,
+                               uint64_t value)
 {
     uint64_t *reg = &to_x86(vcpu)->regs.gpr[access->reg];
     unsigned bits = 8 * access->width;
@@ -131,7 +132,8 @@ void x86_finish_read(struct vcpu *vcpu, const struct device_access *access,
     finish(vcpu, access);
 }
 
-void x86_finish_write(struct vcpu *vcpu, const struct device_access *access)
+EXIT_PATH void x86_finish_write(struct vcpu *vcpu,
+                                const struct device_access *access)
 {
     finish(vcpu, access);
 }

@@ -172,16 +172,27 @@ static void enter_flat(struct x86_vcpu *v)
     v->vendor->enter_at(v, &entry);
 }
 
+/* Whoever starts a guest past its firmware does what that would have done, on
+ * all processors alike. */
+static void set_up_by_protocol(struct x86_vcpu *v,
+                               const struct x86_entry *entry)
+{
+    if (entry->mode != X86_ENTRY_REAL)
+        x86_msr_set_mtrrs(&v->msrs, v->cpuid, 0);
+    v->vendor->enter_at(v, entry);
+}
+
 void x86_setup(struct x86_vcpu *v)
 {
     x86_clear(v);
     start_tsc(v);
     if (v->base.boot.state != NULL) {
-        v->vendor->enter_at(v, v->base.boot.state);
+        set_up_by_protocol(v, v->base.boot.state);
     } else if (vcpu_is_bsp(&v->base) || v->lapic == NULL) {
         enter_flat(v);
     } else {
         enter_at_reset_vector(v);
+        v->msrs = first_of(v)->msrs;
         v->waits_for_sipi = true;
     }
 }
@@ -277,7 +288,7 @@ uint64_t x86_wakeup_deadline(struct vcpu *vcpu)
 
 /* Registers -------------------------------------------------------------- */
 
-void x86_advance(struct vcpu *vcpu, const struct vm_exit *exit)
+EXIT_PATH void x86_advance(struct vcpu *vcpu, const struct vm_exit *exit)
 {
     struct x86_vcpu *v = to_x86(vcpu);
 

@@ -3,6 +3,8 @@
  * The x86_64 vCPU, as far as it is the same on every vendor's processor. Its
  * files:
  *   vcpu.c       registers, start-up by INIT and SIPI, waits
+ *   dispatch.c   to the vendor
+ *   code.c       instructions that guests exit at, found quickly
  *   events.c     exceptions, interrupts, NMIs: what is delivered next
  *   memory.c     guest-linear memory, instruction fetch
  *   mmio.c       device accesses: the simple ones, and the emulator's
@@ -62,9 +64,9 @@ struct x86_vendor {
     bool reserves_bit_8; /* of paging entries above a page directory's */
 
     void (*get_cpu)(const struct x86_vcpu *v, struct x86_cpu *cpu);
-    /* Where the code is at which it has exited. False: in a segment whose
-     * limits matter. */
-    bool (*get_code)(const struct x86_vcpu *v, struct x86_code_at *at);
+    /* Where the code is at which it has exited, and CR3. False: it is not in
+     * 64-bit mode. */
+    bool (*get_code)(const struct x86_vcpu *v, uint64_t *linear, uint64_t *cr3);
     /* What an instruction may change: general registers, RIP, RFLAGS. */
     void (*set_cpu)(struct x86_vcpu *v, const struct x86_cpu *cpu);
     uint64_t (*get)(const struct x86_vcpu *v, enum x86_register reg);
@@ -169,6 +171,12 @@ uint64_t x86_wakeup_deadline(struct vcpu *vcpu);
 
 /* INIT and SIPI that the local APIC has accepted. */
 void x86_take_startup(struct x86_vcpu *v);
+
+/* --- dispatch.c --- */
+
+void x86_world_switch(struct vcpu *vcpu);
+void x86_decode(const struct vcpu *vcpu, struct vm_exit *exit);
+enum verdict x86_firmware_call(struct vcpu *vcpu, struct vm_exit *exit);
 
 /* --- events.c --- */
 

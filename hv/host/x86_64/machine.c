@@ -3,6 +3,7 @@
 #include "host/machine.h"
 
 #include "api/arch.h"
+#include "arch/x86_64/x86.h"
 #include "host/x86_64/processor.h"
 #include "host/x86_64/x86_host.h"
 #include "lib/bits.h"
@@ -155,7 +156,7 @@ void machine_wait(void)
 
 struct vcpu *machine_enter_guest(struct vcpu *vcpu)
 {
-    vcpu->ops->world_switch(vcpu);
+    x86_world_switch(vcpu);
     return vcpu;
 }
 

@@ -510,8 +510,8 @@ static enum x86_decoded decode(struct decoding *d)
     return check_operands(d);
 }
 
-enum x86_decoded x86_decode(const uint8_t *bytes, unsigned available,
-                            enum x86_mode mode, struct x86_insn *insn)
+enum x86_decoded x86_decode_insn(const uint8_t *bytes, unsigned available,
+                                 enum x86_mode mode, struct x86_insn *insn)
 {
     struct decoding d = {.insn = insn, .segment = X86_SEGMENTS};
     enum x86_decoded decoded;

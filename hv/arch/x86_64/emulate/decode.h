@@ -96,9 +96,9 @@ enum x86_decoded {
  * known; more than X86_INSN_MAX are not looked at. `insn` is written in any
  * case, and means something after X86_DECODED only.
  */
-enum x86_decoded x86_decode(const uint8_t *bytes, unsigned available,
-                            enum x86_mode mode,
-                            struct x86_insn *insn) MUST_CHECK;
+enum x86_decoded x86_decode_insn(const uint8_t *bytes, unsigned available,
+                                 enum x86_mode mode,
+                                 struct x86_insn *insn) MUST_CHECK;
 
 /* The manual's name, in lower case. */
 const char *x86_op_name(enum x86_op op);

@@ -38,8 +38,8 @@ enum x86_result x86_fetch_insn(const struct x86_cpu *cpu,
     *outcome = (struct x86_outcome){0};
     do {
         TRY(fetch_page(cpu, ops, context, cpu->rip + outcome->length, outcome));
-        decoded =
-            x86_decode(outcome->bytes, outcome->length, x86_mode_of(cpu), insn);
+        decoded = x86_decode_insn(outcome->bytes, outcome->length,
+                                  x86_mode_of(cpu), insn);
     } while (decoded == X86_DECODE_TRUNCATED);
     switch (decoded) {
     case X86_DECODED: outcome->length = insn->length; return X86_DONE;

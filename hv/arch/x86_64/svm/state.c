@@ -52,19 +52,15 @@ void svm_get_cpu(const struct x86_vcpu *x86, struct x86_cpu *cpu)
     cpu->segment[X86_GS] = flat_segment(X86_MSR_GS_BASE);
 }
 
-/* In 64-bit mode code has neither base nor limit. */
-bool svm_get_code(const struct x86_vcpu *x86, struct x86_code_at *at)
+bool svm_get_code(const struct x86_vcpu *x86, uint64_t *linear, uint64_t *cr3)
 {
     const struct vmcb_save *save = &svm_of_const(x86)->vmcb.save;
 
     if (unlikely((save->efer & X86_EFER_LMA) == 0 ||
                  (save->cs.attrib & VMCB_ATTRIB_L) == 0))
         return false;
-    at->linear = save->rip;
-    at->control =
-        (struct x86_control){save->cr0, save->cr3, save->cr4, save->efer};
-    at->cpl = save->cpl;
-    at->mode = X86_MODE_64;
+    *linear = save->rip;
+    *cr3 = save->cr3;
     return true;
 }
 

@@ -68,7 +68,7 @@ extern const struct vcpu_ops x86_svm_vcpu_ops;
 /* --- state.c --- */
 
 void svm_get_cpu(const struct x86_vcpu *x86, struct x86_cpu *cpu);
-bool svm_get_code(const struct x86_vcpu *x86, struct x86_code_at *at);
+bool svm_get_code(const struct x86_vcpu *x86, uint64_t *linear, uint64_t *cr3);
 void svm_set_cpu(struct x86_vcpu *x86, const struct x86_cpu *cpu);
 uint64_t svm_get(const struct x86_vcpu *x86, enum x86_register reg);
 void svm_set(struct x86_vcpu *x86, enum x86_register reg, uint64_t value);
@@ -107,6 +107,10 @@ void svm_assign_asid(struct svm_vcpu *v, uint32_t cpu);
 void svm_flush(struct x86_vcpu *x86);
 /* The entry has carried out the VMCB's TLB_CONTROL. */
 void svm_flushed(struct svm_vcpu *v);
+
+/* --- vcpu.c --- */
+
+void svm_world_switch(struct vcpu *vcpu);
 
 /* --- decode.c --- */
 

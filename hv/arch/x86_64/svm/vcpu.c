@@ -196,7 +196,7 @@ static err_t prepare(struct vcpu *vcpu, uint32_t requests)
 
 /* A vCPU that waits for a SIPI has nothing to run: it exits as one that halts.
  */
-static void world_switch(struct vcpu *vcpu)
+EXIT_PATH void svm_world_switch(struct vcpu *vcpu)
 {
     struct svm_vcpu *v = to_svm(vcpu);
     struct vmcb *vmcb = &v->vmcb;
@@ -244,8 +244,8 @@ const struct vcpu_ops x86_svm_vcpu_ops = {
     .bind = bind,
     .unbind = unbind,
     .prepare = prepare,
-    .world_switch = world_switch,
-    .decode = svm_decode,
+    .world_switch = x86_world_switch,
+    .decode = x86_decode,
     .decode_mmio = x86_decode_mmio,
     .finish_read = x86_finish_read,
     .finish_write = x86_finish_write,
@@ -255,6 +255,7 @@ const struct vcpu_ops x86_svm_vcpu_ops = {
     .stage2_format = stage2_format,
     .load = x86_boot_vm,
     .boot_state_size = sizeof(struct x86_entry),
+    .firmware_call = x86_firmware_call,
     .sysreg = x86_sysreg,
     .instruction = x86_instruction,
     .set_cpu_up_result = x86_set_cpu_up_result,

@@ -479,7 +479,8 @@ bool disassembler_agrees(struct disassembler *dis, enum x86_mode mode,
                          size_t size)
 {
     struct x86_insn ours;
-    enum x86_decoded decoded = x86_decode(bytes, X86_INSN_MAX, mode, &ours);
+    enum x86_decoded decoded =
+        x86_decode_insn(bytes, X86_INSN_MAX, mode, &ours);
     const cs_insn *theirs = dis->insn;
     struct plain plain;
     bool known;

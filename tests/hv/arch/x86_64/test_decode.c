@@ -179,12 +179,12 @@ static void describe(const struct x86_insn *insn, char *text, size_t size)
                                    insn->operand[i].size);
 }
 
-Test(x86_decode, chosen_instructions)
+Test(x86_decode_insn, chosen_instructions)
 {
     for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
         struct x86_insn insn;
         char text[16];
-        enum x86_decoded decoded = x86_decode(
+        enum x86_decoded decoded = x86_decode_insn(
             (const uint8_t *)rows[i].bytes, rows[i].count, rows[i].mode, &insn);
 
         cr_expect_eq(decoded, rows[i].decoded, "row %u: %d", i, decoded);
@@ -199,7 +199,7 @@ Test(x86_decode, chosen_instructions)
 }
 
 /* Addresses: base, index, scale, displacement, segment. */
-Test(x86_decode, addresses)
+Test(x86_decode_insn, addresses)
 {
     static const struct {
         const char *bytes;
@@ -233,8 +233,9 @@ Test(x86_decode, addresses)
     for (unsigned i = 0; i < ARRAY_SIZE(addresses); i++) {
         struct x86_insn insn;
 
-        cr_assert_eq(x86_decode((const uint8_t *)addresses[i].bytes,
-                                addresses[i].count, addresses[i].mode, &insn),
+        cr_assert_eq(x86_decode_insn((const uint8_t *)addresses[i].bytes,
+                                     addresses[i].count, addresses[i].mode,
+                                     &insn),
                      X86_DECODED);
         cr_expect_eq(insn.base, addresses[i].base, "row %u: base", i);
         cr_expect_eq(insn.index, addresses[i].index, "row %u: index", i);
@@ -246,7 +247,7 @@ Test(x86_decode, addresses)
 }
 
 /* Any end before the last byte is told from any other answer. */
-Test(x86_decode, every_truncation)
+Test(x86_decode_insn, every_truncation)
 {
     uint64_t random = 3;
 
@@ -256,15 +257,15 @@ Test(x86_decode, every_truncation)
         struct x86_insn insn;
 
         random_insn(&random, mode, bytes);
-        if (x86_decode(bytes, X86_INSN_MAX, mode, &insn) != X86_DECODED)
+        if (x86_decode_insn(bytes, X86_INSN_MAX, mode, &insn) != X86_DECODED)
             continue;
         for (unsigned length = insn.length; length-- > 0;)
-            cr_assert_eq(x86_decode(bytes, length, mode, &insn),
+            cr_assert_eq(x86_decode_insn(bytes, length, mode, &insn),
                          X86_DECODE_TRUNCATED);
     }
 }
 
-Test(x86_decode, capstone_agrees, .timeout = 600)
+Test(x86_decode_insn, capstone_agrees, .timeout = 600)
 {
     struct disassembler *dis = disassembler_open();
     unsigned long rounds = random_rounds(ROUNDS);

@@ -154,7 +154,7 @@ static bool make_insn(struct attempt *a)
     }
     for (unsigned i = 0; i < 8; i++)
         a->bytes[at + i] = (uint8_t)random_value(a->random);
-    if (x86_decode(a->bytes, X86_INSN_MAX, X86_MODE_64, &a->insn) !=
+    if (x86_decode_insn(a->bytes, X86_INSN_MAX, X86_MODE_64, &a->insn) !=
         X86_DECODED)
         return false;
     if (a->insn.address_size == 4 && a->address_size == 8)
@@ -194,7 +194,7 @@ static uint64_t pick_target(struct attempt *a)
 static void put_address(struct attempt *a, uint64_t value)
 {
     memcpy(a->bytes + a->address_at, &value, a->address_size);
-    if (x86_decode(a->bytes, X86_INSN_MAX, X86_MODE_64, &a->insn) !=
+    if (x86_decode_insn(a->bytes, X86_INSN_MAX, X86_MODE_64, &a->insn) !=
         X86_DECODED)
         cr_assert_fail("a displacement changed what the instruction is");
 }
