@@ -40,7 +40,12 @@ void machine_send_ipi(struct host_cpu *cpu);
 uint32_t machine_take_irq(void);
 /* Whether an IPI is pending on this CPU. */
 bool machine_has_ipi(void);
-/* Waits until this CPU has an interrupt to take. May return early. */
+/*
+ * Waits until this CPU has an interrupt to take. May return early. Interrupts
+ * that this or machine_take_irq() has taken from the hardware do not end a
+ * guest: after either, no guest is entered before machine_take_irq() has
+ * returned HOST_IRQ_NONE.
+ */
 void machine_wait(void);
 
 /*

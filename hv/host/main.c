@@ -2,11 +2,11 @@
 /*
  * From a machine that is set up to CPUs that run vCPUs.
  *
- * The boot loader hands over the bundle as an initial ramdisk: a device-tree
- * blob, the configuration of the virtual machines, and from the next page on
- * the image area. docs/configuration.md describes it.
+ * The boot loader hands over the bundle as an initial ramdisk, or a module: a
+ * device-tree blob, the configuration of the virtual machines, and from the
+ * next page on the image area. docs/configuration.md describes it.
  *
- * Boot arguments (/chosen/bootargs), words separated by spaces:
+ * Boot arguments (the command line), words separated by spaces:
  *   record, record=SIZE records everything that happens, through a ring of
  *                       SIZE mebibytes (64) in memory, or kibibytes with a K
  *                       behind: docs/record-replay.md
@@ -14,6 +14,7 @@
  */
 #include <libfdt.h>
 
+#include "api/arch.h"
 #include "api/memory.h"
 #include "host/board.h"
 #include "host/host.h"
@@ -237,6 +238,9 @@ void host_cpu_main(void)
     machine_send_ipi(host_cpus[0]);
     while (!atomic_load(&released))
         machine_wait();
+    /* There may be a kick among the IPIs. */
+    while (arch_fetch_irq_impl() != HOST_IRQ_NONE) {
+    }
     if (self->id >= MAX_CPU_NUM || host_cpus[self->id] != self)
         machine_park();
     host_loop();

@@ -11,15 +11,16 @@
 
 enum apic_register {
     APIC_ID = 0x020,
+    APIC_VERSION = 0x030,
     APIC_TPR = 0x080,
     APIC_EOI = 0x0b0,
     APIC_SVR = 0x0f0,
-    APIC_ISR = 0x100,
     APIC_IRR = 0x200,
-    APIC_ESR = 0x280,
     APIC_ICR = 0x300,
     APIC_ICR_HIGH = 0x310,
     APIC_LVT_TIMER = 0x320,
+    APIC_LVT_THERMAL = 0x330,
+    APIC_LVT_PERFORMANCE = 0x340,
     APIC_LVT_LINT0 = 0x350,
     APIC_LVT_LINT1 = 0x360,
     APIC_LVT_ERROR = 0x370,
@@ -32,10 +33,8 @@ enum apic_register {
 #define LVT_MASKED       (uint32_t) BIT(16)
 #define LVT_NMI          (uint32_t) FIELD_PUT(BIT_MASK(10, 8), 4)
 #define LVT_TSC_DEADLINE (uint32_t) FIELD_PUT(BIT_MASK(18, 17), 2)
-#define ICR_INIT         (uint32_t) FIELD_PUT(BIT_MASK(10, 8), 5)
-#define ICR_STARTUP      (uint32_t) FIELD_PUT(BIT_MASK(10, 8), 6)
+#define MAX_LVT          BIT_MASK(23, 16) /* of the version */
 #define ICR_PENDING      (uint32_t) BIT(12)
-#define ICR_ASSERT       (uint32_t) BIT(14)
 #define DIVIDE_BY_1      0xb
 
 #define APIC_BASE_EXTD   BIT(10)
@@ -89,21 +88,11 @@ static void apic_write(enum apic_register reg, uint32_t value)
 }
 
 /* One bit for each vector, in registers of 32. */
-static bool apic_test(enum apic_register first, uint8_t vector)
-{
-    enum apic_register reg = first + vector / 32 * 16u;
-
-    return (apic_read(reg) >> vector % 32 & 1) != 0;
-}
-
 bool apic_is_requested(uint8_t vector)
 {
-    return apic_test(APIC_IRR, vector);
-}
+    enum apic_register reg = APIC_IRR + vector / 32 * 16u;
 
-bool apic_is_in_service(uint8_t vector)
-{
-    return apic_test(APIC_ISR, vector);
+    return (apic_read(reg) >> vector % 32 & 1) != 0;
 }
 
 void apic_end_interrupt(void)
@@ -116,7 +105,7 @@ uint32_t apic_id(void)
     return apic.address == 0 ? apic_read(APIC_ID) : apic_read(APIC_ID) >> 24;
 }
 
-static void apic_send(uint32_t id, uint32_t command)
+void apic_send(uint32_t id, uint32_t command)
 {
     if (apic.address == 0) {
         /* What was written before the IPI shall be seen by who takes it. */
@@ -128,21 +117,6 @@ static void apic_send(uint32_t id, uint32_t command)
         cpu_pause();
     apic_write(APIC_ICR_HIGH, id << 24);
     apic_write(APIC_ICR, command);
-}
-
-void apic_send_ipi(uint32_t id, uint8_t vector)
-{
-    apic_send(id, vector);
-}
-
-void apic_send_init(uint32_t id)
-{
-    apic_send(id, ICR_INIT | ICR_ASSERT);
-}
-
-void apic_send_startup(uint32_t id, uint8_t page)
-{
-    apic_send(id, ICR_STARTUP | ICR_ASSERT | page);
 }
 
 uint32_t apic_timer_count(void)
@@ -212,6 +186,19 @@ void apic_init(const struct x86_board *x86)
     apic.address = (features & FEATURE_X2APIC) != 0 ? 0 : x86->lapic;
 }
 
+/* Firmware may have had other plans. */
+static void mask_lvts(void)
+{
+    uint64_t last = FIELD_GET(MAX_LVT, apic_read(APIC_VERSION));
+
+    apic_write(APIC_LVT_LINT0, LVT_MASKED);
+    apic_write(APIC_LVT_ERROR, LVT_MASKED);
+    if (last >= 4)
+        apic_write(APIC_LVT_PERFORMANCE, LVT_MASKED);
+    if (last >= 5)
+        apic_write(APIC_LVT_THERMAL, LVT_MASKED);
+}
+
 void apic_init_cpu(void)
 {
     uint64_t base = msr_read(X86_MSR_APIC_BASE);
@@ -222,9 +209,8 @@ void apic_init_cpu(void)
         base = (base & ~APIC_BASE_MASK) | apic.address | APIC_BASE_ENABLE;
     msr_write(X86_MSR_APIC_BASE, base);
     apic_write(APIC_TPR, 0);
-    apic_write(APIC_LVT_LINT0, LVT_MASKED);
+    mask_lvts();
     apic_write(APIC_LVT_LINT1, LVT_NMI);
-    apic_write(APIC_LVT_ERROR, LVT_MASKED);
     apic_write(APIC_TIMER_DIVIDE, DIVIDE_BY_1);
     apic_write(APIC_LVT_TIMER,
                VECTOR_TIMER | (apic.has_deadline ? LVT_TSC_DEADLINE : 0));

@@ -38,9 +38,12 @@ static void map_machine(void)
         paging_map(x86.ioapics[i].address, PAGE_SIZE, PTE_DEVICE);
     /* What entry.S has not mapped, the allocator gets when this is. */
     for (uint32_t i = 0; i < board->ram_count; i++) {
-        struct range ram = board->ram[i];
-        if (ram.start >= MAPPED)
-            paging_map(ram.start, align_down(ram.size, PAGE_SIZE), PTE_DATA);
+        uint64_t end = align_down(range_end(board->ram[i]), PAGE_SIZE);
+        uint64_t start = board->ram[i].start;
+        if (start < MAPPED)
+            start = MAPPED;
+        if (end > start)
+            paging_map(start, end - start, PTE_DATA);
     }
     x86_root = (uint32_t)(uintptr_t)paging_root;
     cr3_write(x86_root);

@@ -86,7 +86,7 @@ void machine_set_alarm(uint64_t ticks)
 
 void machine_send_ipi(struct host_cpu *cpu)
 {
-    apic_send_ipi((uint32_t)cpu->hw_id, VECTOR_IPI);
+    apic_send((uint32_t)cpu->hw_id, VECTOR_IPI);
 }
 
 /* The hypervisor has taken all there was before it enters a guest. */

@@ -43,16 +43,16 @@ static void start_cpu(uint32_t id, struct x86_block *block)
 
     paging_remove((uint64_t)(uintptr_t)block, HOST_GUARD_PAGES * PAGE_SIZE);
     atomic_store(&x86_starting, started);
-    apic_send_init(id);
+    apic_send(id, APIC_INIT);
     clock_wait_us(INIT_WAIT_US);
-    apic_send_startup(id, trampoline_page);
+    apic_send(id, APIC_STARTUP(trampoline_page));
     clock_wait_us(AGAIN_WAIT_US);
     if (!atomic_load(&started->online))
-        apic_send_startup(id, trampoline_page);
+        apic_send(id, APIC_STARTUP(trampoline_page));
     if (host_wait_until_online(started)) {
         host_add_cpu(started);
     } else {
-        apic_send_init(id);
+        apic_send(id, APIC_INIT);
         host_print("twinax: the CPU with APIC id %u does not start: going on "
                    "without it\n",
                    id);

@@ -8,9 +8,9 @@
  *
  * An interrupt of the host must end the guest, not be taken before it: the
  * guest's controls have V_INTR_MASKING, by which the host's IF at VMRUN says
- * whether interrupts exit, and STI holds interrupts back for one instruction,
- * which is VMRUN. #VMEXIT has cleared GIF: STGI comes when IF is off again. An
- * NMI may come while the guest's registers are already loaded, which it saves.
+ * whether interrupts exit; so IF is set under CLGI. VMRUN shall not follow STI:
+ * if the guest exits at once, processors take STI's shadow for the guest's.
+ * #VMEXIT has cleared GIF, too, and STGI comes when IF is off again.
  */
 #ifndef HOST_X86_64_WORLD_SWITCH_H
 #define HOST_X86_64_WORLD_SWITCH_H
@@ -29,11 +29,12 @@
 
 /* RAX is the struct x86_regs, RDX the VMCB's physical address. */
 #define WORLD_SWITCH                                                           \
+    "clgi\n"                                                                   \
+    "sti\n"                                                                    \
     "pushq %%rax\n"                                                            \
     "pushq %%rdx\n"                                                            \
     WS_GPRS(WS_LOAD)                                                           \
     "popq %%rax\n"                                                             \
-    "sti\n"                                                                    \
     "vmrun %%rax\n"                                                            \
     "cli\n"                                                                    \
     "stgi\n"                                                                   \

@@ -10,7 +10,7 @@
  * points. Traps are taken on the stack in use, for which the image is compiled
  * without a red zone. What that means:
  *
- *  - an NMI may come anywhere but between #VMEXIT and STGI, and finds a good
+ *  - an NMI may come anywhere but between CLGI and STGI, and finds a good
  *    stack, since RSP always is one of ours while the hypervisor runs;
  *  - so does a machine check, which is the end;
  *  - an exception on a stack that has overflowed cannot be delivered, and
@@ -150,12 +150,12 @@ void apic_init(const struct x86_board *x86);
 /* What each CPU needs. */
 void apic_init_cpu(void);
 uint32_t apic_id(void);
-void apic_send_ipi(uint32_t id, uint8_t vector);
-void apic_send_init(uint32_t id);
-void apic_send_startup(uint32_t id, uint8_t page);
-/* Whether `vector` waits for this CPU to take it; is being handled here. */
+/* Sends an IPI to the CPU with APIC id `id`: a vector, or one of these. */
+#define APIC_INIT          0x4500u
+#define APIC_STARTUP(page) (0x4600u | (page))
+void apic_send(uint32_t id, uint32_t command);
+/* Whether `vector` waits for this CPU to take it. */
 bool apic_is_requested(uint8_t vector);
-bool apic_is_in_service(uint8_t vector);
 void apic_end_interrupt(void);
 /* The timer's interrupt, when the TSC gets to `until`, or earlier; UINT64_MAX:
  * never. */

@@ -12,7 +12,6 @@ tests() {
     cat <<-END
 	frames          | 0 | frames: ok          | $machine
 	frames          | 0 | frames: ok          | -smp 4 -m 1G
-	frames          | 0 | frames: ok          | -smp 1 -m 6G
 	frames          | 0 | frames: ok          | -machine pc $machine
 	no-run          | 0 | no-run: ok          | $machine
 	timers          | 0 | timers: ok          | $machine
