@@ -3,7 +3,7 @@
 #include "machine.h"
 
 uint64_t guest_first_tsc;
-uint32_t guest_multiboot;
+uint32_t guest_boot_info;
 
 /* Printing -----------------------------------------------------------------*/
 

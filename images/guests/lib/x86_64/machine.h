@@ -101,7 +101,7 @@ void guest_trap(struct guest_frame *frame);
 
 /* The time-stamp counter at the guest's first instruction. */
 extern uint64_t guest_first_tsc;
-/* The multiboot information. */
-extern uint32_t guest_multiboot;
+/* The multiboot information, or PVH's start info. */
+extern uint32_t guest_boot_info;
 
 #endif

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The entry of a tiny guest: a multiboot 1 kernel (Multiboot Specification
- * 0.6.96, section 3), entered in 32-bit protected mode. It goes on in long
- * mode, with the lowest 4 GiB mapped to themselves. The very first instruction
- * reads the time-stamp counter, so that the bench guest can tell what came
- * before it.
+ * 0.6.96, section 3), and one of PVH (Xen, docs/misc/pvh.pandoc), entered in
+ * 32-bit protected mode either way. It goes on in long mode, with the lowest
+ * 4 GiB mapped to themselves. The very first instruction reads the time-stamp
+ * counter, so that the bench guest can tell what came before it.
  */
 #define MAGIC 0x1badb002
 #define FLAGS 0x3 /* modules at pages, and tell about memory */
@@ -21,6 +21,14 @@
 #define LARGE_RW    0x83
 #define AP_BASE     0x8000 /* where the trampoline is copied to */
 
+#define XEN_ELFNOTE_PHYS32_ENTRY 18
+
+    .section .note.Xen, "a", @note
+    .balign 4
+    .long   4, 4, XEN_ELFNOTE_PHYS32_ENTRY
+    .asciz  "Xen"
+    .long   guest_start
+
     .section .text.start, "ax"
     .code32
     .balign 4
@@ -31,7 +39,7 @@ guest_start:
     rdtsc
     mov     %eax, guest_first_tsc
     mov     %edx, guest_first_tsc + 4
-    mov     %ebx, guest_multiboot
+    mov     %ebx, guest_boot_info
     mov     $boot_stack_top, %esp
     mov     $guest_begin, %esi
 
