@@ -250,6 +250,7 @@ static void do_fail(struct scenario *s, const struct words *words)
 }
 
 static void do_repeat(struct scenario *s, const struct words *words);
+static void do_only(struct scenario *s, const struct words *words);
 
 static const struct {
     const char *name;
@@ -268,6 +269,7 @@ static const struct {
     {"run", do_run},
     {"fail", do_fail},
     {"repeat", do_repeat},
+    {"only", do_only},
 };
 
 static void run_words(struct scenario *s, const struct words *words)
@@ -288,21 +290,52 @@ static void run_words(struct scenario *s, const struct words *words)
     scenario_bad(s, "no statement is called '%.40s'", name);
 }
 
+/* The words from the third on. */
+static struct words behind_two(const struct words *words)
+{
+    struct words rest = {.count = words->count - 2};
+
+    memcpy(rest.at, words->at + 2, rest.count * sizeof(rest.at[0]));
+    memcpy(rest.length, words->length + 2, rest.count * sizeof(rest.length[0]));
+    return rest;
+}
+
+/* only ARCH STATEMENT */
+static void do_only(struct scenario *s, const struct words *words)
+{
+    const struct sim_arch *arch;
+    struct words rest;
+
+    if (words->count < 3 || strcmp(words->at[2], "only") == 0) {
+        scenario_bad(s, "usage: only ARCH STATEMENT");
+        return;
+    }
+    arch = sim_arch_find(words->at[1]);
+    if (arch == NULL) {
+        scenario_bad(s, "no architecture is called '%.40s'", words->at[1]);
+        return;
+    }
+    if (arch != s->arch)
+        return;
+    rest = behind_two(words);
+    run_words(s, &rest);
+}
+
 /* repeat COUNT STATEMENT, until one of them fails */
 static void do_repeat(struct scenario *s, const struct words *words)
 {
     uint32_t failures = s->report->failure_count;
-    struct words rest = {.count = words->count - 2};
+    struct words rest;
     uint64_t count;
 
-    if (words->count < 3 || strcmp(words->at[2], "repeat") == 0) {
+    if (words->count < 3 || strcmp(words->at[2], "repeat") == 0 ||
+        strcmp(words->at[2], "only") == 0) {
         scenario_bad(s, "usage: repeat COUNT STATEMENT");
         return;
     }
     if (!need_number(s, words->at[1], &count))
         return;
-    memcpy(rest.at, words->at + 2, rest.count * sizeof(rest.at[0]));
-    memcpy(rest.length, words->length + 2, rest.count * sizeof(rest.length[0]));
+    rest = behind_two(words);
     while (count-- != 0 && s->report->failure_count == failures)
         run_words(s, &rest);
 }
