@@ -11,6 +11,7 @@
 
 int cmd_inject(int argc, char **argv);
 int cmd_bench(int argc, char **argv);
+int cmd_rules(int argc, char **argv);
 int cmd_replay(int argc, char **argv) __attribute__((weak));
 int cmd_trace(int argc, char **argv) __attribute__((weak));
 int cmd_bundle(int argc, char **argv) __attribute__((weak));

@@ -17,6 +17,8 @@ static const struct command {
     {"replay", "replay a recorded trace and compare every exit", cmd_replay},
     {"trace", "show a trace: statistics, exits, exports", cmd_trace},
     {"bench", "measure how fast exits are handled and replayed", cmd_bench},
+    {"rules", "list what fake processors check when a guest is entered",
+     cmd_rules},
     {"bundle", "pack a configuration of virtual machines with its files",
      cmd_bundle},
 };
