@@ -142,6 +142,17 @@ static unsigned control_width(const struct x86_insn *insn)
     return insn->mode == X86_MODE_64 ? 64 : 32;
 }
 
+/* Whether it is the access that has exited; its memory may have changed. */
+static bool accesses(const struct x86_insn *insn, uint64_t control)
+{
+    bool write = (control & X86_MOV_CR_WRITE) != 0;
+    const struct x86_operand *operand = &insn->operand[write ? 0 : 1];
+
+    return insn->op == X86_OP_mov_control &&
+           operand->kind == X86_OPERAND_CONTROL &&
+           operand->reg == (control & ~(uint64_t)X86_MOV_CR_WRITE);
+}
+
 static bool write_control(struct x86_vcpu *v, const struct x86_insn *insn)
 {
     uint64_t value =
@@ -161,7 +172,7 @@ static enum verdict do_mov_cr(struct x86_vcpu *v, const struct vm_exit *exit)
 
     v->vendor->get_cpu(v, &cpu);
     if (x86_fetch(v, &cpu, &insn, &outcome) != X86_DONE ||
-        insn.op != X86_OP_mov_control)
+        !accesses(&insn, exit->insn.operand))
         return VERDICT_RESUME;
     if (insn.operand[0].kind != X86_OPERAND_CONTROL)
         v->regs.gpr[insn.operand[0].reg] = read_cr8(v);

@@ -243,11 +243,15 @@ enum x86_intercepted {
     X86_INTERCEPTED_XSETBV,
     X86_INTERCEPTED_CACHE,     /* INVD, WBINVD */
     X86_INTERCEPTED_STRING_IO, /* INS, OUTS */
-    X86_INTERCEPTED_MOV_CR,
-    X86_INTERCEPTED_UD, /* raises #UD */
-    X86_INTERCEPTED_GP, /* raises #GP(0) */
+    X86_INTERCEPTED_MOV_CR,    /* its operand says of which */
+    X86_INTERCEPTED_UD,        /* raises #UD */
+    X86_INTERCEPTED_GP,        /* raises #GP(0) */
     X86_INTERCEPTED_COUNT
 };
+
+/* The operand of X86_INTERCEPTED_MOV_CR: the control register's number, and
+ * this. */
+#define X86_MOV_CR_WRITE 0x10
 
 /* The value of WRMSR and XSETBV. */
 uint64_t x86_edx_eax(const struct x86_vcpu *v);

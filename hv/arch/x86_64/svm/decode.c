@@ -94,9 +94,12 @@ static void decode_xsetbv(const struct svm_vcpu *v, struct vm_exit *exit)
     set_length(v, exit);
 }
 
+/* Their exit codes are in the order of the numbers, reads before writes. */
 static void decode_mov_cr(const struct svm_vcpu *v, struct vm_exit *exit)
 {
+    _Static_assert(VMEXIT_CR0_WRITE - VMEXIT_CR0_READ == X86_MOV_CR_WRITE, "");
     set_instruction(exit, X86_INTERCEPTED_MOV_CR);
+    exit->insn.operand = v->vmcb.control.exitcode - VMEXIT_CR0_READ;
 }
 
 /* What the guest's processor does not have. */
