@@ -139,13 +139,15 @@ static NOINLINE enum verdict emulate(struct vm *vm, struct vcpu *vcpu,
     return vm->stop == VM_STOP_NONE ? verdict : VERDICT_STOP_VM;
 }
 
-/* An access to a device's range: find out what it is, and make it. */
+/* An access to a device's range: find out what it is, and make it. What the
+ * device refuses may still have an answer on the architecture's bus. */
 static ALWAYS_INLINE enum verdict access_device(struct vm *vm,
                                                 struct vcpu *vcpu,
                                                 struct vm_exit *exit,
                                                 const struct bus_slot *slot)
 {
     struct device_access access;
+    enum verdict verdict;
     err_t error;
 
     error = VCPU_OP(vcpu, decode_mmio)(vcpu, exit, &access);
@@ -154,7 +156,9 @@ static ALWAYS_INLINE enum verdict access_device(struct vm *vm,
     if (unlikely(error != OK))
         return emulate(vm, vcpu, exit);
     exit->kind = access.write ? EXIT_MMIO_WRITE : EXIT_MMIO_READ;
-    return access_slot(vm, vcpu, &access, slot);
+    verdict = access_slot(vm, vcpu, &access, slot);
+    return unlikely(verdict == VERDICT_INJECT) ? emulate(vm, vcpu, exit)
+                                               : verdict;
 }
 
 /* Of an architecture whose hardware says what was accessed. */

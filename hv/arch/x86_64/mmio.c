@@ -101,7 +101,7 @@ EXIT_PATH err_t x86_decode_mmio(struct vcpu *vcpu, const struct vm_exit *fault,
     struct x86_event event;
 
     if (unlikely(fault->fault.access == ACCESS_EXECUTE ||
-                 v->vendor->get_event(v, &event)))
+                 v->vendor->walks_tables(v) || v->vendor->get_event(v, &event)))
         return ERR_UNSUPPORTED;
     insn = x86_code_find(v);
     if (insn == NULL || !is_plain_move(insn))

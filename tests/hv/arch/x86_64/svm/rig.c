@@ -328,11 +328,19 @@ static void give_bytes(struct vmcb *vmcb)
     vmcb->control.bytes_fetched = (uint8_t)room;
 }
 
-/* VMRUN, without an operation, after what the hypervisor has to do first. */
-static void enter(struct svm_vcpu *v)
+/* Without an operation: what is injected is delivered, exits and all. */
+static enum verdict enter(struct svm_vcpu *v)
 {
-    cr_assert_eq(vcpu_commit(&v->x86.base), OK);
-    v->x86.base.ops->world_switch(&v->x86.base);
+    enum verdict verdict = VERDICT_RESUME;
+
+    for (unsigned exits = 0; exits < 16 && verdict == VERDICT_RESUME; exits++) {
+        cr_assert_eq(vcpu_commit(&v->x86.base), OK);
+        v->x86.base.ops->world_switch(&v->x86.base);
+        if (v->vmcb.control.exitcode == VMEXIT_INTR)
+            return VERDICT_RESUME;
+        verdict = vm_handle_exit(rig.vm, &v->x86.base);
+    }
+    return verdict;
 }
 
 enum verdict rig_exit(vcpu_id id, const struct rig_exit *exit)
@@ -357,9 +365,7 @@ enum verdict rig_exit(vcpu_id id, const struct rig_exit *exit)
         exit->length != 0)
         give_bytes(&v->vmcb);
     verdict = vm_handle_exit(rig.vm, &v->x86.base);
-    if (verdict == VERDICT_RESUME)
-        enter(v);
-    return verdict;
+    return verdict == VERDICT_RESUME ? enter(v) : verdict;
 }
 
 enum verdict rig_access(vcpu_id id, uint64_t gpa_raw, bool write,
