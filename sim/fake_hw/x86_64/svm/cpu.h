@@ -92,6 +92,9 @@ struct fake_svm {
     uint64_t vmcb_pa;
     uint32_t pause_left; /* PAUSEs until one exits */
     uint64_t delivering; /* the event on its way, EVENT_...; 0: none */
+    /* The length of the instruction that it comes of, INT n say, where the
+     * guest returns to behind it; 0: RIP says where. */
+    uint8_t soft_length;
     bool exited;
     /* What was fetched with the operation: its bytes, and some behind. */
     uint8_t fetched_count, fetched[SVM_INSN_MAX];
@@ -263,6 +266,12 @@ void svm_deliver(struct fake_svm *cpu, uint64_t event);
 
 /* A triple fault: an exit, or the end of the CPU. */
 void svm_shutdown(struct fake_svm *cpu);
+
+/* The same of an instruction that raises it, the operation in flight. RIP stays
+ * at it until the guest has taken the event: an exit in between finds it
+ * there, and the guest makes the instruction again. */
+void svm_deliver_soft(struct fake_svm *cpu, uint64_t event,
+                      enum guest_outcome outcome);
 
 /* IRET in the frame that svm_deliver() has made. False: it has faulted. */
 bool svm_return(struct fake_svm *cpu);

@@ -90,7 +90,7 @@ static unsigned make_frame(const struct fake_svm *cpu, uint64_t event,
 {
     const struct vmcb_save *save = &cpu->guest.save;
     const uint64_t words[] = {FIELD_GET(EVENT_ERRORCODE, event),
-                              save->rip,
+                              save->rip + cpu->soft_length,
                               save->cs.selector,
                               save->rflags,
                               save->rsp,
@@ -146,7 +146,7 @@ static void note_vector(struct fake_svm *cpu, uint64_t event)
         cpu->source->result.vectors[vector / 64] |= BIT(vector % 64);
 }
 
-void svm_deliver(struct fake_svm *cpu, uint64_t event)
+static void deliver(struct fake_svm *cpu, uint64_t event)
 {
     struct handler handler = {0};
 
@@ -195,6 +195,29 @@ void svm_op_traps(struct fake_svm *cpu)
     save->idtr.limit = 256 * size - 1;
     save->rsp = at + 3 * PAGE_SIZE;
     svm_op_finish(cpu, OUTCOME_RETIRED);
+}
+
+/* An event takes the place of one on its way: it is not that one's
+ * instruction any more that it returns behind. */
+void svm_deliver(struct fake_svm *cpu, uint64_t event)
+{
+    cpu->soft_length = 0;
+    deliver(cpu, event);
+}
+
+void svm_deliver_soft(struct fake_svm *cpu, uint64_t event,
+                      enum guest_outcome outcome)
+{
+    uint8_t bytes[SVM_INSN_MAX];
+
+    cpu->guest.save.rflags &= ~X86_RFLAGS_RF;
+    cpu->soft_length = (uint8_t)svm_encode(cpu, svm_op(cpu), bytes);
+    deliver(cpu, event);
+    cpu->soft_length = 0;
+    if (cpu->exited)
+        cpu->source->op_exited = true;
+    else
+        svm_op_finish(cpu, outcome);
 }
 
 bool svm_return(struct fake_svm *cpu)

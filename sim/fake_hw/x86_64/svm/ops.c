@@ -110,8 +110,9 @@ static void do_int(struct fake_svm *cpu)
 {
     uint64_t vector = svm_op(cpu)->number & 0xff;
 
-    svm_retire(cpu);
-    svm_deliver(cpu, EVENT_V | FIELD_PUT(EVENT_TYPE, EVENT_TYPE_SOFT) | vector);
+    svm_deliver_soft(cpu,
+                     EVENT_V | FIELD_PUT(EVENT_TYPE, EVENT_TYPE_SOFT) | vector,
+                     OUTCOME_RETIRED);
 }
 
 /* #BP and ICEBP's #DB are traps: the guest finds RIP behind the instruction,
@@ -121,9 +122,14 @@ static void do_trap(struct fake_svm *cpu)
     bool is_int3 = svm_op(cpu)->kind != OP_X86_ICEBP;
     unsigned vector = is_int3 ? X86_VECTOR_BP : X86_VECTOR_DB;
 
-    if ((cpu->guest.control.intercept_exceptions & BIT(vector)) == 0)
-        svm_advance(cpu);
-    svm_exception(cpu, vector, 0, 0);
+    if ((cpu->guest.control.intercept_exceptions & BIT(vector)) != 0) {
+        svm_exception(cpu, vector, 0, 0);
+        return;
+    }
+    cpu->source->result.cause = vector;
+    svm_deliver_soft(
+        cpu, EVENT_V | FIELD_PUT(EVENT_TYPE, EVENT_TYPE_EXCEPTION) | vector,
+        OUTCOME_EXCEPTION);
 }
 
 static void do_raise(struct fake_svm *cpu)

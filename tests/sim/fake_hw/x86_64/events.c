@@ -276,6 +276,36 @@ Test(events, return_from_a_handler)
     }
 }
 
+/* INT n whose frame cannot be written: RIP is at it, and it comes again. */
+Test(events, soft_interrupt_cut_short)
+{
+    static const struct {
+        struct guest_op op;
+        uint64_t event;
+        uint64_t length;
+    } rows[] = {
+        {{.kind = OP_X86_INT, .number = 0x80}, EVENT(EVENT_TYPE_SOFT, 0x80), 2},
+        {{.kind = OP_X86_INT3}, EVENT(EVENT_TYPE_EXCEPTION, X86_VECTOR_BP), 1},
+    };
+
+    for_each_row (i, rows) {
+        uint64_t *entry;
+
+        load_mode(true);
+        entry = rig_nested(RIG_STACK - PAGE_SIZE);
+        *entry &= ~NPT_P;
+        rig_one(&rows[i].op);
+        cr_assert_eq(control()->exitcode, VMEXIT_NPF, "row %zu", i);
+        cr_assert_eq(control()->exitintinfo, rows[i].event, "row %zu", i);
+        cr_assert_eq(rig.vmcb->save.rip, RIG_CODE, "row %zu", i);
+        cr_assert_eq(rig.done, 0);
+        *entry |= NPT_P;
+        rig_enter();
+        cr_assert_eq(rig.done, 1, "row %zu", i);
+        cr_assert_eq(stacked(0, 8), RIG_CODE + rows[i].length, "row %zu", i);
+    }
+}
+
 /* An operation that the hypervisor answers with an exception. */
 Test(events, answers)
 {
