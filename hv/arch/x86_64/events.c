@@ -197,11 +197,13 @@ void x86_sync_events(struct x86_vcpu *v)
     if (v->lapic != NULL &&
         (lapic_attention(v->lapic) & (LAPIC_INIT | LAPIC_SIPI)) != 0)
         x86_take_startup(v);
-    if (v->waits_for_sipi)
+    if (v->wait == X86_WAITS_FOR_SIPI)
         return;
     sync_nmi(v);
     sync_interrupt(v);
     set_windows(v, has_interrupt(v), atomic_load(&v->nmi));
+    if (has_event(v))
+        v->wait = X86_RUNS;
 }
 
 /* From elsewhere --------------------------------------------------------- */

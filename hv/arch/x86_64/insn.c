@@ -74,6 +74,14 @@ static enum verdict do_string_io(struct x86_vcpu *v, const struct vm_exit *exit)
     return x86_emulate_string_io(v);
 }
 
+/* A trap: the guest finds RIP behind it. */
+static enum verdict do_icebp(struct x86_vcpu *v, const struct vm_exit *exit)
+{
+    x86_advance(&v->base, exit);
+    x86_inject_exception(v, &(struct x86_exception){.vector = X86_VECTOR_DB});
+    return VERDICT_RESUME;
+}
+
 static enum verdict do_ud(struct x86_vcpu *v, const struct vm_exit *exit)
 {
     x86_inject_ud(v);
@@ -191,6 +199,7 @@ enum verdict x86_instruction(struct vcpu *vcpu, struct vm_exit *exit)
         [X86_INTERCEPTED_CACHE] = do_cache,
         [X86_INTERCEPTED_STRING_IO] = do_string_io,
         [X86_INTERCEPTED_MOV_CR] = do_mov_cr,
+        [X86_INTERCEPTED_ICEBP] = do_icebp,
         [X86_INTERCEPTED_UD] = do_ud,
         [X86_INTERCEPTED_GP] = do_gp,
     };

@@ -116,15 +116,20 @@ static void reset_xsave(struct x86_xsave *xsave, uint64_t components)
     memcpy(xsave->bytes + X86_XSAVE_HEADER, &components, sizeof(components));
 }
 
+static void clear_pending(struct x86_vcpu *v)
+{
+    for (unsigned i = 0; i < ARRAY_SIZE(v->injected); i++)
+        atomic_store(&v->injected[i], 0);
+    atomic_store(&v->nmi, false);
+}
+
 void x86_clear(struct x86_vcpu *v)
 {
     memset(&v->regs, 0, sizeof(v->regs));
     memset(&v->debug, 0, sizeof(v->debug));
     reset_xsave(&v->xsave, v->host_xcr0);
-    for (unsigned i = 0; i < ARRAY_SIZE(v->injected); i++)
-        atomic_store(&v->injected[i], 0);
-    atomic_store(&v->nmi, false);
-    v->waits_for_sipi = false;
+    clear_pending(v);
+    v->wait = X86_RUNS;
     v->nmi_window = v->interrupt_window = false;
     v->xcr0 = X86_XCR0_X87;
     v->tsc_aux = 0;
@@ -193,7 +198,7 @@ void x86_setup(struct x86_vcpu *v)
     } else {
         enter_at_reset_vector(v);
         v->msrs = first_of(v)->msrs;
-        v->waits_for_sipi = true;
+        v->wait = X86_WAITS_FOR_SIPI;
     }
 }
 
@@ -232,13 +237,15 @@ void x86_unbind(struct x86_vcpu *v)
 
 /* INIT and SIPI ---------------------------------------------------------- */
 
-/* INIT leaves the x87 unit, SSE and AVX, the TSC and most MSRs alone. */
+/* INIT leaves the x87 unit, SSE and AVX, the TSC and most MSRs alone. Of what
+ * was to be delivered, nothing is left. */
 static void take_init(struct x86_vcpu *v, bool bsp)
 {
     enter_at_reset_vector(v);
     memset(&v->debug, 0, sizeof(v->debug));
     x86_hw_load_debug(&v->debug);
-    v->waits_for_sipi = !bsp;
+    clear_pending(v);
+    v->wait = bsp ? X86_RUNS : X86_WAITS_FOR_SIPI;
 }
 
 static void take_sipi(struct x86_vcpu *v, uint8_t vector)
@@ -249,7 +256,7 @@ static void take_sipi(struct x86_vcpu *v, uint8_t vector)
     entry.segment[X86_ENTRY_CS].base = (uint64_t)vector << PAGE_SHIFT;
     entry.segment[X86_ENTRY_CS].selector = (uint16_t)(vector << 8);
     v->vendor->enter_at(v, &entry);
-    v->waits_for_sipi = false;
+    v->wait = X86_RUNS;
 }
 
 void x86_take_startup(struct x86_vcpu *v)
@@ -259,25 +266,20 @@ void x86_take_startup(struct x86_vcpu *v)
 
     if (lapic_take_init(v->lapic, &bsp))
         take_init(v, bsp);
-    if (lapic_take_sipi(v->lapic, &vector) && v->waits_for_sipi)
+    if (lapic_take_sipi(v->lapic, &vector) && v->wait == X86_WAITS_FOR_SIPI)
         take_sipi(v, vector);
 }
 
 /* Waits ------------------------------------------------------------------ */
 
-/* What is pending has been brought to the guest by now: see x86_sync_events().
- */
+/* An NMI, or an interrupt, that the guest does not take ends no wait; INIT and
+ * SIPI may have. */
 bool x86_has_wakeup(struct vcpu *vcpu)
 {
     struct x86_vcpu *v = to_x86(vcpu);
-    struct x86_event event;
 
     x86_sync_events(v);
-    if (v->waits_for_sipi)
-        return false;
-    return v->vendor->get_event(v, &event) || atomic_load(&v->nmi) ||
-           (v->lapic != NULL &&
-            lapic_wakes(v->lapic, (*v->rflags & X86_RFLAGS_IF) != 0));
+    return v->wait == X86_RUNS;
 }
 
 /* The timers of local APICs wake their vCPUs by themselves. */
@@ -316,6 +318,8 @@ EXIT_PATH void x86_advance(struct vcpu *vcpu, const struct vm_exit *exit)
         rip = wrap_rip(v, rip);
     *v->rip = rip;
     x86_end_shadow(v);
+    if (unlikely(exit->kind == EXIT_HALT) && v->wait == X86_RUNS)
+        v->wait = X86_HALTS;
     if (unlikely(*v->rflags & (X86_RFLAGS_TF | X86_RFLAGS_RF)))
         end_flags(v);
 }

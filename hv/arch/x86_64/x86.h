@@ -96,6 +96,13 @@ struct x86_vendor {
     void (*set_windows)(struct x86_vcpu *v, bool interrupt, bool nmi);
 };
 
+/* A vCPU that is not in its guest, whoever enters it. */
+enum x86_wait {
+    X86_RUNS,
+    X86_HALTS, /* until an event that it takes */
+    X86_WAITS_FOR_SIPI,
+};
+
 struct x86_vcpu {
     struct vcpu base;
     struct x86_regs regs;
@@ -104,9 +111,9 @@ struct x86_vcpu {
      * shadow's low two bits say that there is one. */
     uint64_t *rip, *rflags, *shadow;
     struct x86_code *code;
-    struct x86_guest_cpuid *cpuid; /* one for all vCPUs of the VM */
-    struct lapic *lapic;           /* NULL: the VM has none */
-    bool waits_for_sipi;
+    struct x86_guest_cpuid *cpuid;     /* one for all vCPUs of the VM */
+    struct lapic *lapic;               /* NULL: the VM has none */
+    uint8_t wait;                      /* enum x86_wait */
     bool interrupt_window, nmi_window; /* asked for */
     bool has_tsc_aux;
     bool has_insn_bytes; /* the processor may give them with an exit */
@@ -244,8 +251,9 @@ enum x86_intercepted {
     X86_INTERCEPTED_CACHE,     /* INVD, WBINVD */
     X86_INTERCEPTED_STRING_IO, /* INS, OUTS */
     X86_INTERCEPTED_MOV_CR,    /* its operand says of which */
-    X86_INTERCEPTED_UD,        /* raises #UD */
-    X86_INTERCEPTED_GP,        /* raises #GP(0) */
+    X86_INTERCEPTED_ICEBP,
+    X86_INTERCEPTED_UD, /* raises #UD */
+    X86_INTERCEPTED_GP, /* raises #GP(0) */
     X86_INTERCEPTED_COUNT
 };
 

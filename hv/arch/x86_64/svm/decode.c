@@ -94,6 +94,12 @@ static void decode_xsetbv(const struct svm_vcpu *v, struct vm_exit *exit)
     set_length(v, exit);
 }
 
+static void decode_icebp(const struct svm_vcpu *v, struct vm_exit *exit)
+{
+    set_instruction(exit, X86_INTERCEPTED_ICEBP);
+    set_length(v, exit);
+}
+
 /* Their exit codes are in the order of the numbers, reads before writes. */
 static void decode_mov_cr(const struct svm_vcpu *v, struct vm_exit *exit)
 {
@@ -187,6 +193,7 @@ static const decoder decoders[] = {
     [VMEXIT_STGI] = decode_ud,
     [VMEXIT_CLGI] = decode_ud,
     [VMEXIT_SKINIT] = decode_ud,
+    [VMEXIT_ICEBP] = decode_icebp,
     [VMEXIT_WBINVD] = decode_wbinvd,
     [VMEXIT_MONITOR] = decode_ud,
     [VMEXIT_MWAIT] = decode_ud,
@@ -236,7 +243,7 @@ EXIT_PATH void svm_decode(const struct vcpu *vcpu, struct vm_exit *exit)
     exit->insn_len = 0;
     if (code == VMEXIT_NPF)
         decode_npf(v, exit);
-    else if (unlikely(v->x86.waits_for_sipi))
+    else if (unlikely(v->x86.wait != X86_RUNS))
         exit->kind = EXIT_HALT;
     else if (likely(code < ARRAY_SIZE(decoders) && decoders[code] != NULL))
         decoders[code](v, exit);

@@ -125,12 +125,17 @@ static void set_segments(struct vmcb_save *save, const struct x86_entry *entry)
                                        .base = entry->idtr.base};
 }
 
-/* Whoever is bound has FS and its like in the CPU: they are loaded again. */
+/* Whoever is bound has FS and its like in the CPU, with MSRs that keep their
+ * values: they are stored, and loaded again. */
 void svm_enter_at(struct x86_vcpu *x86, const struct x86_entry *entry)
 {
     struct svm_vcpu *v = svm_of(x86);
     struct vmcb_save *save = &v->vmcb.save;
+    bool is_bound =
+        x86->base.state == VCPU_READY || x86->base.state == VCPU_RUNNING;
 
+    if (is_bound)
+        x86_svm_vmsave(v->vmcb_pa);
     memcpy(x86->regs.gpr, entry->gpr, sizeof(entry->gpr));
     set_segments(save, entry);
     save->cpl = 0;
@@ -148,7 +153,7 @@ void svm_enter_at(struct x86_vcpu *x86, const struct x86_entry *entry)
     v->nmi = NMI_NONE;
     vmcb_set_intercept(&v->vmcb.control, INTERCEPT_IRET, false);
     svm_dirty(v, (uint32_t)CLEAN_ALL);
-    if (x86->base.state == VCPU_READY) {
+    if (is_bound) {
         x86_svm_vmload(v->vmcb_pa);
         svm_flush(x86);
     }

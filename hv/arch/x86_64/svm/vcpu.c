@@ -10,6 +10,8 @@
  *   #DB, #AC    a guest can make the processor deliver these without end, and
  *               without taking an interrupt of the host (CVE-2015-8104,
  *               CVE-2015-5307)
+ *   ICEBP       the #DB that it raises is intercepted with RIP at it, where the
+ *               guest must not find it
  *   CR4 write   bits whose state nobody switches are not the guest's
  *   CR8         its value is the local APIC's
  *   #MC         the machine's trouble is not the guest's: the VM stops
@@ -30,19 +32,15 @@
     (BIT(X86_VECTOR_DB) | BIT(X86_VECTOR_AC) | BIT(X86_VECTOR_MC))
 
 static const uint8_t intercepts[] = {
-    INTERCEPT_INTR,    INTERCEPT_NMI,
-    INTERCEPT_SMI,     INTERCEPT_INIT,
-    INTERCEPT_RDPMC,   INTERCEPT_CPUID,
-    INTERCEPT_INVD,    INTERCEPT_HLT,
-    INTERCEPT_INVLPGA, INTERCEPT_IOIO,
-    INTERCEPT_MSR,     INTERCEPT_SHUTDOWN,
-    INTERCEPT_VMRUN,   INTERCEPT_VMMCALL,
-    INTERCEPT_VMLOAD,  INTERCEPT_VMSAVE,
-    INTERCEPT_STGI,    INTERCEPT_CLGI,
-    INTERCEPT_SKINIT,  INTERCEPT_WBINVD,
-    INTERCEPT_MONITOR, INTERCEPT_MWAIT,
-    INTERCEPT_XSETBV,  INTERCEPT_RDPRU,
-    INTERCEPT_INVLPGB, INTERCEPT_INVLPGB_ILLEGAL,
+    INTERCEPT_INTR,    INTERCEPT_NMI,     INTERCEPT_SMI,
+    INTERCEPT_INIT,    INTERCEPT_RDPMC,   INTERCEPT_CPUID,
+    INTERCEPT_INVD,    INTERCEPT_HLT,     INTERCEPT_INVLPGA,
+    INTERCEPT_IOIO,    INTERCEPT_MSR,     INTERCEPT_SHUTDOWN,
+    INTERCEPT_VMRUN,   INTERCEPT_VMMCALL, INTERCEPT_VMLOAD,
+    INTERCEPT_VMSAVE,  INTERCEPT_STGI,    INTERCEPT_CLGI,
+    INTERCEPT_SKINIT,  INTERCEPT_ICEBP,   INTERCEPT_WBINVD,
+    INTERCEPT_MONITOR, INTERCEPT_MWAIT,   INTERCEPT_XSETBV,
+    INTERCEPT_RDPRU,   INTERCEPT_INVLPGB, INTERCEPT_INVLPGB_ILLEGAL,
     INTERCEPT_MCOMMIT, INTERCEPT_TLBSYNC,
 };
 
@@ -194,15 +192,14 @@ static err_t prepare(struct vcpu *vcpu, uint32_t requests)
     return OK;
 }
 
-/* A vCPU that waits for a SIPI has nothing to run: it exits as one that halts.
- */
+/* A vCPU that waits has nothing to run: it exits as one that halts. */
 EXIT_PATH void svm_world_switch(struct vcpu *vcpu)
 {
     struct svm_vcpu *v = to_svm(vcpu);
     struct vmcb *vmcb = &v->vmcb;
     uint64_t *gpr = v->x86.regs.gpr;
 
-    if (unlikely(v->x86.waits_for_sipi)) {
+    if (unlikely(v->x86.wait != X86_RUNS)) {
         vmcb->control.exitcode = VMEXIT_HLT;
         return;
     }

@@ -89,8 +89,6 @@ static void add_device(struct spec_vm *vm, const char *compatible)
     struct spec_device *device = &vm->devices[vm->device_count++];
 
     snprintf(device->compatible, sizeof(device->compatible), "%s", compatible);
-    device->base = vm->device_count;
-    device->size = 1;
 }
 
 static void describe(struct machine_spec *spec, uint32_t vcpus)
@@ -102,7 +100,8 @@ static void describe(struct machine_spec *spec, uint32_t vcpus)
     spec->vm_count = 1;
     vm->id = 1;
     vm->vcpus = vcpus;
-    vm->protocol = "flat";
+    snprintf(vm->protocol, sizeof(vm->protocol), "flat");
+    spec->arch = &x86_64_sim_arch;
     vm->kernel_by_header = true;
     vm->memory_count = 2;
     vm->memory[0] = (struct spec_memory){.base = 0, .size = RIG_RAM};
@@ -110,18 +109,6 @@ static void describe(struct machine_spec *spec, uint32_t vcpus)
         .base = RIG_ROM, .size = PAGE_SIZE, .read_only = true};
     for (unsigned i = 0; i < ARRAY_SIZE(models); i++)
         add_device(vm, models[i]);
-}
-
-/* What firmware leaves in a host's CPU before its first VMRUN. */
-static void prepare_cpus(uint32_t cpus)
-{
-    for (uint32_t cpu = 0; cpu < cpus; cpu++) {
-        cpus_set_current(cpu);
-        x86_hw_write_msr(X86_MSR_EFER,
-                         x86_hw_read_msr(X86_MSR_EFER) | X86_EFER_SVME);
-        x86_hw_write_msr(X86_MSR_VM_HSAVE_PA, RAM_BASE);
-    }
-    cpus_set_current(0);
 }
 
 void rig_start(const char *profile, uint32_t cpus, uint32_t vcpus)
@@ -142,7 +129,6 @@ void rig_start(const char *profile, uint32_t cpus, uint32_t vcpus)
     cr_assert_eq(machine_create(&config, &machine), OK);
     bundle_free(&bundle);
     violations_set_print(false);
-    prepare_cpus(cpus);
     rig.vm = vmm_find_vm(1);
     cr_assert_not_null(rig.vm);
     cr_assert_eq(rig.vm->state, VM_RUNNING, "%s", rig.vm->reason);
@@ -222,7 +208,7 @@ static void write_idt(enum rig_mode mode, struct x86_entry *entry)
     unsigned size = mode == RIG_REAL ? 4 : mode == RIG_LONG ? 16 : 8;
 
     for (unsigned vector = 0; vector < 256; vector++) {
-        uint64_t handler = RIG_HANDLER + 2 * vector;
+        uint64_t handler = RIG_HANDLER + 16 * vector;
         uint64_t gate = UINT64_C(0x8e00) << 32 |
                         (uint64_t)entry->segment[X86_ENTRY_CS].selector << 16 |
                         handler;
@@ -259,7 +245,7 @@ void rig_mode(vcpu_id id, enum rig_mode mode)
     write_idt(mode, &entry);
     if (v->x86.base.state >= VCPU_READY && v->x86.base.state <= VCPU_RUNNING)
         cpus_set_current(v->x86.base.cpu);
-    v->x86.waits_for_sipi = false;
+    v->x86.wait = X86_RUNS;
     svm_enter_at(&v->x86, &entry);
     vcpu_request(&v->x86.base, VCPU_REQUEST_FLUSH);
     rig_run();
@@ -295,7 +281,7 @@ int rig_handler(vcpu_id id)
     const struct vmcb_save *save = &rig_vmcb(id)->save;
     uint64_t at = save->cs.base + save->rip - RIG_HANDLER;
 
-    return at < 2 * 256 && at % 2 == 0 ? (int)at / 2 : -1;
+    return at < 16 * 256 && at % 16 == 0 ? (int)at / 16 : -1;
 }
 
 uint64_t rig_gpr(vcpu_id id, unsigned reg)
@@ -306,6 +292,43 @@ uint64_t rig_gpr(vcpu_id id, unsigned reg)
 void rig_set_gpr(vcpu_id id, unsigned reg, uint64_t value)
 {
     rig_vcpu(id)->x86.regs.gpr[reg] = value;
+}
+
+/* Interrupts ------------------------------------------------------------- */
+
+#define SVR        0xf0
+#define SVR_ENABLE 0x1ff /* and the spurious vector */
+
+void rig_enable_apic(vcpu_id id)
+{
+    lapic_write(rig_lapic(id), SVR, 4, SVR_ENABLE);
+}
+
+void rig_interrupt(vcpu_id id, uint8_t vector)
+{
+    cr_assert_eq(machine_inject(machine, 1, id, vector), OK);
+}
+
+/* The CPU that is in the guest leaves it, as for machine_inject(). */
+void rig_nmi(vcpu_id id)
+{
+    host_kick_cpu_impl(rig_vcpu(id)->x86.base.cpu);
+    lapic_send_nmi(rig_lapic(id));
+}
+
+struct guest_result rig_go_on(vcpu_id id)
+{
+    return rig_do(id, (struct guest_op){.kind = OP_DELAY});
+}
+
+bool rig_took(const struct guest_result *result, uint8_t vector)
+{
+    return (result->vectors[vector / 64] >> vector % 64 & 1) != 0;
+}
+
+uint64_t rig_stacked(vcpu_id id, unsigned index)
+{
+    return rig_peek(rig_vmcb(id)->save.rsp + 8 * index, 8);
 }
 
 /* Exits that are made up ------------------------------------------------- */

@@ -24,7 +24,7 @@
 #define RIG_STACK   UINT64_C(0x7000) /* grows down; 0x6000 is mapped, too */
 #define RIG_CODE    UINT64_C(0x10000)
 #define RIG_TABLES  UINT64_C(0x20000) /* X86_ENTRY_TABLE_PAGES */
-#define RIG_HANDLER UINT64_C(0x9000)  /* + 2 * vector: where gates lead */
+#define RIG_HANDLER UINT64_C(0x9000)  /* + 16 * vector: where gates lead */
 #define RIG_DATA    UINT64_C(0x40000)
 #define RIG_SPARE   UINT64_C(0x60000) /* for a test's own page tables */
 #define RIG_RAM     UINT64_C(0x80000) /* bytes from 0 on */
@@ -100,6 +100,18 @@ struct guest_result rig_do(vcpu_id id, struct guest_op op);
 void rig_run(void);
 /* The vector whose handler vCPU `id` is at, or -1. */
 int rig_handler(vcpu_id id);
+
+/* Interrupts: what the guest enables its local APIC for, and what arrives from
+ * outside, wherever the vCPU is. */
+void rig_enable_apic(vcpu_id id);
+void rig_interrupt(vcpu_id id, uint8_t vector);
+void rig_nmi(vcpu_id id);
+/* The guest goes on, without an instruction. The vectors it takes. */
+struct guest_result rig_go_on(vcpu_id id);
+/* Whether the result says so. */
+bool rig_took(const struct guest_result *result, uint8_t vector);
+/* What is on the stack, 8 bytes each. */
+uint64_t rig_stacked(vcpu_id id, unsigned index);
 
 /*
  * An exit that the test makes up: the instruction of these bytes, at RIP,

@@ -74,6 +74,7 @@ static void try_row(const char *profile, enum rig_mode mode, uint64_t rip,
 
     memcpy(exit.bytes, row->bytes, row->length);
     set_registers();
+    rig_vcpu(0)->x86.wait = X86_RUNS;
     if (row->code == VMEXIT_CR0_WRITE + 4)
         rig_set_gpr(0, X86_GPR_RDI, save->cr4);
     save->rip = rip - save->cs.base;
