@@ -92,7 +92,6 @@ struct vm_exit {
     union {
         struct {
             uint64_t nr;
-            uint64_t args[6];
         } hypercall;
         struct {
             const void *row; /* the architecture's table row */

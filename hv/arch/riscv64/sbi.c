@@ -234,8 +234,6 @@ static void decode_hypercall(const struct riscv_vcpu *v, struct vm_exit *exit)
 {
     exit->kind = EXIT_HYPERCALL;
     exit->hypercall.nr = v->regs.gpr[REG_A6];
-    for (unsigned i = 0; i < ARRAY_SIZE(exit->hypercall.args); i++)
-        exit->hypercall.args[i] = sbi_arg(v, i);
 }
 
 static const struct sbi_function hypercall_function = {NULL, decode_hypercall};

@@ -122,13 +122,8 @@ static void decode_rdpmc(const struct svm_vcpu *v, struct vm_exit *exit)
 
 static void decode_vmmcall(const struct svm_vcpu *v, struct vm_exit *exit)
 {
-    static const uint8_t args[] = {X86_GPR_RDI, X86_GPR_RSI, X86_GPR_RDX,
-                                   X86_GPR_R10, X86_GPR_R8,  X86_GPR_R9};
-
     exit->kind = EXIT_HYPERCALL;
     exit->hypercall.nr = v->x86.regs.gpr[X86_GPR_RAX];
-    for (unsigned i = 0; i < ARRAY_SIZE(args); i++)
-        exit->hypercall.args[i] = v->x86.regs.gpr[args[i]];
     set_length(v, exit);
 }
 

@@ -184,8 +184,6 @@ Test(sbi, what_the_vmm_is_told)
                                          {1, 2, 3, 4, 5, 6}})
                .exit;
     cr_expect_eq(exit.hypercall.nr, UINT64_MAX);
-    for (unsigned i = 0; i < 6; i++)
-        cr_expect_eq(exit.hypercall.args[i], i + 1);
     rig_stop();
 }
 
