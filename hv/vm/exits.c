@@ -125,14 +125,14 @@ access_slot(struct vm *vm, struct vcpu *vcpu,
  * whole instruction, if it can.
  */
 static NOINLINE enum verdict emulate(struct vm *vm, struct vcpu *vcpu,
-                                     const struct vm_exit *exit)
+                                     struct vm_exit exit)
 {
     char what[VM_REASON_SIZE];
     enum verdict verdict;
 
     if (vcpu->ops->emulate == NULL)
         return VERDICT_INJECT;
-    verdict = vcpu->ops->emulate(vcpu, exit, what);
+    verdict = vcpu->ops->emulate(vcpu, &exit, what);
     if (verdict == VERDICT_STOP_VM)
         vm_request_stop(vm, VM_STOP_FAULT, "vCPU %u: %s", vcpu->config.id,
                         what);
@@ -154,10 +154,10 @@ static ALWAYS_INLINE enum verdict access_device(struct vm *vm,
     if (unlikely(error == ERR_BUSY))
         return resume_stalled(vm, vcpu, exit->kind, exit->fault.gpa.raw);
     if (unlikely(error != OK))
-        return emulate(vm, vcpu, exit);
+        return emulate(vm, vcpu, *exit);
     exit->kind = access.write ? EXIT_MMIO_WRITE : EXIT_MMIO_READ;
     verdict = access_slot(vm, vcpu, &access, slot);
-    return unlikely(verdict == VERDICT_INJECT) ? emulate(vm, vcpu, exit)
+    return unlikely(verdict == VERDICT_INJECT) ? emulate(vm, vcpu, *exit)
                                                : verdict;
 }
 
@@ -174,12 +174,12 @@ static enum verdict on_mmio(struct vm *vm, struct vcpu *vcpu,
 
 /* Memory that is not mapped, or not for this access. */
 static NOINLINE enum verdict resolve_fault(struct vm *vm, struct vcpu *vcpu,
-                                           const struct vm_exit *exit)
+                                           struct vm_exit exit)
 {
-    gpa_t where = exit->fault.gpa;
+    gpa_t where = exit.fault.gpa;
     bool resolved = false;
     err_t error =
-        aspace_handle_fault(&vm->aspace, where, exit->fault.access, &resolved);
+        aspace_handle_fault(&vm->aspace, where, exit.fault.access, &resolved);
 
     if (error == ERR_NO_MEMORY) {
         vm_request_stop(vm, VM_STOP_FAULT,
@@ -205,7 +205,7 @@ on_nested_page_fault(struct vm *vm, struct vcpu *vcpu, struct vm_exit *exit)
         bus_find(&vm->devices.buses[BUS_MMIO], where.raw);
 
     return slot != NULL ? access_device(vm, vcpu, exit, slot)
-                        : resolve_fault(vm, vcpu, exit);
+                        : resolve_fault(vm, vcpu, *exit);
 }
 
 /* A port that nobody drives floats high, and takes no notice of a write. */
