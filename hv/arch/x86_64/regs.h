@@ -114,6 +114,11 @@
 
 #define X86_EXCEPTIONS 32 /* vectors of exceptions are below */
 
+/* Those that there are, without shadow stacks: #NMI is none, 9, 15 and what
+ * follows #XF are reserved. */
+#define X86_EXCEPTION_VECTORS \
+    (BIT_MASK(X86_VECTOR_XF, 0) & ~(BIT(X86_VECTOR_NMI) | BIT(9) | BIT(15)))
+
 /* Exceptions that push an error code. */
 #define X86_ERROR_CODE_VECTORS                                      \
     (BIT(X86_VECTOR_DF) | BIT(X86_VECTOR_TS) | BIT(X86_VECTOR_NP) | \

@@ -135,6 +135,10 @@ static void decode_ioio(const struct svm_vcpu *v, struct vm_exit *exit)
     uint8_t width = (uint8_t)FIELD_GET(IOIO_SZ8 | IOIO_SZ16 | IOIO_SZ32, info);
     bool write = (info & IOIO_TYPE_IN) == 0;
 
+    if (unlikely(width != 1 && width != 2 && width != 4)) {
+        decode_unknown(v, exit);
+        return;
+    }
     if (unlikely((info & IOIO_STR) != 0)) {
         set_instruction(exit, X86_INTERCEPTED_STRING_IO);
         return;

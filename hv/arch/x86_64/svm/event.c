@@ -103,15 +103,30 @@ void svm_set_windows(struct x86_vcpu *x86, bool interrupt, bool nmi)
     svm_dirty(v, CLEAN_TPR | CLEAN_I);
 }
 
-/* INT n, INT3 and INTO come again by themselves: RIP is at the instruction. */
+/* INT3 and INTO come again by themselves, as INT n does: RIP is at the
+ * instruction. */
 static bool comes_again(uint64_t info)
 {
     uint64_t type = FIELD_GET(EVENT_TYPE, info);
     uint64_t vector = FIELD_GET(EVENT_VECTOR, info);
 
-    return type == EVENT_TYPE_SOFT ||
-           (type == EVENT_TYPE_EXCEPTION &&
-            (vector == X86_VECTOR_BP || vector == X86_VECTOR_OF));
+    return type == EVENT_TYPE_EXCEPTION &&
+           (vector == X86_VECTOR_BP || vector == X86_VECTOR_OF);
+}
+
+/* Whether VMRUN would take it: no processor says anything else. */
+static bool is_event(uint64_t info)
+{
+    uint64_t vector = FIELD_GET(EVENT_VECTOR, info);
+
+    switch ((enum svm_event_type)FIELD_GET(EVENT_TYPE, info)) {
+    case EVENT_TYPE_INTR:
+    case EVENT_TYPE_NMI: return (info & EVENT_V) != 0;
+    case EVENT_TYPE_EXCEPTION:
+        return (info & EVENT_V) != 0 && vector < X86_EXCEPTIONS &&
+               (X86_EXCEPTION_VECTORS & BIT(vector)) != 0;
+    default: return false;
+    }
 }
 
 void svm_resume_event(struct svm_vcpu *v)
@@ -119,6 +134,6 @@ void svm_resume_event(struct svm_vcpu *v)
     struct vmcb_control *control = &v->vmcb.control;
     uint64_t info = control->exitintinfo;
 
-    if ((info & EVENT_V) != 0 && !comes_again(info))
+    if (is_event(info) && !comes_again(info))
         control->eventinj = info;
 }
