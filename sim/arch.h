@@ -33,7 +33,7 @@ struct sim_arch {
     void (*set_source)(uint32_t cpu, struct trap_source *source);
     /* The state of the fake CPUs, and what the hypervisor keeps of CPUs
      * outside of RAM. TLBs come back empty, as they may at any time; sources
-     * do not come back. */
+     * do not come back. The memory begins at a page. */
     size_t (*snapshot_size)(uint32_t cpus);
     void (*save)(void *snapshot, uint32_t cpus);
     void (*restore)(const void *snapshot, uint32_t cpus);

@@ -19,7 +19,7 @@ struct snapshot {
     struct machine machine;
     struct guest *guests[VMM_MAX_VMS];
     uint32_t guest_count[VMM_MAX_VMS];
-    uint64_t hardware[]; /* the architecture's */
+    void *hardware; /* the architecture's, page-aligned */
 };
 
 void snapshot_drop(struct machine *machine)
@@ -31,6 +31,7 @@ void snapshot_drop(struct machine *machine)
     for (unsigned vm = 0; vm < VMM_MAX_VMS; vm++)
         free(snapshot->guests[vm]);
     free(snapshot->clock);
+    free(snapshot->hardware);
     free(snapshot);
     machine->snapshot = NULL;
     ram_snapshot_drop();
@@ -102,6 +103,11 @@ static bool save(struct snapshot *snapshot, const struct machine *machine)
     snapshot->console = console_mark();
     snapshot->kicked = cpus_state.kicked;
     snapshot->machine = *machine;
+    snapshot->hardware = aligned_alloc(
+        PAGE_SIZE,
+        align_up(machine->arch->snapshot_size(machine->cpus), PAGE_SIZE));
+    if (snapshot->hardware == NULL)
+        return false;
     machine->arch->save(snapshot->hardware, machine->cpus);
     for (vm_id id = 0; id < VMM_MAX_VMS; id++) {
         if (!save_guests(snapshot, machine, id))
@@ -116,8 +122,7 @@ err_t machine_snapshot(struct machine *machine)
     struct snapshot *snapshot;
 
     snapshot_drop(machine);
-    snapshot = calloc(1, sizeof(*snapshot) +
-                             machine->arch->snapshot_size(machine->cpus));
+    snapshot = calloc(1, sizeof(*snapshot));
     if (snapshot == NULL)
         return ERR_NO_MEMORY;
     machine->snapshot = snapshot;

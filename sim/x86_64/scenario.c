@@ -308,6 +308,7 @@ static const struct op_syntax ops[] = {
     {OP_X86_NMI, false, op_read_modifiers},
     {OP_X86_SMI, false, op_read_modifiers},
     {OP_X86_INIT, false, op_read_modifiers},
+    {OP_X86_STATE, true, read_number_value},
     {OP_X86_TRAPS, false, op_read_address},
 };
 

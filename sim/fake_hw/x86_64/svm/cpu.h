@@ -174,6 +174,17 @@ extern const unsigned svm_rule_count;
 /* Whether the guest's state is legal, or was made so. */
 bool svm_check_guest(struct fake_svm *cpu);
 
+/* Makes it legal as far as can be, whatever the mode. Who listens hears of the
+ * rules that were broken. */
+bool svm_repair_guest(struct fake_svm *cpu);
+extern void (*svm_rule_listener)(enum violation_rule rule);
+
+/* What VMRUN makes of a state that it does not refuse. */
+void svm_adjust_guest(struct vmcb_save *save);
+
+/* Whether the processor has an exception of that vector. */
+bool svm_is_exception(const struct fake_svm *cpu, uint64_t vector);
+
 /* Whether VMRUN, VMLOAD, VMSAVE may be executed with the VMCB at `vmcb`. */
 bool svm_check_host(const struct fake_svm *cpu, uint64_t vmcb);
 
@@ -327,6 +338,7 @@ void svm_op_load_table(struct fake_svm *cpu);
 void svm_op_store_table(struct fake_svm *cpu);
 void svm_op_load_selector(struct fake_svm *cpu);
 void svm_op_store_selector(struct fake_svm *cpu);
+void svm_op_state(struct fake_svm *cpu);
 void svm_op_traps(struct fake_svm *cpu);
 void svm_op_pushf(struct fake_svm *cpu);
 void svm_op_popf(struct fake_svm *cpu);

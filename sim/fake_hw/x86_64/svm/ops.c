@@ -137,6 +137,10 @@ static void do_raise(struct fake_svm *cpu)
     const struct guest_op *op = svm_op(cpu);
     unsigned vector = op->number % X86_EXCEPTIONS;
 
+    if (!svm_is_exception(cpu, vector)) {
+        do_undefined(cpu);
+        return;
+    }
     if (vector == X86_VECTOR_DB)
         cpu->guest.save.dr6 |= X86_DR6_BS;
     svm_exception(cpu, vector, op->value, op->address);
@@ -406,6 +410,7 @@ static const struct op_row rows[OP_X86_END - OP_X86_FIRST] = {
     X86(CLGI) = {do_svm, BY(CLGI), protected_denies},
     X86(SKINIT) = {do_svm, BY(SKINIT), protected_denies},
     X86(INVLPGA) = {do_svm, BY(INVLPGA), protected_denies},
+    X86(STATE) = {svm_op_state},
     X86(TRAPS) = {svm_op_traps},
     X86(SHUTDOWN) = {svm_shutdown},
     X86(NMI) = {do_arrival},

@@ -89,19 +89,22 @@ static bool event_type_is_legal(uint64_t event)
 
 /* Vectors of exceptions: #NMI is none, 9, 15, 20 and 22 to 27 are reserved, 28
  * and 29 are of SEV, 30 is #SX; 21 is there with shadow stacks. */
-#define EXCEPTIONS \
-    ((BIT_MASK(19, 0) & ~(BIT(X86_VECTOR_NMI) | BIT(9) | BIT(15))) | BIT(30))
+#define EXCEPTIONS (X86_EXCEPTION_VECTORS | BIT(30))
 
-static bool event_vector_is_legal(const struct fake_svm *cpu, uint64_t event)
+bool svm_is_exception(const struct fake_svm *cpu, uint64_t vector)
 {
-    uint64_t vector = FIELD_GET(EVENT_VECTOR, event);
     uint64_t exceptions = EXCEPTIONS;
 
     if ((cpu->profile->cr4 & X86_CR4_CET) != 0)
         exceptions |= BIT(X86_VECTOR_CP);
+    return vector < X86_EXCEPTIONS && (exceptions & BIT(vector)) != 0;
+}
+
+static bool event_vector_is_legal(const struct fake_svm *cpu, uint64_t event)
+{
     return (event & EVENT_V) == 0 ||
            FIELD_GET(EVENT_TYPE, event) != EVENT_TYPE_EXCEPTION ||
-           (vector < X86_EXCEPTIONS && (exceptions & BIT(vector)) != 0);
+           svm_is_exception(cpu, FIELD_GET(EVENT_VECTOR, event));
 }
 
 /* What is in none of the profiles, or only by name: AVIC, virtual NMIs, SEV,
@@ -275,6 +278,24 @@ bool svm_check_guest(struct fake_svm *cpu)
         if (unlikely(!svm_rules[i].holds(cpu)) &&
             !rule_broken(cpu, &svm_rules[i]))
             return false;
+    }
+    return true;
+}
+
+void (*svm_rule_listener)(enum violation_rule rule);
+
+bool svm_repair_guest(struct fake_svm *cpu)
+{
+    for (unsigned i = 0; i < svm_rule_count; i++) {
+        const struct svm_rule *rule = &svm_rules[i];
+
+        if (likely(rule->holds(cpu)))
+            continue;
+        if (svm_rule_listener != NULL)
+            svm_rule_listener(rule->rule);
+        if (rule->repair == NULL)
+            return false;
+        rule->repair(cpu);
     }
     return true;
 }

@@ -96,8 +96,7 @@ void svm_move_loaded(struct vmcb_save *to, const struct vmcb_save *from)
     to->kernel_gs_base = canonical(to->kernel_gs_base);
 }
 
-/* What VMRUN makes of a state that it does not refuse. */
-static void adjust_guest(struct vmcb_save *save)
+void svm_adjust_guest(struct vmcb_save *save)
 {
     save->es.base = canonical(save->es.base);
     save->cs.base = canonical(save->cs.base);
@@ -153,6 +152,11 @@ static void store_guest(struct fake_svm *cpu)
     to->rsp = from->rsp;
     to->rax = from->rax;
     to->g_pat = from->g_pat;
+    if ((cpu->profile->cr4 & X86_CR4_CET) != 0) {
+        to->s_cet = from->s_cet;
+        to->ssp = from->ssp;
+        to->isst_addr = from->isst_addr;
+    }
     control->vintr = cpu->guest.control.vintr;
     control->interrupt_shadow = cpu->guest.control.interrupt_shadow;
     control->exitcode = cpu->guest.control.exitcode;
@@ -319,7 +323,7 @@ static bool enter(struct fake_svm *cpu, struct vmcb *state, uint64_t vmcb)
     load_guest(cpu);
     if (!svm_check_guest(cpu))
         return false;
-    adjust_guest(&cpu->guest.save);
+    svm_adjust_guest(&cpu->guest.save);
     return true;
 }
 
@@ -350,4 +354,33 @@ void x86_svm_run_impl(struct x86_regs *regs, struct vmcb *state, hpa_t vmcb)
         svm_op_execute(cpu);
         clock_advance_ticks(FAKE_SVM_OP_TICKS);
     }
+}
+
+/*
+ * A guest may bring itself into any state that VMRUN accepts, by whatever
+ * instructions. What the hypervisor has not let it have stays as it is: EFER
+ * and CR4 keep the bits that are not the guest's, which it would be told of by
+ * the exit.
+ */
+void svm_op_state(struct fake_svm *cpu)
+{
+    const struct guest_op *op = svm_op(cpu);
+    struct vmcb_save *save = &cpu->guest.save;
+    uint64_t efer = save->efer, cr4 = save->cr4;
+    unsigned offset = op->number % sizeof(*save);
+    unsigned width = op->width;
+
+    if (width > sizeof(*save) - offset)
+        width = (unsigned)sizeof(*save) - offset;
+    memcpy((uint8_t *)save + offset, &op->value, width);
+    if ((cpu->guest.control.intercept_cr_write & BIT(4)) != 0)
+        save->cr4 = cr4;
+    if (vmcb_intercepts(&cpu->guest.control, INTERCEPT_MSR))
+        save->efer = efer;
+    if (!svm_repair_guest(cpu))
+        violation(RULE_VMCB_UNMODELLED, "no legal state at offset 0x%x",
+                  offset);
+    svm_adjust_guest(save);
+    svm_tlb_flush_guest(cpu, true);
+    svm_op_finish(cpu, OUTCOME_RETIRED);
 }
