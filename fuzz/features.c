@@ -3,10 +3,12 @@
 #include "fuzz/features.h"
 
 #include "arch/riscv64/sbi.h"
+#include "sim/fake_hw/violation.h"
 #include "vmm/internal.h"
 
 #define EXITS      (EXIT_KIND_COUNT + 1) /* the last: there was none */
 #define OUTCOMES   5
+#define OP_KINDS   OP_X86_END /* the last of all architectures */
 #define CAUSES     32
 #define SLOTS      (1 << SBI_SLOT_BITS)
 #define SBI_ERRORS 16
@@ -16,10 +18,11 @@
  * own counters. */
 static struct {
     uint8_t exits[EXITS][OUTCOMES];
-    uint8_t exceptions[OP_KIND_COUNT][CAUSES];
+    uint8_t exceptions[OP_KINDS][CAUSES];
     uint8_t calls[SLOTS][SBI_ERRORS];
     uint8_t ends[EXITS][PLACES];
     uint8_t stops[VM_STATE_COUNT][VM_STOP_COUNT];
+    uint8_t rules[RULE_COUNT];
 } features __attribute__((section("__libfuzzer_extra_counters"), used));
 
 static void count(uint8_t *counter)
@@ -51,6 +54,11 @@ void features_of_operation(vm_id vm_number, vcpu_id vcpu,
         count(&features.exceptions[op->kind][result->cause % CAUSES]);
     if (op->kind == OP_ECALL && result->outcome == OUTCOME_RETIRED)
         count_call(op, result);
+}
+
+void features_of_rule(enum violation_rule rule)
+{
+    count(&features.rules[rule]);
 }
 
 void features_of_end(vm_id vm_number)

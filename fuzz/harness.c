@@ -65,6 +65,11 @@ void fuzz_need(bool ok, const char *what)
 void fuzz_usual_vm(struct spec_vm *vm, uint32_t id, uint32_t vcpus)
 {
     spec_usual_vm(vm, id, vcpus);
+    fuzz_small_vm(vm);
+}
+
+void fuzz_small_vm(struct spec_vm *vm)
+{
     vm->stop_on_reboot = true;
     vm->memory[0].size = FUZZ_MEMORY;
     for (unsigned i = 0; i < vm->device_count; i++) {
@@ -108,7 +113,7 @@ static const struct guest_op *next_op(struct trap_source *source)
     while (fuzz->next < fuzz->count) {
         const struct guest_op *op = &fuzz->ops[fuzz->next++];
 
-        if (op->kind < OP_KIND_COUNT) {
+        if (op->kind != FUZZ_INJECT && op->kind != FUZZ_TYPE) {
             fuzz->exits = machine_exits(machine);
             return op;
         }
@@ -168,6 +173,7 @@ static void make_machine(const struct fuzz_setup *setup)
     setup->describe(&spec);
     fuzz_need(spec_build(&spec, &bundle) == OK,
               "the configuration is too large");
+    config.arch = spec.arch;
     config.bundle = &bundle;
     fuzz_need(machine_create(&config, &machine) == OK,
               "the machine cannot be made");

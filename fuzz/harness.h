@@ -28,6 +28,8 @@ void fuzz_need(bool ok, const char *what);
  */
 #define FUZZ_MEMORY (UINT64_C(2) << 20)
 void fuzz_usual_vm(struct spec_vm *vm, uint32_t id, uint32_t vcpus);
+/* Makes it so of another architecture's usual VM. */
+void fuzz_small_vm(struct spec_vm *vm);
 
 /* What one step of the input comes to: one operation, or a few. */
 #define FUZZ_SCRIPT 32
