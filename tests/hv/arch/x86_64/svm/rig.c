@@ -111,7 +111,7 @@ static void describe(struct machine_spec *spec, uint32_t vcpus)
         add_device(vm, models[i]);
 }
 
-void rig_start(const char *profile, uint32_t cpus, uint32_t vcpus)
+static err_t create(const char *profile, uint32_t cpus, uint32_t vcpus)
 {
     struct machine_spec spec = {0};
     struct bundle bundle;
@@ -122,13 +122,30 @@ void rig_start(const char *profile, uint32_t cpus, uint32_t vcpus)
         .profile = &x86_profile_find(profile)->base,
         .bundle = &bundle,
     };
+    err_t error;
 
     memset(&rig, 0, sizeof(rig));
     describe(&spec, vcpus);
     cr_assert_eq(spec_build(&spec, &bundle), OK);
-    cr_assert_eq(machine_create(&config, &machine), OK);
+    error = machine_create(&config, &machine);
     bundle_free(&bundle);
     violations_set_print(false);
+    return error;
+}
+
+bool rig_try_start(const char *profile, uint32_t cpus, uint32_t vcpus)
+{
+    err_t error = create(profile, cpus, vcpus);
+    bool failed = shim_failed_calls() != 0;
+
+    if (error == OK)
+        rig_stop();
+    return failed;
+}
+
+void rig_start(const char *profile, uint32_t cpus, uint32_t vcpus)
+{
+    cr_assert_eq(create(profile, cpus, vcpus), OK);
     rig.vm = vmm_find_vm(1);
     cr_assert_not_null(rig.vm);
     cr_assert_eq(rig.vm->state, VM_RUNNING, "%s", rig.vm->reason);
@@ -338,7 +355,8 @@ static uint64_t linear_rip(const struct vmcb_save *save)
     return save->cs.base + save->rip;
 }
 
-/* As decode assists have them: up to the page's end, or 15 in all. */
+/* As decode assists have them: up to the page's end, or 15 in all. What was
+ * behind them stays. */
 static void give_bytes(struct vmcb *vmcb)
 {
     uint64_t at = linear_rip(&vmcb->save);
@@ -346,7 +364,6 @@ static void give_bytes(struct vmcb *vmcb)
 
     if (room > X86_INSN_MAX)
         room = X86_INSN_MAX;
-    memset(vmcb->control.instruction_bytes, 0xcc, X86_INSN_MAX);
     rig_read(at, vmcb->control.instruction_bytes, room);
     vmcb->control.bytes_fetched = (uint8_t)room;
 }
@@ -378,7 +395,8 @@ enum verdict rig_exit(vcpu_id id, const struct rig_exit *exit)
     control->exitcode = exit->code;
     control->exitinfo1 = exit->info1;
     control->exitinfo2 = exit->info2;
-    control->exitintinfo = 0;
+    control->exitintinfo = exit->event;
+    svm_resume_event(v);
     control->bytes_fetched = 0;
     control->nrip = 0;
     if ((v->features & SVM_FEATURE_NRIPS) != 0 && exit->code != VMEXIT_NPF)

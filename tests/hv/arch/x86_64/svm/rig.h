@@ -59,6 +59,9 @@ extern const char *const rig_profiles[];
 
 /* A machine of `cpus` processors called `profile`, whose VM 1 has `vcpus`. */
 void rig_start(const char *profile, uint32_t cpus, uint32_t vcpus);
+/* Tries to, and ends it again. Whether an allocation has failed that the test
+ * has armed. */
+bool rig_try_start(const char *profile, uint32_t cpus, uint32_t vcpus);
 /* Ends it: nothing has leaked, no rule was broken. */
 void rig_stop(void);
 /* The same where rules were to be broken. */
@@ -122,7 +125,8 @@ struct rig_exit {
     uint64_t code, info1, info2;
     uint8_t length;
     uint8_t bytes[X86_INSN_MAX];
-    bool is_there; /* in memory already: `bytes` do not count */
+    uint64_t event; /* that it has cut short, as EXITINTINFO has it */
+    bool is_there;  /* in memory already: `bytes` do not count */
 };
 enum verdict rig_exit(vcpu_id id, const struct rig_exit *exit);
 /* The same of an instruction that accesses the guest-physical address. */

@@ -205,6 +205,34 @@ Test(mmio, moves_of_all_modes)
     }
 }
 
+/* The bytes that a processor gives end with the page; behind them are those of
+ * an exit before. */
+Test(mmio, bytes_of_another_instruction)
+{
+    /* Both in the same place of whatever remembers them. */
+    static const uint64_t first = RIG_CODE + PAGE_SIZE - 2 - 0x100;
+    static const uint64_t second = RIG_CODE + PAGE_SIZE - 2;
+    uint8_t mov[] = {0xc7, 0x03, 0x11, 0x11, 0x11, 0x11};
+    uint32_t found;
+
+    for (unsigned p = 0; rig_profiles[p] != NULL; p++) {
+        rig_start(rig_profiles[p], 1, 1);
+        rig_mode(0, RIG_LONG);
+        set_registers(AT);
+        mov[2] = 0x11;
+        rig_vmcb(0)->save.rip = first;
+        cr_expect_eq(rig_access(0, AT, true, 6, mov), VERDICT_RESUME);
+        memcpy(&found, rig_device(AT), 4);
+        cr_expect_eq(found, 0x11111111);
+        mov[2] = 0x22;
+        rig_vmcb(0)->save.rip = second;
+        cr_expect_eq(rig_access(0, AT, true, 6, mov), VERDICT_RESUME);
+        memcpy(&found, rig_device(AT), 4);
+        cr_expect_eq(found, 0x11111122, "%s: 0x%x", rig_profiles[p], found);
+        rig_stop();
+    }
+}
+
 /* Where an access goes, piece by piece, and what is read there. */
 Test(mmio, borders)
 {
