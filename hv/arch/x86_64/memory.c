@@ -104,7 +104,7 @@ static const struct x86_emulate_ops fetch_ops = {
 enum x86_result x86_fetch(struct x86_vcpu *v, const struct x86_cpu *cpu,
                           struct x86_insn *insn, struct x86_outcome *outcome)
 {
-    struct x86_memory_context context = {v, cpu};
+    struct x86_memory_context context = {v, cpu, false};
 
     *outcome = (struct x86_outcome){0};
     outcome->length = (uint8_t)v->vendor->insn_bytes(v, outcome->bytes);

@@ -149,7 +149,8 @@ static bool is_memory(struct x86_vcpu *v, gpa_t address)
 {
     uint8_t byte;
 
-    return aspace_read(v->base.config.memory, address, &byte, 1) == OK;
+    return aspace_read(v->base.config.memory, address, &byte, 1) !=
+           ERR_NOT_FOUND;
 }
 
 /* Devices take what is aligned to its size. */
@@ -170,16 +171,29 @@ static enum x86_result answer(err_t error)
     return error == ERR_BUSY ? X86_RETRY : X86_DONE;
 }
 
+/* What memory says. A write to what is read-only has no effect. */
+static enum x86_result answer_of_memory(void *context, err_t error)
+{
+    struct x86_memory_context *at = context;
+
+    if (likely(error != ERR_NO_MEMORY))
+        return X86_DONE;
+    at->no_memory = true;
+    return X86_UNSUPPORTED;
+}
+
 static enum x86_result read(void *context, gpa_t address, void *to,
                             unsigned bytes)
 {
     struct x86_vcpu *v = vcpu_of(context);
     const struct vcpu_config *config = &v->base.config;
-    uint64_t value;
+    uint64_t value = ~UINT64_C(0);
     err_t error;
 
-    if (aspace_read(config->memory, address, to, bytes) == OK)
-        return X86_DONE;
+    memcpy(to, &value, bytes);
+    error = aspace_read(config->memory, address, to, bytes);
+    if (error != ERR_NOT_FOUND)
+        return answer_of_memory(context, error);
     error =
         config->devices->read(config->vm, BUS_MMIO, address.raw, bytes, &value);
     if (error != OK)
@@ -197,7 +211,7 @@ static enum x86_result write(void *context, gpa_t address, const void *from,
     uint64_t value = 0;
 
     if (error != ERR_NOT_FOUND)
-        return answer(error);
+        return answer_of_memory(context, error);
     memcpy(&value, from, bytes);
     return answer(config->devices->write(config->vm, BUS_MMIO, address.raw,
                                          bytes, value));
@@ -286,12 +300,20 @@ static enum verdict refuse(const struct x86_cpu *cpu,
     return VERDICT_STOP_VM;
 }
 
+static enum verdict stop_without_memory(const struct x86_cpu *cpu, char *what)
+{
+    (void)format_text(what, VM_REASON_SIZE,
+                      "no memory left for what is accessed at rip 0x%llx",
+                      (unsigned long long)cpu->rip);
+    return VERDICT_STOP_VM;
+}
+
 static enum verdict emulate(struct x86_vcpu *v, char *what)
 {
     struct x86_outcome outcome;
     struct x86_insn insn;
     struct x86_cpu cpu;
-    struct x86_memory_context context = {v, &cpu};
+    struct x86_memory_context context = {v, &cpu, false};
     enum x86_result fetched, result;
 
     v->vendor->get_cpu(v, &cpu);
@@ -299,6 +321,8 @@ static enum verdict emulate(struct x86_vcpu *v, char *what)
     if (fetched == X86_DONE)
         result =
             x86_emulate_insn(&cpu, &insn, &emulate_ops, &context, &outcome);
+    if (unlikely(context.no_memory))
+        return stop_without_memory(&cpu, what);
     if (result == X86_UNSUPPORTED)
         return refuse(&cpu, &outcome, &insn, fetched == X86_DONE, what);
     finish_emulation(v, &cpu, &outcome, result);

@@ -212,6 +212,7 @@ bool x86_handle_eoi(struct vcpu *vcpu, interrupt_vector *vector);
 struct x86_memory_context {
     struct x86_vcpu *v;
     const struct x86_cpu *cpu;
+    bool no_memory; /* why an access was X86_UNSUPPORTED */
 };
 
 enum x86_result x86_translate_linear(void *context, uint64_t linear,
