@@ -57,7 +57,7 @@ static bool in_images(uint64_t address)
 
 static bool *noted(uint64_t page)
 {
-    return &is_noted[(page - RAM_BASE) / PAGE_SIZE];
+    return &is_noted[(page - ram_base()) / PAGE_SIZE];
 }
 
 static void note_page(uint64_t page)

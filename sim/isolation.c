@@ -53,7 +53,7 @@ static void mark_frame(hpa_t frame, uint8_t owner)
         wrong(frame, "not allocated");
         return;
     }
-    mark = &survey.owner[(frame.raw - RAM_BASE) / PAGE_SIZE];
+    mark = &survey.owner[(frame.raw - ram_base()) / PAGE_SIZE];
     if (*mark != OWNER_NONE && (*mark != owner || owner == OWNER_TABLE)) {
         char what[64];
 

@@ -23,7 +23,7 @@
 #define WORD_FULL  (~UINT64_C(0))
 #define FRAME_NONE UINT64_MAX
 
-struct ram ram = {.frames = RAM_DEFAULT_SIZE / PAGE_SIZE};
+struct ram ram = {.base = RAM_BASE, .frames = RAM_DEFAULT_SIZE / PAGE_SIZE};
 
 static void ram_map(void)
 {
@@ -105,10 +105,10 @@ static uint64_t find_run(uint64_t count, uint64_t align)
         uint64_t start, run;
 
         frame = next_free(frame);
-        start = align_up(RAM_BASE + frame * PAGE_SIZE, align);
-        if (start < RAM_BASE)
+        start = align_up(ram.base + frame * PAGE_SIZE, align);
+        if (start < ram.base)
             return FRAME_NONE;
-        start = (start - RAM_BASE) / PAGE_SIZE;
+        start = (start - ram.base) / PAGE_SIZE;
         if (start >= ram.frames || ram.frames - start < count)
             return FRAME_NONE;
         run = free_run(start, count);
@@ -129,18 +129,18 @@ static hpa_t take(uint64_t first, uint64_t count)
     if (ram.in_use > ram.peak)
         ram.peak = ram.in_use;
     ASAN_UNPOISON_MEMORY_REGION(ram_frame(first), count * PAGE_SIZE);
-    ram_note_write(hpa(RAM_BASE + first * PAGE_SIZE), count * PAGE_SIZE);
+    ram_note_write(hpa(ram.base + first * PAGE_SIZE), count * PAGE_SIZE);
     if (first < ram.touched)
         memset(ram_frame(first), 0,
                ((end < ram.touched ? end : ram.touched) - first) * PAGE_SIZE);
     if (end > ram.touched)
         ram.touched = end;
-    return hpa(RAM_BASE + first * PAGE_SIZE);
+    return hpa(ram.base + first * PAGE_SIZE);
 }
 
 static void give_back(hpa_t address, uint64_t count)
 {
-    uint64_t first = (address.raw - RAM_BASE) / PAGE_SIZE;
+    uint64_t first = (address.raw - ram.base) / PAGE_SIZE;
 
     CHECK(is_aligned(address.raw, PAGE_SIZE));
     CHECK(count != 0 && ram_is_allocated(address, count * PAGE_SIZE));
@@ -191,7 +191,7 @@ void *memory_phys_to_virt(hpa_t address)
 {
     CHECK(ram_has(address.raw, 1));
     ram_need_window();
-    return ram.window + (address.raw - RAM_BASE);
+    return ram.window + (address.raw - ram.base);
 }
 
 hpa_t memory_virt_to_phys(const void *pointer)
@@ -199,14 +199,14 @@ hpa_t memory_virt_to_phys(const void *pointer)
     uint64_t offset = (uint64_t)((uintptr_t)pointer - (uintptr_t)ram.window);
 
     CHECK(ram.window != NULL && offset < ram.frames * PAGE_SIZE);
-    return hpa(RAM_BASE + offset);
+    return hpa(ram.base + offset);
 }
 
 /* Guest RAM is touched only where the hypervisor has allocated it. */
 static uint8_t *guest_pointer(hpa_t address, uint64_t size)
 {
     CHECK(ram_is_allocated(address, size));
-    return ram.window + (address.raw - RAM_BASE);
+    return ram.window + (address.raw - ram.base);
 }
 
 size_t memory_read_guest_impl(hpa_t from, void *to, size_t size)
@@ -270,8 +270,8 @@ bool ram_is_allocated(hpa_t address, uint64_t size)
         return true;
     if (!ram_has(address.raw, size))
         return false;
-    first = (address.raw - RAM_BASE) / PAGE_SIZE;
-    last = (address.raw + size - 1 - RAM_BASE) / PAGE_SIZE;
+    first = (address.raw - ram.base) / PAGE_SIZE;
+    last = (address.raw + size - 1 - ram.base) / PAGE_SIZE;
     for (uint64_t frame = first; frame <= last; frame++) {
         if (!ram_frame_is_used(frame))
             return false;
@@ -279,7 +279,17 @@ bool ram_is_allocated(hpa_t address, uint64_t size)
     return true;
 }
 
+uint64_t ram_base(void)
+{
+    return ram.base;
+}
+
 void ram_reset(uint64_t bytes)
+{
+    ram_reset_at(RAM_BASE, bytes);
+}
+
+void ram_reset_at(uint64_t base, uint64_t bytes)
 {
     uint64_t words = (ram.touched + 63) / 64;
 
@@ -288,6 +298,7 @@ void ram_reset(uint64_t bytes)
     memset(ram.used, 0, words * sizeof(ram.used[0]));
     if (bytes != 0)
         ram.frames = bytes / PAGE_SIZE;
+    ram.base = base;
     ram.hint = 0;
     ram.in_use = 0;
     ram.peak = 0;

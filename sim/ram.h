@@ -14,7 +14,8 @@
 
 #include "api/memory.h"
 
-/* Where the window starts, as on QEMU's virt machine. */
+/* Where the window starts, as on QEMU's virt machine, unless ram_reset_at() has
+ * put it elsewhere. */
 #define RAM_BASE         UINT64_C(0x80000000)
 #define RAM_DEFAULT_SIZE (UINT64_C(1) << 30)
 #define RAM_MAX_SIZE     (UINT64_C(16) << 30)
@@ -25,6 +26,11 @@
  * call, the window has RAM_DEFAULT_SIZE.
  */
 void ram_reset(uint64_t bytes);
+/* The same with a window that starts at `base`, a multiple of PAGE_SIZE and not
+ * 0: until the next ram_reset(). */
+void ram_reset_at(uint64_t base, uint64_t bytes);
+
+uint64_t ram_base(void);
 
 uint64_t ram_size(void);
 
@@ -40,8 +46,8 @@ bool ram_is_allocated(hpa_t address, uint64_t size);
 /* Whether [address, address + size) lies in the window. */
 static inline bool ram_has(uint64_t address, uint64_t size)
 {
-    return address >= RAM_BASE && size <= ram_size() &&
-           address - RAM_BASE <= ram_size() - size;
+    return address >= ram_base() && size <= ram_size() &&
+           address - ram_base() <= ram_size() - size;
 }
 
 /*

@@ -186,7 +186,7 @@ static void keep_untracked(void)
 
 void ram_track(hpa_t start, uint64_t size)
 {
-    uint64_t first = (start.raw - RAM_BASE) / PAGE_SIZE;
+    uint64_t first = (start.raw - ram.base) / PAGE_SIZE;
     uint64_t end = first + (size + PAGE_SIZE - 1) / PAGE_SIZE;
 
     CHECK(snapshot.taken && ram_is_allocated(start, size));
@@ -210,8 +210,8 @@ static void note_frame(uint64_t frame)
 
 void ram_note_tracked_write(hpa_t start, uint64_t size)
 {
-    uint64_t first = (start.raw - RAM_BASE) / PAGE_SIZE;
-    uint64_t last = (start.raw + size - 1 - RAM_BASE) / PAGE_SIZE;
+    uint64_t first = (start.raw - ram.base) / PAGE_SIZE;
+    uint64_t last = (start.raw + size - 1 - ram.base) / PAGE_SIZE;
 
     if (size == 0)
         return;

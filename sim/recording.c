@@ -73,7 +73,7 @@ err_t recording_start(const struct vmm_boot *boot,
     const struct sim_arch *sim = sim_arch_of(boot->arch);
     const struct trace_machine machine = {
         .arch = sim->trace,
-        .ram_base = hpa(RAM_BASE),
+        .ram_base = hpa(ram_base()),
         .ram_size = ram_size(),
         .cpu_count = host_cpu_count_impl(),
         .time_frequency = time_frequency_impl(),

@@ -43,16 +43,17 @@ bool replay_frames_init(struct replay *replay)
     struct replay_frames *frames = &replay->frames;
     uint64_t words;
 
-    if (numbers->ram_base != RAM_BASE || numbers->ram_size == 0 ||
+    if (numbers->ram_base == 0 || numbers->ram_size == 0 ||
         numbers->ram_size > RAM_MAX_SIZE ||
-        !is_aligned(numbers->ram_size, PAGE_SIZE))
+        numbers->ram_base > UINT64_MAX - numbers->ram_size ||
+        !is_aligned(numbers->ram_base | numbers->ram_size, PAGE_SIZE))
         return false;
     frames->base = numbers->ram_base;
     frames->count = numbers->ram_size / PAGE_SIZE;
     words = frames->count / 64 + 1;
     frames->used = calloc(words, sizeof(uint64_t));
     frames->dirty = calloc(words, sizeof(uint64_t));
-    ram_reset(numbers->ram_size);
+    ram_reset_at(numbers->ram_base, numbers->ram_size);
     return frames->used != NULL && frames->dirty != NULL && wipe(frames);
 }
 
