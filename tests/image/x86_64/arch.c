@@ -4,8 +4,7 @@
  */
 #include "api/arch.h"
 #include "api/memory.h"
-#include "arch/x86_64/hw.h"
-#include "arch/x86_64/svm/trace.h"
+#include "arch/x86_64/svm/svm.h"
 #include "host/x86_64/x86_host.h"
 #include "lib/bits.h"
 #include "lib/pause.h"
@@ -17,36 +16,7 @@
 #define TSS_BUSY     0x8b
 #define VMMCALL_SIZE 3
 
-struct test_vcpu {
-    struct vmcb vmcb;
-    struct vcpu base;
-    struct x86_regs regs;
-} ALIGNED(4096);
-
-static struct test_vcpu *vcpus;
-
-static struct test_vcpu *to_test(struct vcpu *vcpu)
-{
-    return container_of(vcpu, struct test_vcpu, base);
-}
-
-static const struct test_vcpu *to_test_const(const struct vcpu *vcpu)
-{
-    return container_of(vcpu, const struct test_vcpu, base);
-}
-
-static void test_world_switch(struct vcpu *vcpu)
-{
-    struct test_vcpu *v = to_test(vcpu);
-
-    v->vmcb.save.rax = v->regs.gpr[X86_GPR_RAX];
-    v->vmcb.save.rsp = v->regs.gpr[X86_GPR_RSP];
-    x86_svm_run(&v->regs, &v->vmcb, memory_virt_to_phys(&v->vmcb));
-    v->regs.gpr[X86_GPR_RAX] = v->vmcb.save.rax;
-    v->regs.gpr[X86_GPR_RSP] = v->vmcb.save.rsp;
-}
-
-static const struct vcpu_ops test_ops = {.world_switch = test_world_switch};
+static struct svm_vcpu *vcpus;
 
 static uint64_t host_cr3(void)
 {
@@ -132,60 +102,62 @@ void selftest_make_vcpus(uint32_t count, const char *guest)
     EXPECT(!hpa_is_none(memory));
     vcpus = memory_phys_to_virt(memory);
     for (uint32_t cpu = 0; cpu < count; cpu++) {
-        vcpus[cpu].base.ops = &test_ops;
-        make_vmcb(&vcpus[cpu].vmcb, guest);
+        struct svm_vcpu *v = &vcpus[cpu];
+        v->x86.base.ops = machine_vcpu_ops;
+        v->vmcb_pa = memory_virt_to_phys(&v->vmcb);
+        make_vmcb(&v->vmcb, guest);
         if (guest == guest_nested)
-            make_nested(&vcpus[cpu].vmcb, &vcpus[cpu].regs);
+            make_nested(&v->vmcb, &v->x86.regs);
     }
 }
 
 struct vcpu *selftest_vcpu(uint32_t cpu)
 {
-    return &vcpus[cpu].base;
+    return &vcpus[cpu].x86.base;
 }
 
 void selftest_load(struct vcpu *vcpu)
 {
-    x86_svm_vmload(memory_virt_to_phys(&to_test(vcpu)->vmcb));
+    x86_svm_vmload(to_svm(vcpu)->vmcb_pa);
 }
 
 bool selftest_was_interrupted(const struct vcpu *vcpu)
 {
-    return to_test_const(vcpu)->vmcb.control.exitcode == VMEXIT_INTR;
+    return to_svm_const(vcpu)->vmcb.control.exitcode == VMEXIT_INTR;
 }
 
 bool selftest_has_called(const struct vcpu *vcpu)
 {
-    return to_test_const(vcpu)->vmcb.control.exitcode == VMEXIT_VMMCALL;
+    return to_svm_const(vcpu)->vmcb.control.exitcode == VMEXIT_VMMCALL;
 }
 
 enum guest_call selftest_take_call(struct vcpu *vcpu)
 {
-    struct test_vcpu *v = to_test(vcpu);
+    struct svm_vcpu *v = to_svm(vcpu);
 
     v->vmcb.save.rip += VMMCALL_SIZE;
-    return (enum guest_call)v->regs.gpr[X86_GPR_RAX];
+    return (enum guest_call)v->x86.regs.gpr[X86_GPR_RAX];
 }
 
 uint64_t selftest_result(const struct vcpu *vcpu)
 {
-    return to_test_const(vcpu)->regs.gpr[X86_GPR_RDI];
+    return to_svm_const(vcpu)->x86.regs.gpr[X86_GPR_RDI];
 }
 
 void selftest_bump(struct vcpu *vcpu)
 {
     for (unsigned reg = 0; reg < X86_GPR_COUNT; reg++)
-        to_test(vcpu)->regs.gpr[reg] += reg;
+        to_svm(vcpu)->x86.regs.gpr[reg] += reg;
 }
 
 uint64_t selftest_pc(const struct vcpu *vcpu)
 {
-    return to_test_const(vcpu)->vmcb.save.rip;
+    return to_svm_const(vcpu)->vmcb.save.rip;
 }
 
 void selftest_set_pc(struct vcpu *vcpu, const char *pc)
 {
-    to_test(vcpu)->vmcb.save.rip = (uint64_t)(uintptr_t)pc;
+    to_svm(vcpu)->vmcb.save.rip = (uint64_t)(uintptr_t)pc;
 }
 
 static void test_xmm(void)
@@ -281,14 +253,14 @@ static void start_nmi(void)
 
 static bool step_nmi(struct vcpu *vcpu)
 {
-    EXPECT(to_test(vcpu)->vmcb.control.exitcode == VMEXIT_NMI);
+    EXPECT(to_svm(vcpu)->vmcb.control.exitcode == VMEXIT_NMI);
     EXPECT(x86_this_host_cpu()->nmis == 2);
     selftest_pass();
 }
 
 static bool step_nested(struct vcpu *vcpu)
 {
-    struct test_vcpu *v = to_test(vcpu);
+    struct svm_vcpu *v = to_svm(vcpu);
     struct vmcb_control *control = &v->vmcb.control;
 
     if (control->exitcode == VMEXIT_NPF) {
