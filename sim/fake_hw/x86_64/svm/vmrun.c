@@ -112,9 +112,21 @@ void svm_adjust_guest(struct vmcb_save *save)
         save->cpl = 3;
 }
 
+/* What of a VMCB is not reserved. */
+#define CONTROL_USED offsetof(struct vmcb_control, reserved_100)
+#define SAVE_USED    offsetof(struct vmcb_save, reserved_298)
+
+static void copy_vmcb(struct vmcb *to, const struct vmcb *from)
+{
+    memcpy(&to->control, &from->control, CONTROL_USED);
+    memcpy(&to->save, &from->save, SAVE_USED);
+}
+
 static void load_guest(struct fake_svm *cpu)
 {
-    struct vmcb fresh = *cpu->memory;
+    struct vmcb fresh;
+
+    copy_vmcb(&fresh, cpu->memory);
 
     if (svm_has(cpu, SVM_FEATURE_VMCB_CLEAN) &&
         cpu->cached_pa == cpu->vmcb_pa) {
@@ -123,7 +135,7 @@ static void load_guest(struct fake_svm *cpu)
                 use_remembered(cpu, &fresh, &clean_groups[i]);
         }
     }
-    cpu->guest = fresh;
+    copy_vmcb(&cpu->guest, &fresh);
     svm_move_loaded(&cpu->guest.save, &cpu->loaded);
     cpu->cached_pa = cpu->vmcb_pa;
     cpu->pause_left = fresh.control.pause_filter_count;
@@ -367,11 +379,11 @@ void svm_op_state(struct fake_svm *cpu)
     const struct guest_op *op = svm_op(cpu);
     struct vmcb_save *save = &cpu->guest.save;
     uint64_t efer = save->efer, cr4 = save->cr4;
-    unsigned offset = op->number % sizeof(*save);
+    unsigned offset = op->number % SAVE_USED;
     unsigned width = op->width;
 
-    if (width > sizeof(*save) - offset)
-        width = (unsigned)sizeof(*save) - offset;
+    if (width > SAVE_USED - offset)
+        width = (unsigned)SAVE_USED - offset;
     memcpy((uint8_t *)save + offset, &op->value, width);
     if ((cpu->guest.control.intercept_cr_write & BIT(4)) != 0)
         save->cr4 = cr4;
