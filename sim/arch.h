@@ -12,6 +12,7 @@
 #include "vcpu/vcpu.h"
 
 struct scenario_language;
+struct seed_format;
 struct spec_vm;
 
 struct sim_arch {
@@ -50,6 +51,8 @@ struct sim_arch {
      * false when it is none. */
     bool (*format_value)(const char *field, uint64_t value, char *text,
                          size_t size);
+
+    const struct seed_format *seeds;
 
     /* --- Machines described by a struct spec_vm, and scenarios --- */
 

@@ -123,7 +123,7 @@ enum guest_op_kind {
     X(OP_X86_CLGI,     "clgi")                                                 \
     X(OP_X86_SKINIT,   "skinit")                                               \
     X(OP_X86_INVLPGA,  "invlpga")                                              \
-    /* No instruction: width bytes at offset number of the VMCB's save area are \
+    /* No instruction: width bytes at offset number of the VMCB's save area are\
      * value, and what then is no legal state is made one. */                  \
     X(OP_X86_STATE,    "state")                                                \
     /* No instruction: an IDT at address whose gates lead to the next page,    \

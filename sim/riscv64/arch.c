@@ -99,6 +99,7 @@ const struct sim_arch riscv64_sim_arch = {
     .restore = restore,
     .instruction = instruction,
     .format_value = format_value,
+    .seeds = &riscv64_seeds,
     .usual_vm = spec_usual_vm,
     .language = &riscv64_language,
 };

@@ -6,5 +6,6 @@
 #include "sim/arch.h"
 
 extern const struct scenario_language riscv64_language;
+extern const struct seed_format riscv64_seeds;
 
 #endif

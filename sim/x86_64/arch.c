@@ -117,6 +117,7 @@ const struct sim_arch x86_64_sim_arch = {
     .init_scratch = init_scratch,
     .instruction = instruction,
     .format_value = format_value,
+    .seeds = &x86_64_seeds,
     .usual_vm = x86_64_usual_vm,
     .complete_vm = x86_64_complete_vm,
     .language = &x86_64_language,

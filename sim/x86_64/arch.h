@@ -7,6 +7,7 @@
 #include "sim/spec.h"
 
 extern const struct scenario_language x86_64_language;
+extern const struct seed_format x86_64_seeds;
 
 /* --- spec.c --- */
 
