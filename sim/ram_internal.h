@@ -26,7 +26,7 @@
 
 struct ram {
     struct spinlock lock;
-    uint8_t *window;  /* NULL until the first use */
+    uint8_t *window; /* NULL until the first use */
     uint64_t base;
     uint64_t mapped;  /* bytes of the mapping */
     uint64_t frames;  /* of the window */
