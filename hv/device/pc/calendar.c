@@ -74,9 +74,10 @@ uint64_t calendar_to_seconds(const struct calendar *calendar)
            clamp(calendar->second, 0, 59);
 }
 
-static bool fits(uint64_t number, uint32_t wanted)
+/* How far it is from `now`, of `count`, to the next that is wanted. */
+static uint64_t distance(uint64_t now, uint32_t wanted, uint64_t count)
 {
-    return wanted == CALENDAR_ANY || wanted == number;
+    return wanted == CALENDAR_ANY ? 0 : (wanted + count - now) % count;
 }
 
 static bool can_match(const struct calendar_match *match)
@@ -86,7 +87,8 @@ static bool can_match(const struct calendar_match *match)
            (match->second < 60 || match->second == CALENDAR_ANY);
 }
 
-/* Goes on by what does not fit: at most 24 hours, 60 minutes, 60 seconds. */
+/* Goes on to the hour, then to the minute, then to the second that fit. Any of
+ * them may lead into the next minute or hour, which need not, once. */
 uint64_t calendar_next_match(uint64_t after, const struct calendar_match *match)
 {
     uint64_t at = after + 1;
@@ -94,12 +96,16 @@ uint64_t calendar_next_match(uint64_t after, const struct calendar_match *match)
     if (!can_match(match))
         return CALENDAR_NEVER;
     for (;;) {
-        if (!fits(at / HOUR % 24, match->hour))
-            at += HOUR - at % HOUR;
-        else if (!fits(at / MINUTE % 60, match->minute))
-            at += MINUTE - at % MINUTE;
-        else if (!fits(at % 60, match->second))
-            at++;
+        uint64_t hours = distance(at / HOUR % 24, match->hour, 24);
+        uint64_t minutes = distance(at / MINUTE % 60, match->minute, 60);
+        uint64_t seconds = distance(at % 60, match->second, 60);
+
+        if (hours != 0)
+            at += hours * HOUR - at % HOUR;
+        else if (minutes != 0)
+            at += minutes * MINUTE - at % MINUTE;
+        else if (seconds != 0)
+            at += seconds;
         else
             return at;
     }
