@@ -18,14 +18,17 @@
 
 static void put_name(struct blob *blob, const char *name)
 {
+    char segment[NAME_SIZE];
+
     if (name[0] == ROOT_CHAR) {
         blob_put(blob, ROOT_CHAR, 1);
         name++;
     }
     for (unsigned i = 0; i < NAME_SIZE; i++) {
-        blob_put(blob, (uint8_t)(*name != '\0' ? *name : '_'), 1);
+        segment[i] = *name != '\0' ? *name : '_';
         name += *name != '\0';
     }
+    blob_put_bytes(blob, segment, NAME_SIZE);
 }
 
 static aml_open_t open_op(struct blob *blob, enum aml_op op)

@@ -13,14 +13,22 @@ static bool has_room(struct blob *blob, size_t count)
     return !blob->is_full;
 }
 
-size_t blob_reserve(struct blob *blob, size_t count)
+/* `count` bytes of any value; returns where they begin. */
+static size_t grow(struct blob *blob, size_t count)
 {
     size_t at = blob->used;
 
-    if (has_room(blob, count)) {
-        memset(blob->bytes + at, 0, count);
+    if (has_room(blob, count))
         blob->used += count;
-    }
+    return at;
+}
+
+size_t blob_reserve(struct blob *blob, size_t count)
+{
+    size_t at = grow(blob, count);
+
+    if (!blob->is_full)
+        memset(blob->bytes + at, 0, count);
     return at;
 }
 
@@ -32,12 +40,12 @@ void blob_patch(struct blob *blob, size_t at, uint64_t value, unsigned width)
 
 void blob_put(struct blob *blob, uint64_t value, unsigned width)
 {
-    blob_patch(blob, blob_reserve(blob, width), value, width);
+    blob_patch(blob, grow(blob, width), value, width);
 }
 
 void blob_put_bytes(struct blob *blob, const void *bytes, size_t count)
 {
-    size_t at = blob_reserve(blob, count);
+    size_t at = grow(blob, count);
 
     if (!blob->is_full)
         memcpy(blob->bytes + at, bytes, count);
@@ -52,7 +60,7 @@ bool blob_insert(struct blob *blob, size_t at, size_t count)
 {
     size_t size = blob->used - at;
 
-    (void)blob_reserve(blob, count);
+    (void)grow(blob, count);
     if (!blob->is_full)
         memmove(blob->bytes + at + count, blob->bytes + at, size);
     return !blob->is_full;
