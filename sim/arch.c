@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The architectures of the process: see arch.h. */
+/* Looking for architectures and their processors: see arch.h. */
 #include "sim/arch.h"
 
 #include <string.h>
-
-const struct sim_arch *const sim_archs[] = {&riscv64_sim_arch, &x86_64_sim_arch,
-                                            NULL};
 
 const struct sim_arch *sim_arch_of(const struct vcpu_ops *ops)
 {

@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * The shims of the process, generated from the API tables: see shim.h. What a
- * call does when something is armed is written once, in the functions below;
- * the generated function only packs and unpacks.
- */
+/* What the shims of the process do when something is armed: see shim.h. */
 #include <string.h>
 
-#include "lib/compiler.h"
-#include "sim/shim.h"
+#include "sim/shim_calls.h"
+
+bool shim_is_armed;
 
 static struct {
-    bool armed; /* hooks or a fault: the one branch of the fast path */
     const struct shim_hooks *hooks;
     bool fault_armed, fault_forever;
     uint64_t fault_nth, fault_calls, fault_failed;
@@ -33,7 +29,7 @@ const struct shim_row shim_rows[SHIM_COUNT] = {SHIM_TABLES(ROWS)};
 
 static void shim_update(void)
 {
-    shim.armed = shim.hooks != NULL || shim.fault_armed;
+    shim_is_armed = shim.hooks != NULL || shim.fault_armed;
 }
 
 void shim_set_hooks(const struct shim_hooks *hooks)
@@ -79,8 +75,7 @@ uint64_t shim_failed_calls(void)
     return shim.fault_failed;
 }
 
-/* Counts a call; says whether it is one that shall fail. */
-static bool shim_fails(enum shim_id id)
+bool shim_fails(enum shim_id id)
 {
     if (!shim.fault_armed || !shim.fault_selects[id])
         return false;
@@ -98,7 +93,7 @@ static const struct shim_hooks *shim_hooks_for(enum shim_id id)
     return shim_rows[id].flow == QUIET ? NULL : shim.hooks;
 }
 
-static void shim_before(const struct shim_call *call)
+void shim_before(const struct shim_call *call)
 {
     const struct shim_hooks *hooks = shim_hooks_for(call->id);
 
@@ -106,8 +101,7 @@ static void shim_before(const struct shim_call *call)
         hooks->before(hooks->context, call);
 }
 
-/* Whether the hooks answer the call, and with what. */
-static bool shim_feeds(struct shim_call *call)
+bool shim_feeds(struct shim_call *call)
 {
     const struct shim_hooks *hooks = shim_hooks_for(call->id);
 
@@ -116,7 +110,7 @@ static bool shim_feeds(struct shim_call *call)
            hooks->feed(hooks->context, call, &call->result);
 }
 
-static bool shim_feeds_bytes(struct shim_call *call, void *buffer, size_t size)
+bool shim_feeds_bytes(struct shim_call *call, void *buffer, size_t size)
 {
     const struct shim_hooks *hooks = shim_hooks_for(call->id);
     size_t filled = 0;
@@ -128,7 +122,7 @@ static bool shim_feeds_bytes(struct shim_call *call, void *buffer, size_t size)
     return true;
 }
 
-static void shim_after(const struct shim_call *call)
+void shim_after(const struct shim_call *call)
 {
     const struct shim_hooks *hooks = shim_hooks_for(call->id);
 
@@ -136,92 +130,10 @@ static void shim_after(const struct shim_call *call)
         hooks->after(hooks->context, call);
 }
 
-/*
- * The generated functions. `traced` is a parenthesised list: SHIM_LIST takes
- * the parentheses off.
- */
-#define SHIM_LIST(...) __VA_ARGS__
-#define SHIM_CALL(name, traced)                                                \
-    const uint64_t traced_args[] = {SHIM_LIST traced};                         \
-    struct shim_call call = {.id = SHIM_##name,                                \
-                             .arg_count =                                      \
-                                 sizeof(traced_args) / sizeof(traced_args[0]), \
-                             .args = traced_args}
-
-/* The packed failure value: FN rows without one never ask for it. */
-#define SHIM_FAILURE(ret, ...) (0 __VA_OPT__(+api_pack_##ret(__VA_ARGS__)))
-
-#define SHIM_FN(ret, name, params, args, traced, flow, failure) \
-    ret name params                                             \
-    {                                                           \
-        if (unlikely(shim.armed)) {                             \
-            SHIM_CALL(name, traced);                            \
-            shim_before(&call);                                 \
-            if (shim_fails(call.id))                            \
-                call.result = SHIM_FAILURE(ret, failure);       \
-            else if (!shim_feeds(&call))                        \
-                call.result = api_pack_##ret(name##_impl args); \
-            shim_after(&call);                                  \
-            return api_unpack_##ret(call.result);               \
-        }                                                       \
-        return name##_impl args;                                \
-    }
-
-#define SHIM_PROC(name, params, args, traced, flow) \
-    void name params                                \
-    {                                               \
-        if (unlikely(shim.armed)) {                 \
-            SHIM_CALL(name, traced);                \
-            shim_before(&call);                     \
-            if (!shim_feeds(&call))                 \
-                name##_impl args;                   \
-            call.result = 0;                        \
-            shim_after(&call);                      \
-            return;                                 \
-        }                                           \
-        name##_impl args;                           \
-    }
-
-#define SHIM_GET(name, params, args, traced, buffer, size) \
-    size_t name params                                     \
-    {                                                      \
-        if (unlikely(shim.armed)) {                        \
-            SHIM_CALL(name, traced);                       \
-            shim_before(&call);                            \
-            if (!shim_feeds_bytes(&call, buffer, size))    \
-                call.result = name##_impl args;            \
-            call.bytes = buffer;                           \
-            shim_after(&call);                             \
-            return (size_t)call.result;                    \
-        }                                                  \
-        return name##_impl args;                           \
-    }
-
-#define SHIM_PUT(name, params, args, traced, buffer, size) \
-    void name params                                       \
-    {                                                      \
-        if (unlikely(shim.armed)) {                        \
-            SHIM_CALL(name, traced);                       \
-            uint64_t fed;                                  \
-            call.result = size;                            \
-            call.bytes = buffer;                           \
-            shim_before(&call);                            \
-            if (!shim_feeds_put(&call, &fed))              \
-                name##_impl args;                          \
-            shim_after(&call);                             \
-            return;                                        \
-        }                                                  \
-        name##_impl args;                                  \
-    }
-
-/* A PUT has no result: what the hooks say is dropped. */
-static bool shim_feeds_put(const struct shim_call *call, uint64_t *dropped)
+bool shim_feeds_put(const struct shim_call *call, uint64_t *dropped)
 {
     const struct shim_hooks *hooks = shim_hooks_for(call->id);
 
     return hooks != NULL && hooks->feed != NULL &&
            hooks->feed(hooks->context, call, dropped);
 }
-
-#define SHIMS(TABLE) TABLE(SHIM_FN, SHIM_PROC, SHIM_GET, SHIM_PUT)
-SHIM_TABLES(SHIMS)
