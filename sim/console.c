@@ -75,20 +75,27 @@ bool console_take_interrupt(void)
     return interrupt;
 }
 
-struct console_mark console_mark(void)
+void console_save(struct console_mark *mark)
 {
-    return (struct console_mark){console.written, console.head, console.tail,
-                                 console.interrupt};
+    mark->written = console.written;
+    mark->head = console.head;
+    mark->tail = console.tail;
+    mark->interrupt = console.interrupt;
+    memcpy(mark->input + mark->head, console.input + mark->head,
+           mark->tail - mark->head);
 }
 
-void console_rewind(struct console_mark mark)
+void console_rewind(const struct console_mark *mark)
 {
-    console.written = mark.written;
-    console.output[mark.written] = '\0';
+    console.written = mark->written;
+    console.output[mark->written] = '\0';
     console.dropped = 0;
-    console.head = mark.head;
-    console.tail = mark.tail;
-    console.interrupt = mark.interrupt;
+    console.head = mark->head;
+    console.tail = mark->tail;
+    console.interrupt = mark->interrupt;
+    if (mark->head != mark->tail)
+        memcpy(console.input + mark->head, mark->input + mark->head,
+               mark->tail - mark->head);
 }
 
 void console_write_impl(const void *bytes, size_t size)

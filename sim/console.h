@@ -40,12 +40,13 @@ size_t console_inject(const void *bytes, size_t size);
 bool console_take_interrupt(void);
 bool console_has_interrupt(void);
 
-/* For snapshots: how far output and input have come. */
+/* For snapshots: how far output and input have come, and what waits. */
 struct console_mark {
     size_t written, head, tail;
     bool interrupt;
+    uint8_t input[CONSOLE_INPUT_SIZE]; /* [head, tail) of it */
 };
-struct console_mark console_mark(void);
-void console_rewind(struct console_mark mark);
+void console_save(struct console_mark *mark);
+void console_rewind(const struct console_mark *mark);
 
 #endif

@@ -38,6 +38,9 @@ struct ram {
 
 extern struct ram ram;
 
+/* Whether the snapshot relies on being told of writes to a frame of it. */
+bool ram_snapshot_is_tracked(uint64_t frame);
+
 static inline uint8_t *ram_frame(uint64_t frame)
 {
     return ram.window + frame * PAGE_SIZE;

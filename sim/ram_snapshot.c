@@ -199,6 +199,13 @@ void ram_track(hpa_t start, uint64_t size)
     ram_is_tracking = true;
 }
 
+bool ram_snapshot_is_tracked(uint64_t frame)
+{
+    return frame < snapshot.words * 64 &&
+           (snapshot.track[frame] == TRACK_CLEAN ||
+            snapshot.track[frame] == TRACK_DIRTY);
+}
+
 static void note_frame(uint64_t frame)
 {
     if (frame >= snapshot.words * 64 || snapshot.track[frame] != TRACK_CLEAN)

@@ -100,7 +100,7 @@ static void track_memory(const struct machine *machine)
 static bool save(struct snapshot *snapshot, const struct machine *machine)
 {
     snapshot->vmm = vmm;
-    snapshot->console = console_mark();
+    console_save(&snapshot->console);
     snapshot->kicked = cpus_state.kicked;
     snapshot->machine = *machine;
     snapshot->hardware = aligned_alloc(
@@ -142,7 +142,7 @@ void machine_reset(struct machine *machine)
     ram_snapshot_restore();
     vmm = snapshot->vmm;
     clock_restore(snapshot->clock);
-    console_rewind(snapshot->console);
+    console_rewind(&snapshot->console);
     cpus_reset(machine->cpus);
     cpus_state.kicked = snapshot->kicked;
     memcpy(machine, &snapshot->machine, offsetof(struct machine, guests));
