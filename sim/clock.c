@@ -25,7 +25,8 @@ struct clock_cpu {
 static struct clock {
     uint64_t ticks;
     uint64_t frequency;
-    uint32_t cpus; /* those whose queues are set up */
+    uint32_t cpus; /* those whose queues are set up since the last reset */
+    uint32_t made; /* those that ever were */
     struct clock_cpu cpu[MAX_CPU_NUM];
 } clock_state = {.frequency = CLOCK_DEFAULT_FREQUENCY};
 
@@ -49,18 +50,27 @@ static void announce_timer(uint64_t token, uint64_t now_ns)
         announce(token, now_ns);
 }
 
-/* CPU `cpu`'s timers, set up at the first use since the last reset. */
+static void set_up(uint32_t cpu)
+{
+    struct clock_cpu *made = &clock_state.cpu[cpu];
+
+    timer_queue_init(&made->queue, cpu, made->slots, CLOCK_TIMERS);
+    made->queue.announce = announce_timer;
+    made->next_ticks = UINT64_MAX;
+    made->most = 0;
+}
+
+/* CPU `cpu`'s timers, set up at the first use since the last reset, unless
+ * there never was one: that takes longer than making a small machine. */
 static struct clock_cpu *cpu_of(uint32_t cpu)
 {
     while (unlikely(cpu >= clock_state.cpus)) {
-        struct clock_cpu *made = &clock_state.cpu[clock_state.cpus];
-
-        timer_queue_init(&made->queue, clock_state.cpus, made->slots,
-                         CLOCK_TIMERS);
-        made->queue.announce = announce_timer;
-        made->next_ticks = UINT64_MAX;
-        made->most = 0;
+        if (clock_state.cpus == clock_state.made ||
+            clock_state.cpu[clock_state.cpus].most != 0)
+            set_up(clock_state.cpus);
         clock_state.cpus++;
+        if (clock_state.made < clock_state.cpus)
+            clock_state.made = clock_state.cpus;
     }
     return &clock_state.cpu[cpu];
 }
@@ -174,8 +184,12 @@ err_t time_cancel_timer_impl(uint64_t token)
 /* a * b / c without overflow in between, saturating. */
 static uint64_t scale(uint64_t a, uint64_t b, uint64_t c)
 {
-    unsigned __int128 scaled = (unsigned __int128)a * b / c;
+    unsigned __int128 scaled;
+    uint64_t product;
 
+    if (!__builtin_mul_overflow(a, b, &product))
+        return product / c;
+    scaled = (unsigned __int128)a * b / c;
     return scaled > UINT64_MAX ? UINT64_MAX : (uint64_t)scaled;
 }
 
@@ -241,5 +255,7 @@ void clock_restore(const struct clock *saved)
 {
     for (uint32_t cpu = 0; cpu < saved->cpus; cpu++)
         restore_timers(cpu_of(cpu), &saved->cpu[cpu]);
-    memcpy(&clock_state, saved, offsetof(struct clock, cpu));
+    clock_state.ticks = saved->ticks;
+    clock_state.frequency = saved->frequency;
+    clock_state.cpus = saved->cpus;
 }
