@@ -166,6 +166,8 @@ struct machine *need_machine(struct scenario *s)
     struct bundle bundle;
     err_t error;
 
+    if (s->machine == NULL && !s->broken)
+        s->machine = s->options->machine;
     if (s->machine != NULL || s->broken)
         return s->machine;
     error = make_bundle(s, &bundle);
@@ -240,7 +242,7 @@ static void do_run(struct scenario *s, const struct words *words)
 
 static void do_fail(struct scenario *s, const struct words *words)
 {
-    bool forever = words->count == 4 && strcmp(words->at[3], "forever") == 0;
+    bool forever = words->count == 4 && is_word(words->at[3], "forever");
     uint64_t nth;
 
     if (words->count < 3 || (words->count == 4 && !forever) || words->count > 4)
@@ -282,7 +284,7 @@ static void run_words(struct scenario *s, const struct words *words)
         return;
     }
     for (unsigned i = 0; i < ARRAY_SIZE(statements); i++) {
-        if (strcmp(statements[i].name, name) == 0) {
+        if (is_word(statements[i].name, name)) {
             statements[i].run(s, words);
             return;
         }
@@ -306,7 +308,7 @@ static void do_only(struct scenario *s, const struct words *words)
     const struct sim_arch *arch;
     struct words rest;
 
-    if (words->count < 3 || strcmp(words->at[2], "only") == 0) {
+    if (words->count < 3 || is_word(words->at[2], "only")) {
         scenario_bad(s, "usage: only ARCH STATEMENT");
         return;
     }
@@ -328,8 +330,8 @@ static void do_repeat(struct scenario *s, const struct words *words)
     struct words rest;
     uint64_t count;
 
-    if (words->count < 3 || strcmp(words->at[2], "repeat") == 0 ||
-        strcmp(words->at[2], "only") == 0) {
+    if (words->count < 3 || is_word(words->at[2], "repeat") ||
+        is_word(words->at[2], "only")) {
         scenario_bad(s, "usage: repeat COUNT STATEMENT");
         return;
     }
@@ -372,6 +374,8 @@ static void finish(struct scenario *s)
                       (unsigned long long)report->violations,
                       (unsigned long long)s->expected_violations,
                       violations_last());
+    if (s->options->machine != NULL)
+        return;
     mixed = machine_check_isolation(s->machine);
     if (mixed != NULL)
         scenario_fail(s, "%s", mixed);
@@ -385,9 +389,12 @@ bool scenario_run(const char *text, size_t size,
                   const struct scenario_options *options,
                   struct scenario_report *report)
 {
-    struct scenario s = {.options = options, .report = report};
+    struct scenario s;
 
-    *report = (struct scenario_report){0};
+    memset(&s, 0, offsetof(struct scenario, spec.vms));
+    s.options = options;
+    s.report = report;
+    memset(report, 0, offsetof(struct scenario_report, failures));
     s.config.seed = options->seed;
     s.config.cpus = options->cpus;
     s.config.do_steps = options->do_steps;

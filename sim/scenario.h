@@ -12,6 +12,7 @@
 
 #include "sim/arch.h"
 
+struct machine;
 struct trace_sink;
 
 /* What holds unless the scenario says otherwise. */
@@ -24,6 +25,9 @@ struct scenario_options {
     bool verbose;       /* each operation is printed with what came of it */
     const char *folder; /* what `config` is relative to; NULL: the process's */
     const struct trace_sink *record; /* where a trace of it goes; NULL: none */
+    /* Used instead of the machine that the scenario describes, whatever that
+     * is, and kept; NULL: none. */
+    struct machine *machine;
 };
 
 /* Something that is wrong: with the text, or with the hypervisor. */

@@ -46,7 +46,7 @@ static bool check_outcome(struct scenario *s, const struct actual *actual,
             return true;
         }
     }
-    return strcmp(word, "any") == 0;
+    return is_word(word, "any");
 }
 
 static void expect_number(struct scenario *s, const char *what,
@@ -96,7 +96,7 @@ static const char *kinds_text(const struct actual *actual)
 static void check_exit_kinds(struct scenario *s, const struct actual *actual,
                              const char *text)
 {
-    if (strcmp(text, kinds_text(actual)) != 0)
+    if (!is_word(text, kinds_text(actual)))
         scenario_fail(s, "expected exit=%s, got exit=%s", text,
                       kinds_text(actual));
 }
@@ -151,7 +151,7 @@ static bool says_outcome(const char *word)
                                            "pending", "any"};
 
     for (unsigned i = 0; i < ARRAY_SIZE(outcomes); i++) {
-        if (strcmp(outcomes[i], word) == 0)
+        if (is_word(outcomes[i], word))
             return true;
     }
     return value_of(word, "exception") != NULL;
@@ -166,7 +166,7 @@ static void check_default_outcome(struct scenario *s, const struct words *words,
         if (says_outcome(words->at[i]))
             return;
     }
-    if (words->count > 1 && strcmp(words->at[1], "exit") == 0)
+    if (words->count > 1 && is_word(words->at[1], "exit"))
         return;
     expect_outcome(s, actual, OUTCOME_RETIRED);
 }
@@ -215,7 +215,7 @@ static bool contains(const char *text, size_t size, const char *piece,
 /* expect console "TEXT"; expect no-console "TEXT" */
 static void expect_console(struct scenario *s, const struct words *words)
 {
-    bool wanted = strcmp(words->at[1], "console") == 0;
+    bool wanted = is_word(words->at[1], "console");
     size_t size;
     const char *text = console_output(&size);
 
@@ -241,15 +241,15 @@ static void expect_vm(struct scenario *s, const struct words *words)
         return;
     vm = id < VMM_MAX_VMS ? vmm_find_vm((vm_id)id) : NULL;
     if (vm == NULL) {
-        if (strcmp(words->at[3], "absent") != 0)
+        if (!is_word(words->at[3], "absent"))
             scenario_fail(s, "there is no VM %llu", (unsigned long long)id);
         return;
     }
-    if (strcmp(words->at[3], vm_state_name(vm->state)) != 0)
+    if (!is_word(words->at[3], vm_state_name(vm->state)))
         scenario_fail(s, "expected VM %llu %s, it is %s: %s",
                       (unsigned long long)id, words->at[3],
                       vm_state_name(vm->state), vm->reason);
-    if (words->count > 4 && strcmp(words->at[4], vm_stop_name(vm->stop)) != 0)
+    if (words->count > 4 && !is_word(words->at[4], vm_stop_name(vm->stop)))
         scenario_fail(s, "expected stop %s, got %s: %s", words->at[4],
                       vm_stop_name(vm->stop), vm->reason);
     if (words->count > 5 && strstr(vm->reason, words->at[5]) == NULL)
@@ -266,7 +266,7 @@ static bool read_register(const struct scenario *s,
     const struct vm *vm = vmm_find_vm(name->vm);
     uint8_t reg = (uint8_t)s->arch->ops->gpr_count;
 
-    if (strcmp(text, "pc") == 0 || language->parse_register(text, &reg)) {
+    if (is_word(text, "pc") || language->parse_register(text, &reg)) {
         *value = machine_register(s->machine, name->vm, name->vcpu, reg);
         return true;
     }
@@ -344,7 +344,7 @@ static void expect_violation(struct scenario *s, const struct words *words)
     for (unsigned rule = 0; rule < RULE_COUNT; rule++) {
         enum violation_rule r = (enum violation_rule)rule;
 
-        if (strcmp(violation_rule_name(r), words->at[2]) != 0)
+        if (!is_word(violation_rule_name(r), words->at[2]))
             continue;
         if (violations_of(r) == 0)
             scenario_fail(s, "no violation of %s", words->at[2]);
@@ -390,7 +390,7 @@ static void expect_power(struct scenario *s, const struct words *words)
 
     if (words->count != 3)
         scenario_bad(s, "usage: expect power on|off|reboot");
-    else if (strcmp(words->at[2], names[cpus_power()]) != 0)
+    else if (!is_word(words->at[2], names[cpus_power()]))
         scenario_fail(s, "expected power %s, it is %s", words->at[2],
                       names[cpus_power()]);
 }
@@ -413,7 +413,7 @@ void scenario_expect(struct scenario *s, const struct words *words)
         return;
     }
     for (unsigned i = 0; i < ARRAY_SIZE(expectations); i++) {
-        if (strcmp(expectations[i].name, words->at[1]) == 0) {
+        if (is_word(expectations[i].name, words->at[1])) {
             if (need_machine(s) != NULL)
                 expectations[i].check(s, words);
             return;

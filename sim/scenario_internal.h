@@ -26,11 +26,11 @@ struct scenario {
     unsigned line;
     bool broken; /* the text is wrong: no more of it is run */
 
-    struct machine_spec spec;
     char config_path[SCENARIO_LINE]; /* or the file that says it; "": none */
     struct machine_config config;
     struct machine *machine; /* NULL until the first statement needs it */
     uint64_t expected_violations;
+    struct machine_spec spec; /* large: of the VMs, only those there are */
 };
 
 /* Names a vCPU: "VCPU" of the first VM, or "VM.VCPU". */
@@ -44,6 +44,17 @@ void scenario_bad(struct scenario *s, const char *format, ...)
     PRINTF_LIKE(2, 3);
 void scenario_fail(struct scenario *s, const char *format, ...)
     PRINTF_LIKE(2, 3);
+
+/* Whether `text` is that. Not strcmp(): a fuzzer has that tell it of each
+ * comparison, which takes longer than all else a reader does. */
+static inline bool is_word(const char *text, const char *word)
+{
+    while (*text == *word && *text != '\0') {
+        text++;
+        word++;
+    }
+    return *text == *word;
+}
 
 /* Numbers: decimal, 0x, 0b, negative, with K, M or G. */
 bool parse_number(const char *text, uint64_t *value);

@@ -11,7 +11,7 @@ bool scenario_find_name(const struct scenario_name *names, size_t count,
                         const char *text, uint64_t *value)
 {
     for (size_t i = 0; i < count; i++) {
-        if (strcmp(names[i].name, text) == 0) {
+        if (is_word(names[i].name, text)) {
             *value = names[i].value;
             return true;
         }
@@ -77,11 +77,11 @@ bool need_number(struct scenario *s, const char *text, uint64_t *value)
 
 const char *value_of(const char *word, const char *key)
 {
-    size_t length = strlen(key);
-
-    if (strncmp(word, key, length) != 0 || word[length] != '=')
-        return NULL;
-    return word + length + 1;
+    while (*key != '\0' && *word == *key) {
+        word++;
+        key++;
+    }
+    return *key == '\0' && *word == '=' ? word + 1 : NULL;
 }
 
 bool parse_vcpu_name(struct scenario *s, const char *text,

@@ -46,13 +46,13 @@ bool op_read_modifiers(struct op_reader *reader)
     const char *word;
 
     while ((word = op_take(reader)) != NULL) {
-        if (strcmp(word, "compressed") == 0)
+        if (is_word(word, "compressed"))
             op->flags |= OP_COMPRESSED;
-        else if (strcmp(word, "fp") == 0)
+        else if (is_word(word, "fp"))
             op->flags |= OP_FP_REG;
-        else if (strcmp(word, "signed") == 0)
+        else if (is_word(word, "signed"))
             op->flags |= OP_SIGNED;
-        else if (strcmp(word, "nofetch") == 0)
+        else if (is_word(word, "nofetch"))
             op->flags |= OP_NO_FETCH;
         else if (!language_of(reader)->parse_register(word, &op->reg)) {
             scenario_bad(reader->s, "what is '%.40s'?", word);
@@ -191,8 +191,7 @@ static void print_operation(const struct scenario *s,
                             const struct guest_result *result)
 {
     printf("%4u  %u.%u ", s->line, name->vm, name->vcpu);
-    for (unsigned i = 1; i < words->count && strcmp(words->at[i], "=>") != 0;
-         i++)
+    for (unsigned i = 1; i < words->count && !is_word(words->at[i], "=>"); i++)
         printf(" %s", words->at[i]);
     printf("  -> %s value 0x%llx exits %u", guest_outcome_name(result->outcome),
            (unsigned long long)result->value, result->exits);
@@ -206,7 +205,7 @@ static unsigned find_arrow(const struct words *words)
 {
     unsigned i = 1;
 
-    while (i < words->count && strcmp(words->at[i], "=>") != 0)
+    while (i < words->count && !is_word(words->at[i], "=>"))
         i++;
     return i;
 }

@@ -71,7 +71,7 @@ void scenario_machine(struct scenario *s, const struct words *words)
     for (unsigned i = 1; i < words->count && !s->broken; i++) {
         const char *word = words->at[i];
 
-        if (strcmp(word, "power-off") == 0)
+        if (is_word(word, "power-off"))
             s->config.power_off_when_done = true;
         else if (!number_key(s, word, "cpus", &cpus) &&
                  !number_key(s, word, "seed", &s->config.seed) &&
@@ -141,11 +141,11 @@ void scenario_vm(struct scenario *s, const struct words *words)
     for (unsigned i = 2; i < words->count && !s->broken; i++) {
         const char *word = words->at[i];
 
-        if (strcmp(word, "usual") == 0)
+        if (is_word(word, "usual"))
             usual = true;
-        else if (strcmp(word, "no-autostart") == 0)
+        else if (is_word(word, "no-autostart"))
             vm.no_autostart = true;
-        else if (strcmp(word, "stop-on-reboot") == 0)
+        else if (is_word(word, "stop-on-reboot"))
             vm.stop_on_reboot = true;
         else if (value_of(word, "boot") != NULL)
             protocol = value_of(word, "boot");
@@ -189,11 +189,11 @@ void scenario_memory(struct scenario *s, const struct words *words)
         !need_number(s, words->at[2], &memory.size))
         return;
     for (unsigned i = 3; i < words->count; i++) {
-        if (strcmp(words->at[i], "read-only") == 0)
+        if (is_word(words->at[i], "read-only"))
             memory.read_only = true;
-        else if (strcmp(words->at[i], "no-execute") == 0)
+        else if (is_word(words->at[i], "no-execute"))
             memory.no_execute = true;
-        else if (strcmp(words->at[i], "populate") == 0)
+        else if (is_word(words->at[i], "populate"))
             memory.populate = true;
         else
             scenario_bad(s, "memory: what is '%.40s'?", words->at[i]);
@@ -222,7 +222,7 @@ static bool add_property(struct spec_device *device, const char *word)
         snprintf(property->text, SPEC_TEXT, "%s", equals + 1);
         return strlen(equals + 1) < SPEC_TEXT;
     }
-    property->type = strcmp(property->name, "size") == 0 ? SPEC_U64 : SPEC_U32;
+    property->type = is_word(property->name, "size") ? SPEC_U64 : SPEC_U32;
     return true;
 }
 
