@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The 8254 and port 0x61: Intel's data sheet, and against a counter that
  * really counts. */
+#include <string.h>
+
 #include "pit_model.h"
 
 #include "pc.h"
@@ -341,4 +343,29 @@ Test(pit, port_61)
     /* Every 15.085 us. */
     cr_expect(toggles >= 65 && toggles <= 67, "%u in 1 ms", toggles);
     pc_end(&pc);
+}
+
+/* The model's way to go many clocks at once, which the fuzzer takes. */
+Test(pit, the_model_runs_as_it_ticks)
+{
+    uint64_t seed = 5;
+
+    for (unsigned i = 0; i < 20000; i++) {
+        struct pit_model one = {0}, many;
+        uint32_t random = (uint32_t)(seed = seed * 6364136223846793005 + 1);
+        unsigned clocks = (unsigned)(seed >> 33) % 300;
+
+        one.gate = (seed >> 60 & 1) != 0;
+        pit_model_control(&one, (unsigned)(seed >> 40) % 6,
+                          (seed >> 50 & 1) != 0);
+        pit_model_count(&one, 2 + random % 100);
+        if ((seed >> 51 & 1) != 0)
+            pit_model_gate(&one, !one.gate);
+        many = one;
+        for (unsigned k = 0; k < clocks; k++)
+            pit_model_tick(&one);
+        pit_model_run(&many, clocks);
+        cr_assert(memcmp(&one, &many, sizeof(one)) == 0, "mode %u, %u clocks",
+                  one.mode, clocks);
+    }
 }

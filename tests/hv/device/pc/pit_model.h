@@ -159,6 +159,39 @@ static inline void pit_model_tick(struct pit_model *model)
     }
 }
 
+/* How many clocks at least only count: nothing but `now` changes in them. */
+static inline uint64_t pit_model_quiet(const struct pit_model *model)
+{
+    if (model->load)
+        return 0;
+    if (!model->counting ||
+        (!model->gate && model->mode != 1 && model->mode != 5))
+        return UINT64_MAX;
+    if (model->mode == 3)
+        return model->now > 2 ? (model->now - 2) / 2 : 0;
+    if (model->mode == 2)
+        return model->now > 2 && model->out ? model->now - 2 : 0;
+    return model->now > 1 && !model->strobe ? model->now - 1 : 0;
+}
+
+/* So many clocks, as if one by one. */
+static inline void pit_model_run(struct pit_model *model, uint64_t clocks)
+{
+    while (clocks != 0) {
+        uint64_t quiet = pit_model_quiet(model);
+
+        if (quiet == UINT64_MAX)
+            return;
+        quiet = quiet < clocks ? quiet : clocks;
+        model->now -= (uint32_t)quiet * (model->mode == 3 ? 2 : 1);
+        clocks -= quiet;
+        if (clocks == 0)
+            return;
+        pit_model_tick(model);
+        clocks--;
+    }
+}
+
 /* The count as it is read. */
 static inline uint32_t pit_model_read(const struct pit_model *model)
 {
