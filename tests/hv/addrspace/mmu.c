@@ -159,7 +159,7 @@ static struct hw_walk walk(const struct hw *hw, hpa_t root, uint64_t gpa,
         tables[level] = table;
         table = entry.address;
         if (entry.kind == HW_FAULT)
-            return (struct hw_walk){0};
+            return (struct hw_walk){.level = level};
         if (entry.kind == HW_LEAF)
             return (struct hw_walk){
                 .present = true,
@@ -177,6 +177,16 @@ struct hw_walk hw_translate(const struct hw *hw, hpa_t root, uint64_t gpa)
     uint64_t tables[5] = {0};
 
     return walk(hw, root, gpa, tables);
+}
+
+struct hw_walk hw_translate_to(const struct hw *hw, hpa_t root, uint64_t gpa,
+                               hpa_t *table)
+{
+    uint64_t tables[5] = {0};
+    struct hw_walk result = walk(hw, root, gpa, tables);
+
+    *table = hpa(tables[result.level]);
+    return result;
 }
 
 /* At the flush, what is remembered is gone, or is the same page in a leaf of

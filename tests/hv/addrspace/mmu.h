@@ -40,10 +40,13 @@ struct hw_walk {
     bool present;
     uint64_t page; /* host-physical, of the 4 KiB page */
     unsigned access;
-    unsigned level;
+    unsigned level; /* of the entry that said so, or that there is none */
 };
 
 struct hw_walk hw_translate(const struct hw *hw, hpa_t root, uint64_t gpa);
+/* And the table that the walk has ended in. */
+struct hw_walk hw_translate_to(const struct hw *hw, hpa_t root, uint64_t gpa,
+                               hpa_t *table);
 
 /*
  * The TLB holds translations and pointers to tables for chosen addresses. As

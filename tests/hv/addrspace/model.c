@@ -45,8 +45,8 @@ static unsigned complete(unsigned flags)
     return flags & MEM_WRITE ? flags | MEM_READ : flags;
 }
 
-/* What the hardware grants beyond `flags`: see expressed() in test_format.c */
-static unsigned granted(const struct model *model, unsigned flags)
+/* See expressed() in test_format.c */
+unsigned model_granted(const struct model *model, unsigned flags)
 {
     return model->hw->format == &s2_npt && flags != 0 ? flags | MEM_READ
                                                       : flags;
@@ -71,8 +71,9 @@ static void compare_present(struct model *model, unsigned i,
     cr_assert(to.raw == page->page, "%s: page %u moved", describe(model), i);
     cr_assert(walk->present == (page->flags != 0), "%s: page %u",
               describe(model), i);
-    cr_assert(!walk->present || (walk->page == page->page &&
-                                 walk->access == granted(model, page->flags)),
+    cr_assert(!walk->present ||
+                  (walk->page == page->page &&
+                   walk->access == model_granted(model, page->flags)),
               "%s: page %u", describe(model), i);
 }
 

@@ -70,9 +70,18 @@ err_t model_real(struct model *model, const struct model_step *step,
 err_t model_reference(struct model *model, const struct model_step *step,
                       bool *resolved);
 
+/* What the hardware grants when so much was asked for. */
+unsigned model_granted(const struct model *model, unsigned flags);
+
 /* Compares page `i`, or all. */
 void model_compare_page(struct model *model, unsigned i);
 void model_compare(struct model *model);
+/* All, a hundred times as fast: as the hardware sees them, and those at the
+ * model's borders as aspace_translate() does. */
+void model_sweep(struct model *model);
+
+/* The frames that there must be: tables, and pages that have been touched. */
+uint64_t model_frames(const struct model *model);
 
 static inline uint64_t model_address(unsigned page)
 {

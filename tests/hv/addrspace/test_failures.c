@@ -64,6 +64,7 @@ static void fail_from(struct model *model, const struct model_step *step,
     if (pages_are_same(&before, model)) {
         model_do(model, step);
         model_compare(model);
+        model_sweep(model); /* says the same */
     }
 }
 
