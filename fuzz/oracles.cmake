@@ -24,7 +24,7 @@ function(twinax_fuzz_asserts name)
     ${prefix}${name} BEFORE PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/stand_in)
 endfunction()
 
-twinax_fuzz_sources(decode oracle/cpu.c oracle/insn_check.c)
+twinax_fuzz_sources(decode oracle/cpu.c oracle/insn_check.c oracle/model.c)
 target_link_libraries(${prefix}decode PRIVATE PkgConfig::UNICORN)
 
 twinax_fuzz_sources(stage2 hv/addrspace/formats.c hv/addrspace/mmu.c

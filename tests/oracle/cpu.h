@@ -8,6 +8,7 @@
 #define TESTS_ORACLE_CPU_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* Where an instruction finds memory. Elsewhere there is none. */
@@ -37,5 +38,12 @@ void oracle_start(void);
  * come after: the caller does not ask for them. */
 void oracle_execute(uint32_t insn, const struct oracle_regs *regs,
                     struct oracle_effect *effect);
+
+/* The same by a model that knows loads, stores and atomics, and of what else
+ * there is, that it does not touch memory. What memory holds is another thing
+ * than with oracle_execute(), and there is some everywhere. `after` is set for
+ * loads and stores. */
+void oracle_model(uint32_t insn, const struct oracle_regs *regs,
+                  struct oracle_effect *effect);
 
 #endif

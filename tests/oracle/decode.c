@@ -109,11 +109,15 @@ static int run(uint64_t inputs, uint64_t seed)
     for (uint64_t i = 0; i < inputs; i++) {
         uint32_t insn = make_insn(i, insn_random(&state));
         struct oracle_regs regs;
-        enum insn_class class;
+        enum insn_class class, model_class;
         const char *difference;
 
         insn_regs(insn, &state, &regs);
         difference = insn_check(insn, &regs, &class);
+        if (difference == NULL)
+            difference = insn_check_model(insn, &regs, &model_class);
+        if (difference == NULL && model_class != class)
+            difference = "the model, by which the fuzzer checks";
         count[class]++;
         if (difference != NULL && disagreements++ < MOST_SHOWN)
             printf("0x%08x: %s\n", insn, difference);

@@ -178,18 +178,34 @@ static const char *check_access(uint32_t insn, const struct oracle_regs *regs,
     return compare(&access, effect);
 }
 
+static const char *check(uint32_t insn, const struct oracle_regs *regs,
+                         const struct oracle_effect *effect,
+                         enum insn_class *class)
+{
+    fetched = insn;
+    if (can_be_answered(insn, effect)) {
+        *class = INSN_ACCESS;
+        return check_access(insn, regs, effect);
+    }
+    *class = effect->reads + effect->writes != 0 ? INSN_REFUSED : INSN_OTHER;
+    return check_refused(insn, regs, effect);
+}
+
 const char *insn_check(uint32_t insn, const struct oracle_regs *regs,
                        enum insn_class *class)
 {
     struct oracle_effect effect = {0};
 
-    fetched = insn;
     if ((insn & INSN_OPCODE) != OPCODE_SYSTEM)
         oracle_execute(insn, regs, &effect);
-    if (can_be_answered(insn, &effect)) {
-        *class = INSN_ACCESS;
-        return check_access(insn, regs, &effect);
-    }
-    *class = effect.reads + effect.writes != 0 ? INSN_REFUSED : INSN_OTHER;
-    return check_refused(insn, regs, &effect);
+    return check(insn, regs, &effect, class);
+}
+
+const char *insn_check_model(uint32_t insn, const struct oracle_regs *regs,
+                             enum insn_class *class)
+{
+    struct oracle_effect effect;
+
+    oracle_model(insn, regs, &effect);
+    return check(insn, regs, &effect, class);
 }

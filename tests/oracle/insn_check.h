@@ -27,6 +27,9 @@ void insn_check_start(void);
 /* NULL when both agree, and the class; otherwise what they do not agree on. */
 const char *insn_check(uint32_t insn, const struct oracle_regs *regs,
                        enum insn_class *class);
+/* The same with the model for the processor. */
+const char *insn_check_model(uint32_t insn, const struct oracle_regs *regs,
+                             enum insn_class *class);
 
 /* Registers for `insn`: random by `*state`, and addresses of memory in those
  * that it may take for its base. */
