@@ -60,7 +60,7 @@ static void make_multiboot(void)
 
     put(0, 0x1badb002, 4);
     put(4, flags, 4);
-    put(8, -(0x1badb002 + flags), 4);
+    put(8, 0u - (0x1badb002 + flags), 4);
     put(12, MULTIBOOT_AT, 4); /* header_addr, load_addr */
     put(16, MULTIBOOT_AT, 4);
     put(20, 0, 4); /* load_end_addr: all of it; bss_end_addr: none */
