@@ -122,8 +122,7 @@ static ALWAYS_INLINE const struct x86_insn *decode(struct x86_code_insn *slot,
 {
     if (likely(slot->words[0] == code->words[0] &&
                slot->words[1] == code->words[1] &&
-               slot->words[2] == code->words[2] && slot->insn.length != 0 &&
-               slot->insn.length <= code->count))
+               slot->words[2] == code->words[2] && slot->insn.length != 0))
         return &slot->insn;
     return remember_insn(slot, code);
 }

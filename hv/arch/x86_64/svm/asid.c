@@ -55,8 +55,6 @@ void svm_assign_asid(struct svm_vcpu *v, uint32_t number)
         v->vmcb.control.tlb_control = TLB_CONTROL_NOTHING;
         v->asid_cpu = (uint8_t)number;
         take_asid(v, cpu);
-    } else if (cpu->must_flush) {
-        set_tlb_control(v, TLB_CONTROL_FLUSH_ALL);
     }
 }
 

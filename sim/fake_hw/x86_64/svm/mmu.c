@@ -215,6 +215,7 @@ static bool linear_page(struct fake_svm *cpu, uint64_t linear,
 struct svm_translation mmu_linear(struct fake_svm *cpu, uint64_t linear,
                                   enum svm_access access, unsigned cpl)
 {
+    const struct svm_tlb_entry *entry;
     uint64_t gpa;
     uint64_t page;
     struct svm_translation why;
@@ -226,6 +227,11 @@ struct svm_translation mmu_linear(struct fake_svm *cpu, uint64_t linear,
         if (!linear_page(cpu, linear, access, cpl, &page, &why))
             return why;
         gpa = page << PAGE_SHIFT | (linear & (PAGE_SIZE - 1));
+    } else {
+        /* Whoever turns paging off flushes: MOV to CR0 does. */
+        entry = svm_tlb_find_linear(cpu, linear >> PAGE_SHIFT);
+        if (entry != NULL)
+            gpa = entry->to << PAGE_SHIFT | (linear & (PAGE_SIZE - 1));
     }
     return npt_translate(cpu, gpa, access, NPF_FINAL);
 }

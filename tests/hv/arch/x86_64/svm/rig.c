@@ -91,7 +91,7 @@ static void add_device(struct spec_vm *vm, const char *compatible)
     snprintf(device->compatible, sizeof(device->compatible), "%s", compatible);
 }
 
-static void describe(struct machine_spec *spec, uint32_t vcpus)
+static void describe(struct machine_spec *spec, uint32_t vcpus, bool is_bare)
 {
     static const char *const models[] = {"intel,lapic", "intel,ioapic",
                                          "intel,i8259"};
@@ -107,11 +107,12 @@ static void describe(struct machine_spec *spec, uint32_t vcpus)
     vm->memory[0] = (struct spec_memory){.base = 0, .size = RIG_RAM};
     vm->memory[1] = (struct spec_memory){
         .base = RIG_ROM, .size = PAGE_SIZE, .read_only = true};
-    for (unsigned i = 0; i < ARRAY_SIZE(models); i++)
+    for (unsigned i = 0; !is_bare && i < ARRAY_SIZE(models); i++)
         add_device(vm, models[i]);
 }
 
-static err_t create(const char *profile, uint32_t cpus, uint32_t vcpus)
+static err_t create(const char *profile, uint32_t cpus, uint32_t vcpus,
+                    bool is_bare)
 {
     struct machine_spec spec = {0};
     struct bundle bundle;
@@ -125,7 +126,7 @@ static err_t create(const char *profile, uint32_t cpus, uint32_t vcpus)
     err_t error;
 
     memset(&rig, 0, sizeof(rig));
-    describe(&spec, vcpus);
+    describe(&spec, vcpus, is_bare);
     cr_assert_eq(spec_build(&spec, &bundle), OK);
     error = machine_create(&config, &machine);
     bundle_free(&bundle);
@@ -135,7 +136,7 @@ static err_t create(const char *profile, uint32_t cpus, uint32_t vcpus)
 
 bool rig_try_start(const char *profile, uint32_t cpus, uint32_t vcpus)
 {
-    err_t error = create(profile, cpus, vcpus);
+    err_t error = create(profile, cpus, vcpus, false);
     bool failed = shim_failed_calls() != 0;
 
     if (error == OK)
@@ -143,14 +144,25 @@ bool rig_try_start(const char *profile, uint32_t cpus, uint32_t vcpus)
     return failed;
 }
 
-void rig_start(const char *profile, uint32_t cpus, uint32_t vcpus)
+static void start(const char *profile, uint32_t cpus, uint32_t vcpus,
+                  bool is_bare)
 {
-    cr_assert_eq(create(profile, cpus, vcpus), OK);
+    cr_assert_eq(create(profile, cpus, vcpus, is_bare), OK);
     rig.vm = vmm_find_vm(1);
     cr_assert_not_null(rig.vm);
     cr_assert_eq(rig.vm->state, VM_RUNNING, "%s", rig.vm->reason);
     add_devices();
     rig_run();
+}
+
+void rig_start(const char *profile, uint32_t cpus, uint32_t vcpus)
+{
+    start(profile, cpus, vcpus, false);
+}
+
+void rig_start_bare(const char *profile, uint32_t vcpus)
+{
+    start(profile, 1, vcpus, true);
 }
 
 void rig_stop(void)

@@ -59,6 +59,8 @@ extern const char *const rig_profiles[];
 
 /* A machine of `cpus` processors called `profile`, whose VM 1 has `vcpus`. */
 void rig_start(const char *profile, uint32_t cpus, uint32_t vcpus);
+/* The same without any device but the test's own. */
+void rig_start_bare(const char *profile, uint32_t vcpus);
 /* Tries to, and ends it again. Whether an allocation has failed that the test
  * has armed. */
 bool rig_try_start(const char *profile, uint32_t cpus, uint32_t vcpus);

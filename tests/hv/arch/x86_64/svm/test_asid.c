@@ -238,6 +238,93 @@ Test(asid, a_number_of_an_old_generation)
     }
 }
 
+/* Of a processor with clean bits, and without FlushByASID: a flush is another
+ * number, which is looked at. */
+Test(asid, another_number_is_looked_at)
+{
+    take("full");
+    rig_vcpu(1)->features &= ~(uint64_t)SVM_FEATURE_FLUSH_BY_ASID;
+    bind(1);
+    for (unsigned i = 1; i < 10; i++) {
+        replace_page(i);
+        cr_expect_eq(run(&load).value, i);
+    }
+    unbind();
+    give_back();
+    rig_stop();
+}
+
+/* EFER.NXE makes of bit 63 what forbids a fetch, and not a reserved one. */
+Test(asid, nxe_flushes)
+{
+    for (unsigned p = 0; rig_profiles[p] != NULL; p++) {
+        static const struct guest_op fetch = {.kind = OP_FETCH,
+                                              .address = RIG_DATA};
+        struct guest_op efer = {.kind = OP_X86_WRMSR,
+                                .number = X86_MSR_EFER,
+                                .value = X86_EFER_LME};
+
+        take(rig_profiles[p]);
+        bind(1);
+        efer.value = X86_EFER_LME | X86_EFER_NXE;
+        run(&efer);
+        for (unsigned i = 0; i < 512; i++)
+            rig_poke(RIG_SPARE + 8 * i,
+                     (uint64_t)i << PAGE_SHIFT | 0x63 |
+                         (i == RIG_DATA >> PAGE_SHIFT ? BIT(63) : 0),
+                     8);
+        rig_poke(RIG_TABLES + 2 * PAGE_SIZE, RIG_SPARE | 0x63, 8);
+        run(&(struct guest_op){.kind = OP_X86_WRITE_CR,
+                               .number = 3,
+                               .reg = X86_GPR_RDI,
+                               .value = RIG_TABLES});
+        efer.value = X86_EFER_LME;
+        run(&efer);
+        cr_expect_eq(run(&fetch).outcome, OUTCOME_RETIRED, "%s",
+                     rig_profiles[p]);
+        efer.value = X86_EFER_LME | X86_EFER_NXE;
+        run(&efer);
+        cr_expect_eq(run(&fetch).cause, X86_VECTOR_PF, "%s", rig_profiles[p]);
+        unbind();
+        give_back();
+        rig_stop();
+    }
+}
+
+/* Others have used up the numbers meanwhile, and its own is one of theirs. */
+Test(asid, a_vcpu_that_was_away)
+{
+    for (unsigned p = 0; rig_profiles[p] != NULL; p++) {
+        struct guest_op own = load, other = load;
+        uint32_t asids;
+
+        rig_start(rig_profiles[p], 1, 2);
+        asids = rig_vcpu(0)->asids;
+        rig_vcpu(0)->features &= ~(uint64_t)SVM_FEATURE_FLUSH_BY_ASID;
+        for (vcpu_id id = 0; id < 2; id++) {
+            rig_mode(id, RIG_LONG);
+            make_own_tables(id);
+            rig_do(id, write_cr(3, RIG_SPARE + 2 * id * PAGE_SIZE));
+        }
+        /* One address, and its page for each of them. */
+        own.address = other.address = (UINT64_C(4) << 30) + RIG_DATA;
+        rig_poke(RIG_SPARE + 3 * PAGE_SIZE + 8 * 4,
+                 (RIG_SPARE + 6 * PAGE_SIZE) | 0x63, 8);
+        rig_poke(RIG_SPARE + 6 * PAGE_SIZE, (RIG_SPARE + 7 * PAGE_SIZE) | 0x63,
+                 8);
+        for (unsigned i = 0; i < 512; i++)
+            rig_poke(RIG_SPARE + 7 * PAGE_SIZE + 8 * i, RIG_ROM | 0x63, 8);
+        rig_poke(RIG_ROM, 0x2000, 8);
+        cr_expect_eq(rig_do(1, own).value, 0x2000);
+        for (unsigned i = 0; asids <= 64 && i < asids + 2; i++) {
+            cr_expect_eq(rig_do(0, other).value, 0x1000);
+            rig_do(0, write_cr(4, X86_CR4_PAE | (i % 2 ? 0 : X86_CR4_PGE)));
+        }
+        cr_expect_eq(rig_do(1, own).value, 0x2000, "%s", rig_profiles[p]);
+        rig_stop();
+    }
+}
+
 /* Clean bits ------------------------------------------------------------- */
 
 /* What is changed on one CPU is what another one uses, which remembers the

@@ -196,6 +196,36 @@ Test(events, interrupt_that_goes_away)
     rig_stop();
 }
 
+/* A VM without an interrupt controller, into which the host injects. */
+Test(events, without_a_local_apic)
+{
+    for (unsigned p = 0; rig_profiles[p] != NULL; p++) {
+        static const uint8_t order[] = {0xff, 0x91, 0x41, 0x10};
+
+        rig_start_bare(rig_profiles[p], 1);
+        rig_mode(0, RIG_LONG);
+        cr_expect_eq(machine_inject(machine, 1, 0, 15), ERR_INVALID_INPUT);
+        for_each_row (i, order)
+            rig_interrupt(0, order[ARRAY_SIZE(order) - 1 - i]);
+        rig_go_on(0);
+        cr_expect_eq(rig_handler(0), -1, "IF is clear");
+        rig_set_flags(0, X86_RFLAGS_IF, 0);
+        for_each_row (i, order) {
+            rig_go_on(0);
+            cr_expect_eq(rig_handler(0), order[i], "%s: 0x%x", rig_profiles[p],
+                         rig_handler(0));
+            rig_do(0, iret);
+        }
+        rig_go_on(0);
+        cr_expect_eq(rip(), RIG_CODE);
+        cr_expect_eq(rig_do(0, hlt).outcome, OUTCOME_PENDING);
+        rig_interrupt(0, 0x41);
+        rig_run();
+        cr_expect_eq(rig_handler(0), 0x41, "%s", rig_profiles[p]);
+        rig_stop();
+    }
+}
+
 /* The pair of 8259 through LINT0. */
 Test(events, external_interrupt)
 {

@@ -100,6 +100,16 @@ static void set_extended(vcpu_id id, bool read)
                                 : X86_XCR0_X87 | X86_XCR0_SSE | X86_XCR0_AVX);
 }
 
+/* RDTSCP asks the processor, where RDMSR asks the hypervisor. */
+static void check_rdtscp(const char *profile, vcpu_id id)
+{
+    const struct piece tsc_aux = MSR(TSC_AUX, UINT32_MAX);
+
+    rig_do(id, (struct guest_op){.kind = OP_X86_RDTSCP});
+    cr_expect_eq(rig_gpr(id, X86_GPR_RCX), pattern(&tsc_aux, id),
+                 "%s: TSC_AUX of vCPU %u", profile, id);
+}
+
 /* One piece per turn, so that the vCPUs take many. */
 static void check(const char *profile, uint32_t vcpus)
 {
@@ -125,6 +135,8 @@ static void check(const char *profile, uint32_t vcpus)
     }
     for (vcpu_id id = 0; has_xsave(profile) && id < vcpus; id++)
         set_extended(id, true);
+    for (vcpu_id id = 0; id < vcpus; id++)
+        check_rdtscp(profile, id);
 }
 
 Test(switch, state_of_each)
