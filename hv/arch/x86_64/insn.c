@@ -186,7 +186,7 @@ static enum verdict do_mov_cr(struct x86_vcpu *v, const struct vm_exit *exit)
         v->regs.gpr[insn.operand[0].reg] = read_cr8(v);
     else if (!write_control(v, &insn))
         return do_gp(v, exit);
-    x86_advance(&v->base, &(struct vm_exit){.insn_len = insn.length});
+    x86_step_over(v, insn.length);
     return VERDICT_RESUME;
 }
 

@@ -109,11 +109,6 @@ EXIT_PATH err_t x86_decode_mmio(struct vcpu *vcpu, const struct vm_exit *fault,
     return describe(v, insn, fault->fault.gpa, access);
 }
 
-static void finish(struct vcpu *vcpu, const struct device_access *access)
-{
-    x86_advance(vcpu, &(struct vm_exit){.insn_len = access->insn_len});
-}
-
 /* A register of 4 bytes clears the upper half, of 1 and 2 leaves the rest. */
 EXIT_PATH void x86_finish_read(struct vcpu *vcpu,
                                const struct device_access *access,
@@ -129,13 +124,13 @@ EXIT_PATH void x86_finish_read(struct vcpu *vcpu,
         *reg = value & mask;
     else
         *reg = (*reg & ~mask) | (value & mask);
-    finish(vcpu, access);
+    x86_step_over(to_x86(vcpu), access->insn_len);
 }
 
 EXIT_PATH void x86_finish_write(struct vcpu *vcpu,
                                 const struct device_access *access)
 {
-    finish(vcpu, access);
+    x86_step_over(to_x86(vcpu), access->insn_len);
 }
 
 /* Everything else -------------------------------------------------------- */

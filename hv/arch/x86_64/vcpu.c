@@ -292,17 +292,20 @@ uint64_t x86_wakeup_deadline(struct vcpu *vcpu)
 
 /* RIP behind an instruction that reaches beyond 4 GiB: only 64-bit code goes on
  * there. */
-static NOINLINE uint64_t wrap_rip(const struct x86_vcpu *v, uint64_t rip)
+static void wrap_rip(struct x86_vcpu *v)
 {
     struct x86_cpu cpu;
 
     v->vendor->get_cpu(v, &cpu);
-    return x86_mode_of(&cpu) == X86_MODE_64 ? rip : (uint32_t)rip;
+    if (x86_mode_of(&cpu) != X86_MODE_64)
+        *v->rip = (uint32_t)*v->rip;
 }
 
 /* RF is for one instruction, and TF's trap comes after it. */
-static NOINLINE void end_flags(struct x86_vcpu *v)
+void x86_end_rarely(struct x86_vcpu *v, unsigned length)
 {
+    if ((uint32_t)*v->rip < length)
+        wrap_rip(v);
     *v->rflags &= ~X86_RFLAGS_RF;
     if (*v->rflags & X86_RFLAGS_TF)
         x86_inject_single_step(v);
@@ -311,17 +314,10 @@ static NOINLINE void end_flags(struct x86_vcpu *v)
 EXIT_PATH void x86_advance(struct vcpu *vcpu, const struct vm_exit *exit)
 {
     struct x86_vcpu *v = to_x86(vcpu);
-    uint64_t old = *v->rip;
-    uint64_t rip = old + exit->insn_len;
 
-    if (unlikely((rip ^ old) > UINT32_MAX))
-        rip = wrap_rip(v, rip);
-    *v->rip = rip;
-    x86_end_shadow(v);
+    x86_step_over(v, exit->insn_len);
     if (unlikely(exit->kind == EXIT_HALT) && v->wait == X86_RUNS)
         v->wait = X86_HALTS;
-    if (unlikely(*v->rflags & (X86_RFLAGS_TF | X86_RFLAGS_RF)))
-        end_flags(v);
 }
 
 uint64_t x86_get_pc(const struct vcpu *vcpu)

@@ -153,6 +153,19 @@ static inline void x86_end_shadow(struct x86_vcpu *v)
 
 /* --- vcpu.c --- */
 
+/* What few instructions ask for at their end. */
+NOINLINE void x86_end_rarely(struct x86_vcpu *v, unsigned length);
+
+/* The instruction at RIP, of so many bytes, has been completed. */
+static ALWAYS_INLINE void x86_step_over(struct x86_vcpu *v, unsigned length)
+{
+    *v->rip += length;
+    x86_end_shadow(v);
+    if (unlikely((uint32_t)*v->rip < length ||
+                 (*v->rflags & (X86_RFLAGS_TF | X86_RFLAGS_RF)) != 0))
+        x86_end_rarely(v, length);
+}
+
 err_t x86_init(struct x86_vcpu *v, const struct x86_vendor *vendor,
                struct arena *arena) MUST_CHECK;
 /* The state after power-on, or, for other vCPUs than the first of a PC, that
