@@ -149,17 +149,20 @@ find_in_memory(struct x86_vcpu *v, uint64_t linear, uint64_t cr3)
 }
 
 /* What the processor gives begins with the first word: such instructions are
- * remembered apart, where those at aligned addresses are. */
+ * remembered apart, where those at aligned addresses are. Behind what it gives
+ * is what it gave before: nothing of this instruction. */
 static NOINLINE const struct x86_insn *
 find_in_exit(struct x86_vcpu *v, uint64_t linear, uint64_t cr3)
 {
     struct code code = {.words = {0}};
+    const struct x86_insn *insn;
 
     code.count = v->vendor->insn_bytes(v, (uint8_t *)code.words);
     if (code.count == 0)
         return find_in_memory(v, linear, cr3);
     linear &= ~(WORD - 1);
-    return decode(&v->code->insns[linear & (X86_CODE_INSNS - 1)], &code);
+    insn = decode(&v->code->insns[linear & (X86_CODE_INSNS - 1)], &code);
+    return insn != NULL && insn->length <= code.count ? insn : NULL;
 }
 
 const struct x86_insn *x86_code_find(struct x86_vcpu *v)
