@@ -78,6 +78,23 @@ Test(events, interrupt_waits_for_its_window)
     }
 }
 
+/* One that comes in the shadow waits for its end, too. */
+Test(events, interrupt_in_the_shadow)
+{
+    for (unsigned p = 0; rig_profiles[p] != NULL; p++) {
+        start(rig_profiles[p], 0);
+        rig_do(0, sti);
+        rig_interrupt(0, 0x41);
+        rig_go_on(0);
+        cr_expect_eq(rig_handler(0), -1, "%s", rig_profiles[p]);
+        rig_do(0, pause_op);
+        rig_go_on(0);
+        cr_expect_eq(rig_handler(0), 0x41, "%s", rig_profiles[p]);
+        cr_expect_eq(rig_stacked(0, 0), RIG_CODE + 1 + 2);
+        rig_stop();
+    }
+}
+
 /* An exit in the shadow ends it, if the instruction is done there. */
 Test(events, shadow_ends_with_an_emulated_instruction)
 {
@@ -414,8 +431,8 @@ Test(events, cut_short_by_an_exception)
                 rig_vmcb(0)->control.clean = 0;
             }
             rig_do(0, op);
-            cr_expect_eq(rig_handler(0), rows[i].exception, "%s, row %zu: %d",
-                         rig_profiles[p], i, rig_handler(0));
+            cr_expect_eq(rig_handler(0), (int)rows[i].exception,
+                         "%s, row %zu: %d", rig_profiles[p], i, rig_handler(0));
             if (rows[i].exception == X86_VECTOR_AC)
                 set_stack(rig_vmcb(0)->save.rsp + 8);
             rig_do(0, iret);

@@ -179,7 +179,7 @@ static void try_row(const char *profile, enum rig_mode mode,
                      profile, rig_mode_names[mode], row->name,
                      (unsigned long long)result.cause);
         cr_expect_eq(result.tval, 0, "%s", row->name);
-        cr_expect_eq(rig_handler(0), row->cause, "%s, %s: %s at 0x%llx",
+        cr_expect_eq(rig_handler(0), (int)row->cause, "%s, %s: %s at 0x%llx",
                      profile, rig_mode_names[mode], row->name,
                      (unsigned long long)rig_vmcb(0)->save.rip);
         rig_do(0, (struct guest_op){.kind = OP_SET_PC, .address = rip});
