@@ -33,9 +33,10 @@ struct step {
 static struct {
     uint64_t entries[PINS];
     bool high[PINS];
-    bool requested[256], level[256];
+    uint32_t requested[256 / 32]; /* a bit per vector, as the IRR has them */
+    bool level[256];
 } model;
-static struct fuzz_pc pc;
+static struct fuzz_pc *pc;
 
 static void take_step(struct fuzz_input *input, struct step *step)
 {
@@ -66,7 +67,7 @@ FUZZ_MUTATOR(skip)
 
 static struct lapic *apic(void)
 {
-    return lapics_get(pc.lapics, 0);
+    return lapics_get(pc->lapics, 0);
 }
 
 static bool is_asserted(uint32_t pin)
@@ -95,7 +96,7 @@ static void model_send(uint32_t pin)
 
     if (!is_accepted(entry))
         return;
-    model.requested[entry & 0xff] = true;
+    model.requested[(entry & 0xff) / 32] |= UINT32_C(1) << entry % 32;
     model.level[entry & 0xff] = (entry & LEVEL) != 0;
     if (is_level(entry))
         model.entries[pin] |= REMOTE_IRR;
@@ -135,8 +136,8 @@ static void write_half(uint32_t pin, bool high, uint32_t value)
     uint64_t mask =
         WRITABLE & (high ? UINT64_C(0xffffffff00000000) : UINT64_C(0xffffffff));
 
-    fuzz_pc_write(&pc, BUS_MMIO, SELECT, 4, 0x10 + 2 * pin + high);
-    fuzz_pc_write(&pc, BUS_MMIO, WINDOW, 4, value);
+    fuzz_pc_write(pc, BUS_MMIO, SELECT, 4, 0x10 + 2 * pin + high);
+    fuzz_pc_write(pc, BUS_MMIO, WINDOW, 4, value);
     model.entries[pin] = (model.entries[pin] & ~mask) |
                          (high ? (uint64_t)value << 32 & mask : value & mask);
     if (!is_level(model.entries[pin]))
@@ -144,11 +145,12 @@ static void write_half(uint32_t pin, bool high, uint32_t value)
     model_look(pin, false);
 }
 
-static int highest(const bool *set)
+/* The highest that is requested, or -1. */
+static int highest(void)
 {
-    for (int vector = 255; vector >= 0; vector--) {
-        if (set[vector])
-            return vector;
+    for (int i = 7; i >= 0; i--) {
+        if (model.requested[i] != 0)
+            return 32 * i + 31 - __builtin_clz(model.requested[i]);
     }
     return -1;
 }
@@ -157,30 +159,41 @@ static int highest(const bool *set)
  * send that, and NMIs and INITs, which are left. */
 static void serve(void)
 {
-    int vector = highest(model.requested);
+    int vector = highest();
 
     if (lapic_attention(apic()) & LAPIC_EXTINT)
         (void)lapic_acknowledge(apic());
     if (vector < 0)
         return;
     fuzz_need(lapic_acknowledge(apic()) == vector, "another vector");
-    model.requested[vector] = false;
+    model.requested[vector / 32] &= ~(UINT32_C(1) << vector % 32);
     lapic_write(apic(), 0xb0, 4, 0);
     if (model.level[vector])
         model_eoi((uint8_t)vector);
 }
 
+static void enable(void)
+{
+    lapic_write(apic(), 0xf0, 4, 0x1ff);
+}
+
+static void start_model(void)
+{
+    memset(&model, 0, sizeof(model));
+    for (uint32_t pin = 0; pin < PINS; pin++)
+        model.entries[pin] = MASKED;
+}
+
+/* The lines are their devices'. */
 static void start_over(void)
 {
     bool high[PINS];
 
     memcpy(high, model.high, sizeof(high));
-    device_set_reset(&pc.set);
-    memset(&model, 0, sizeof(model));
+    device_set_reset(&pc->set);
+    start_model();
     memcpy(model.high, high, sizeof(high));
-    for (uint32_t pin = 0; pin < PINS; pin++)
-        model.entries[pin] = MASKED;
-    lapic_write(apic(), 0xf0, 4, 0x1ff);
+    enable();
 }
 
 static void do_step(const struct step *step)
@@ -194,61 +207,63 @@ static void do_step(const struct step *step)
         write_half(step->pin, false, (uint32_t)step->value & 0x1a0ff);
         break;
     case LINE:
-        pc.gsi->set_level(pc.gsi, step->pin, high);
+        pc->gsi->set_level(pc->gsi, step->pin, high);
         set_line(step->pin, high);
         break;
     case PULSE:
-        pc.gsi->pulse(pc.gsi, step->pin);
+        pc->gsi->pulse(pc->gsi, step->pin);
         set_line(step->pin, high);
         set_line(step->pin, !high);
         break;
     case SERVE: serve(); break;
     case DIRECTED:
-        fuzz_pc_write(&pc, BUS_MMIO, DIRECT_EOI, 4, (uint32_t)step->value);
+        fuzz_pc_write(pc, BUS_MMIO, DIRECT_EOI, 4, (uint32_t)step->value);
         model_eoi((uint8_t)step->value);
         break;
     case OTHER:
-        (void)fuzz_pc_read(&pc, BUS_MMIO, SELECT + (step->value & 0xffc), 4);
-        fuzz_pc_write(&pc, BUS_MMIO, SELECT, 4, (uint8_t)step->value);
-        (void)fuzz_pc_read(&pc, BUS_MMIO, WINDOW, 4);
+        (void)fuzz_pc_read(pc, BUS_MMIO, SELECT + (step->value & 0xffc), 4);
+        fuzz_pc_write(pc, BUS_MMIO, SELECT, 4, (uint8_t)step->value);
+        (void)fuzz_pc_read(pc, BUS_MMIO, WINDOW, 4);
         break;
     case RESET: start_over(); break;
     }
 }
 
+static void compare_entry(uint32_t pin)
+{
+    for (unsigned half = 0; half < 2; half++) {
+        fuzz_pc_write(pc, BUS_MMIO, SELECT, 4, 0x10 + 2 * pin + half);
+        fuzz_need(fuzz_pc_read(pc, BUS_MMIO, WINDOW, 4) ==
+                      (uint32_t)(model.entries[pin] >> half * 32),
+                  "an entry is not the model's");
+    }
+}
+
+/* What an interrupt does to an APIC stays until it is served: the IRR and the
+ * other entries are looked at in the end. */
 static void compare(void)
 {
-    for (uint32_t pin = FIRST_PIN; pin < FIRST_PIN + 4; pin++) {
-        for (unsigned half = 0; half < 2; half++) {
-            fuzz_pc_write(&pc, BUS_MMIO, SELECT, 4, 0x10 + 2 * pin + half);
-            fuzz_need(fuzz_pc_read(&pc, BUS_MMIO, WINDOW, 4) ==
-                          (uint32_t)(model.entries[pin] >> half * 32),
-                      "an entry is not the model's");
-        }
-    }
-    for (unsigned i = 0; i < 8; i++) {
-        uint64_t irr = lapic_read(apic(), 0x200 + 16 * i, 4);
-
-        for (unsigned bit = 0; bit < 32; bit++)
-            fuzz_need((irr >> bit & 1) == model.requested[32 * i + bit],
-                      "a request is not the model's");
-    }
+    for (uint32_t pin = FIRST_PIN; pin < FIRST_PIN + 4; pin++)
+        compare_entry(pin);
+    for (unsigned i = 0; i < 8; i++)
+        fuzz_need(lapic_read(apic(), 0x200 + 16 * i, 4) == model.requested[i],
+                  "a request is not the model's");
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct fuzz_input input = {data, data + size};
 
-    memset(&model, 0, sizeof(model));
-    fuzz_pc_make(&pc, NULL);
-    start_over();
+    fuzz_pc_begin(&pc, NULL, enable);
+    start_model();
     for (unsigned i = 0; i < MAX_STEP && !fuzz_is_empty(&input); i++) {
         struct step step;
 
         take_step(&input, &step);
         do_step(&step);
-        compare();
+        compare_entry(step.pin);
     }
+    compare();
     fuzz_pc_end(&pc);
     return 0;
 }

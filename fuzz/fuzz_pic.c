@@ -23,7 +23,7 @@ struct step {
     uint8_t value;
 };
 
-static struct fuzz_pc pc;
+static struct fuzz_pc *pc;
 static struct pic_model model;
 
 static void take_step(struct fuzz_input *input, struct step *step)
@@ -50,7 +50,7 @@ FUZZ_MUTATOR(skip)
 
 static struct lapic *boot_apic(void)
 {
-    return lapics_get(pc.lapics, 0);
+    return lapics_get(pc->lapics, 0);
 }
 
 static bool has_intr(void)
@@ -68,7 +68,7 @@ static void set_line(unsigned irq, bool high)
 {
     if (irq == 2)
         return;
-    pc.gsi->set_level(pc.gsi, irq == 0 ? 2 : irq, high);
+    pc->gsi->set_level(pc->gsi, irq == 0 ? 2 : irq, high);
     pic_model_line(&model, irq, high);
 }
 
@@ -77,7 +77,7 @@ static void reset(void)
 {
     struct pic_model old = model;
 
-    device_set_reset(&pc.set);
+    device_set_reset(&pc->set);
     pic_model_reset(&model);
     for (unsigned irq = 0; irq < 16; irq++)
         model.chips[irq / 8].line[irq % 8] =
@@ -95,11 +95,11 @@ static void do_step(const struct step *step)
     case COMMAND:
         if (IS_POLL(step->value))
             break;
-        fuzz_pc_out(&pc, port, step->value);
+        fuzz_pc_out(pc, port, step->value);
         pic_model_command(chip, step->value);
         break;
     case DATA:
-        fuzz_pc_out(&pc, port + 1, step->value);
+        fuzz_pc_out(pc, port + 1, step->value);
         pic_model_data(chip, step->value);
         break;
     case LINE: set_line(step->irq, step->value & 1); break;
@@ -110,7 +110,7 @@ static void do_step(const struct step *step)
                       "a vector is not the model's");
         break;
     case SET_ELCR:
-        fuzz_pc_out(&pc, ELCR + step->chip, step->value);
+        fuzz_pc_out(pc, ELCR + step->chip, step->value);
         for (unsigned i = 0; i < 8; i++)
             chip->level[i] = levels >> i & 1;
         break;
@@ -125,9 +125,9 @@ static void compare(void)
     for (unsigned i = 0; i < 2; i++) {
         uint64_t port = i ? SLAVE : MASTER;
 
-        fuzz_need(fuzz_pc_in(&pc, port) == pic_model_read(&model.chips[i], 0),
+        fuzz_need(fuzz_pc_in(pc, port) == pic_model_read(&model.chips[i], 0),
                   "IRR or ISR is not the model's");
-        fuzz_need(fuzz_pc_in(&pc, port + 1) ==
+        fuzz_need(fuzz_pc_in(pc, port + 1) ==
                       pic_model_read(&model.chips[i], 1),
                   "IMR is not the model's");
     }
@@ -137,9 +137,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct fuzz_input input = {data, data + size};
 
-    fuzz_pc_make(&pc, NULL);
+    fuzz_pc_begin(&pc, NULL, let_through);
     pic_model_reset(&model);
-    let_through();
     for (unsigned i = 0; i < MAX_STEP && !fuzz_is_empty(&input); i++) {
         struct step step;
 

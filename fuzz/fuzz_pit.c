@@ -24,7 +24,7 @@ struct step {
     uint8_t how;
 };
 
-static struct fuzz_pc pc;
+static struct fuzz_pc *pc;
 static struct pit_model model;
 static uint64_t clocks_left;
 
@@ -62,13 +62,12 @@ static void run(uint64_t clocks)
     clocks_left -= clocks;
     end = ((clocks_now() + clocks) * SECOND + HZ - 1) / HZ;
     fuzz_pc_run(end - clock_nanos());
-    for (uint64_t i = 0; i < clocks; i++)
-        pit_model_tick(&model);
+    pit_model_run(&model, clocks);
 }
 
 static void set_mode(unsigned mode, bool bcd)
 {
-    fuzz_pc_out(&pc, CONTROL, (uint8_t)(0xb0 | mode << 1 | bcd));
+    fuzz_pc_out(pc, CONTROL, (uint8_t)(0xb0 | mode << 1 | bcd));
     pit_model_control(&model, mode, bcd);
 }
 
@@ -85,9 +84,9 @@ static void write_count(uint16_t raw)
     }
     if (count < 2)
         return;
-    fuzz_pc_out(&pc, 0x42, (uint8_t)raw);
+    fuzz_pc_out(pc, 0x42, (uint8_t)raw);
     pit_model_first_byte(&model);
-    fuzz_pc_out(&pc, 0x42, (uint8_t)(raw >> 8));
+    fuzz_pc_out(pc, 0x42, (uint8_t)(raw >> 8));
     pit_model_count(&model, count);
 }
 
@@ -98,18 +97,18 @@ static void write_others(const struct step *step)
     uint8_t high = (uint8_t)(step->value >> 8);
 
     switch (step->how % 4) {
-    case 0: fuzz_pc_out(&pc, CONTROL, low & 0x7f); break;
-    case 1: fuzz_pc_out(&pc, 0x40 + high % 2, low); break;
-    case 2: (void)fuzz_pc_in(&pc, 0x40 + high % 2); break;
-    default: fuzz_pc_out(&pc, CONTROL, 0xc0 | (low & 0x36)); break;
+    case 0: fuzz_pc_out(pc, CONTROL, low & 0x7f); break;
+    case 1: fuzz_pc_out(pc, 0x40 + high % 2, low); break;
+    case 2: (void)fuzz_pc_in(pc, 0x40 + high % 2); break;
+    default: fuzz_pc_out(pc, CONTROL, 0xc0 | (low & 0x36)); break;
     }
 }
 
 static void start_over(void)
 {
-    device_set_reset(&pc.set);
+    device_set_reset(&pc->set);
     model.gate = false;
-    fuzz_pc_out(&pc, PORT61, 0);
+    fuzz_pc_out(pc, PORT61, 0);
     set_mode(0, false);
 }
 
@@ -124,7 +123,7 @@ static void do_step(const struct step *step)
         /* The data sheet does not say what a gate does to a strobe. */
         if (model.mode >= 4 && !model.out)
             break;
-        fuzz_pc_out(&pc, PORT61, gate);
+        fuzz_pc_out(pc, PORT61, gate);
         pit_model_gate(&model, gate);
         break;
     case TIME: run(step->value % 8192); break;
@@ -142,10 +141,10 @@ static void compare(void)
     run(1);
     if (clocks_left == 0)
         return;
-    fuzz_pc_out(&pc, CONTROL, 0xc8);
-    status = fuzz_pc_in(&pc, 0x42);
-    count = fuzz_pc_in(&pc, 0x42);
-    count |= (uint32_t)fuzz_pc_in(&pc, 0x42) << 8;
+    fuzz_pc_out(pc, CONTROL, 0xc8);
+    status = fuzz_pc_in(pc, 0x42);
+    count = fuzz_pc_in(pc, 0x42);
+    count |= (uint32_t)fuzz_pc_in(pc, 0x42) << 8;
     fuzz_need(status >> 7 == model.out, "OUT is not the model's");
     fuzz_need((status >> 6 & 1) == model.null, "null is not the model's");
     if (model.counting)
@@ -157,9 +156,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct fuzz_input input = {data, data + size};
 
-    fuzz_pc_make(&pc, "intel,i8254");
+    fuzz_pc_begin(&pc, "intel,i8254", start_over);
     clocks_left = MAX_CLOCKS;
-    start_over();
+    model.gate = false;
+    pit_model_control(&model, 0, false);
     for (unsigned i = 0; i < MAX_STEP && !fuzz_is_empty(&input); i++) {
         struct step step;
 

@@ -5,11 +5,13 @@
  * unmap, protect, fault, read, write and track. Each is compared as the
  * hardware sees it through a TLB, and each may run out of memory.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include <criterion/criterion.h>
 
 #include "fuzz/harness.h"
+#include "fuzz/rewind.h"
 #include "lib/bits.h"
 #include "sim/ram.h"
 #include "sim/shim.h"
@@ -20,16 +22,21 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define RAM        (UINT64_C(64) << 20)
 #define MOST_STEPS 24
 
-/* Populating clears memory: so many pages, but for one step of an input. */
-#define FEW_PAGES 24
+/* Taking tables down costs more than most inputs: by the input's sum, one of
+ * so many. */
+#define INPUTS_PER_END 32
+
+/* Populating clears memory: so many pages, but for one step of few inputs. */
+#define FEW_PAGES 8
+#define MANY      0xf0 /* says the byte of the flags from here on */
 
 enum {
     KIND_STEPS = OP_FAULT + 1, /* those of the model come first */
     KIND_FAIL = KIND_STEPS,    /* the next one runs out of memory */
     KIND_ACCESS, /* the hypervisor reads or writes for the guest */
     KIND_TRACK,
-    KIND_WRONG, /* arguments that nothing may come of */
-    KIND_COMPARE,
+    KIND_WRONG,   /* arguments that nothing may come of */
+    KIND_COMPARE, /* all pages, now */
     KIND_COUNT,
 };
 
@@ -39,10 +46,13 @@ struct run {
     uint64_t fail_nth; /* 0: the next step does not fail */
     bool fail_forever;
     bool has_populated; /* many pages */
-    bool has_compared;  /* all pages: once, besides at the end */
 };
 
 static struct model model;
+
+/* An address space of each format, as each input finds it. */
+static struct aspace *fresh;
+static uint64_t fresh_frames;
 
 /* Bounds of large leaves and their neighbours, or any page. */
 static unsigned take_page(struct fuzz_input *input)
@@ -59,28 +69,26 @@ static unsigned take_page(struct fuzz_input *input)
 static struct model_step take_step(struct run *run, enum model_op op)
 {
     unsigned a = take_page(&run->input), b = take_page(&run->input);
+    unsigned how = (unsigned)fuzz_take(&run->input, 1);
     struct model_step step = {
         .op = op,
         .first = a < b ? a : b,
         .end = (a < b ? b : a) + 1,
-        .flags = (unsigned)fuzz_take(&run->input, 1) & MEM_ACCESS,
+        .flags = how & MEM_ACCESS,
     };
 
     if (op == OP_POPULATE && step.end - step.first > FEW_PAGES) {
-        if (run->has_populated)
+        if (how < MANY || run->has_populated)
             step.end = step.first + FEW_PAGES;
-        run->has_populated = true;
+        run->has_populated |= how >= MANY;
     }
     return step;
 }
 
 static void compare_around(const struct model_step *step)
 {
-    const unsigned pages[] = {
-        0, 1, 511, 512, MODEL_PAGES - 1, step->first, step->end - 1};
-
-    for (unsigned i = 0; i < ARRAY_SIZE(pages); i++)
-        model_compare_page(&model, pages[i]);
+    model_compare_page(&model, step->first);
+    model_compare_page(&model, step->end - 1);
     if (step->first != 0)
         model_compare_page(&model, step->first - 1);
     if (step->end != MODEL_PAGES)
@@ -321,14 +329,6 @@ static void do_track(struct run *run)
         &(struct model_step){.first = tracking.first, .end = tracking.end});
 }
 
-/* Takes as long as a hundred steps. */
-static void compare_all(struct run *run)
-{
-    if (!run->has_compared)
-        model_compare(&model);
-    run->has_compared = true;
-}
-
 static void do_next(struct run *run)
 {
     unsigned kind = fuzz_pick(&run->input, KIND_COUNT);
@@ -343,22 +343,64 @@ static void do_next(struct run *run)
     case KIND_ACCESS: do_access(run); break;
     case KIND_TRACK: do_track(run); break;
     case KIND_WRONG: do_wrong(run); break;
-    case KIND_COMPARE: compare_all(run); break;
+    case KIND_COMPARE: model_sweep(&model); break;
     default: do_step(run, (enum model_op)kind); break;
     }
     run->fail_nth = 0;
 }
 
+static void make(void)
+{
+    ram_reset(RAM);
+    fresh = calloc(hw_format_count, sizeof(*fresh));
+    fuzz_need(fresh != NULL, "no memory");
+    for (unsigned i = 0; i < hw_format_count; i++) {
+        model_start(&model, &hw_formats[i]);
+        fresh[i] = model.aspace;
+    }
+    fresh_frames = ram_frames_in_use();
+    fuzz_remember();
+}
+
+static void start(unsigned format)
+{
+    fuzz_rewind();
+    memset(model.pages, 0, sizeof(model.pages));
+    model.aspace = fresh[format];
+    model.hw = &hw_formats[format];
+    model.tlb.hw = model.hw;
+    model.tlb.count = 0;
+}
+
+/* Of some inputs, the address space is taken down: none of its frames may be
+ * left. Of all, there are as many as the tables and the model say. */
+static void end(uint64_t others, bool takes_down)
+{
+    fuzz_need(ram_frames_in_use() == others + model_frames(&model),
+              "a frame is lost");
+    if (!takes_down)
+        return;
+    aspace_fini(&model.aspace);
+    fuzz_need(ram_frames_in_use() == others, "a frame is left");
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct run run = {.input = {data, data + size}};
+    uint64_t others;
+    uint8_t sum = 0;
 
-    if (ram_size() != RAM)
-        ram_reset(RAM);
-    model_start(&model, &hw_formats[fuzz_pick(&run.input, hw_format_count)]);
+    if (fresh == NULL)
+        make();
+    start(fuzz_pick(&run.input, hw_format_count));
+    others = fresh_frames - model_frames(&model);
     for (unsigned i = 0; i < MOST_STEPS && !fuzz_is_empty(&run.input); i++)
         do_next(&run);
-    model_compare(&model);
-    model_end(&model);
+    model_sweep(&model);
+    if (fuzz_is_thorough)
+        model_compare(&model);
+    for (size_t i = 0; i < size; i++)
+        sum = (uint8_t)(sum + data[i]);
+    end(others, fuzz_is_thorough || sum % INPUTS_PER_END == 0);
     return 0;
 }

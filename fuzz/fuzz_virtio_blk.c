@@ -176,11 +176,11 @@ static void take_data(struct request *request, struct fuzz_input *input)
     unsigned how = (unsigned)fuzz_take(input, 1);
 
     request->size = (how & 7) * (uint32_t)SECTOR;
-    if (how >= 0xfc && !has_been_large)
-        request->size = DISK_SIZE - (how & 3) * (uint32_t)SECTOR;
+    if (how == 0xff && !has_been_large)
+        request->size = DISK_SIZE - fuzz_pick(input, 4) * (uint32_t)SECTOR;
     else if (how >= 0xe0)
         request->size += how & 0x1f;
-    has_been_large |= how >= 0xfc;
+    has_been_large |= how == 0xff;
     memset(data, (int)fuzz_take(input, 1), request->size);
 }
 

@@ -16,8 +16,8 @@
 #include "device/virtio/queue.h"
 #include "fuzz/harness.h"
 #include "lib/compiler.h"
+#include "sim/ram.h"
 #include "sim/shim.h"
-#include "sim/sim.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -419,7 +419,7 @@ static void (*const calls[])(void) = {
 
 static void make_memory(void)
 {
-    sim_reset(1);
+    ram_reset(0);
     frames = memory_alloc_contiguous(ALL / PAGE_SIZE, PAGE_SIZE);
     memory = memory_phys_to_virt(frames);
     cr_assert_eq(aspace_init(&aspace, &s2_sv39x4, NULL), OK);

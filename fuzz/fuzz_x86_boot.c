@@ -12,6 +12,7 @@
 
 #include "arch/x86_64/boot/boot.h"
 #include "fuzz/harness.h"
+#include "fuzz/rewind.h"
 #include "lib/bits.h"
 #include "sim/ram.h"
 
@@ -31,16 +32,17 @@ static const struct e820_entry ranges[] = {
 };
 
 static struct e820 map;
-static struct aspace memory;
-static hpa_t file_end, module;
+static struct aspace memory, fresh; /* now, and before each input */
+static hpa_t file, file_end, module;
+static bool is_made;
 
-static void start(void)
+static void make(void)
 {
-    hpa_t first, guard;
+    hpa_t guard;
 
     ram_reset(HOST_RAM);
-    first = memory_alloc_contiguous(MOST_BYTES / PAGE_SIZE, PAGE_SIZE);
-    file_end = hpa_add(first, MOST_BYTES);
+    file = memory_alloc_contiguous(MOST_BYTES / PAGE_SIZE, PAGE_SIZE);
+    file_end = hpa_add(file, MOST_BYTES);
     guard = memory_alloc_frame();
     fuzz_need(guard.raw == file_end.raw, "the guard is elsewhere");
     module = memory_alloc_frame();
@@ -51,6 +53,19 @@ static void start(void)
     /* What is behind the file cannot be touched any more, until it becomes
      * guest memory; images have been looked at by then. */
     memory_free_frame(guard);
+    fresh = memory;
+    fuzz_remember();
+    is_made = true;
+}
+
+/* All is taken apart, and nothing must be left. */
+static void end(void)
+{
+    aspace_fini(&memory);
+    memory_free_contiguous(file, MOST_BYTES / PAGE_SIZE);
+    memory_free_frame(module);
+    fuzz_need(ram_frames_in_use() == 0, "frames have leaked");
+    is_made = false;
 }
 
 static bool is_in_ram(uint64_t at, uint64_t size)
@@ -106,7 +121,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (size < PROLOGUE || size - PROLOGUE > MOST_BYTES)
         return 0;
-    start();
+    if (!is_made)
+        make();
+    fuzz_rewind();
+    memory = fresh;
     image.kernel.size = size - PROLOGUE;
     image.kernel.data = hpa(file_end.raw - image.kernel.size);
     image.kernel.cmdline = (data[1] & HAS_CMDLINE) != 0 ? "a=b c" : NULL;
@@ -117,6 +135,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         image.modules[i] = (struct x86_boot_file){module, MODULE_SIZE + i,
                                                   i % 2 == 0 ? "module" : NULL};
     load((enum x86_boot_protocol)(data[0] % X86_BOOT_PROTOCOL_COUNT), &image);
-    aspace_fini(&memory);
+    if (fuzz_is_last())
+        end();
     return 0;
 }

@@ -20,16 +20,6 @@
 #define RUNS_PER_WALK   256
 #define RUNS_PER_REMAKE 16384
 
-/* libFuzzer allocates for each input: a long quarantine and deep stacks of
- * allocations cost more than what they could ever tell of it. Weak: a target
- * may know better. */
-const char *__asan_default_options(void);
-__attribute__((weak)) const char *__asan_default_options(void)
-{
-    return "quarantine_size_mb=1:thread_local_quarantine_size_kb=64:"
-           "malloc_context_size=2";
-}
-
 /* What the bystander's memory holds, and where. */
 #define BYSTANDER_AT    (SPEC_MEMORY + 0x1000)
 #define BYSTANDER_VALUE UINT64_C(0x5ca1ab1e0ddba11)
@@ -44,7 +34,6 @@ struct fuzz_source {
 };
 
 static struct fuzz_source sources[FUZZ_ACTORS];
-bool fuzz_is_thorough;
 
 static struct machine *machine;
 static uint64_t runs;
@@ -52,32 +41,6 @@ static uint64_t runs;
 static bool is_time(uint64_t interval)
 {
     return fuzz_is_thorough || runs % interval == 0;
-}
-
-void fuzz_need(bool ok, const char *what)
-{
-    if (ok)
-        return;
-    fprintf(stderr, "fuzz: %s\n", what);
-    abort();
-}
-
-void fuzz_usual_vm(struct spec_vm *vm, uint32_t id, uint32_t vcpus)
-{
-    spec_usual_vm(vm, id, vcpus);
-    fuzz_small_vm(vm);
-}
-
-void fuzz_small_vm(struct spec_vm *vm)
-{
-    vm->stop_on_reboot = true;
-    vm->memory[0].size = FUZZ_MEMORY;
-    for (unsigned i = 0; i < vm->device_count; i++) {
-        struct spec_device *device = &vm->devices[i];
-
-        if (device->property_count != 0) /* the disk's size */
-            device->properties[0].value = PAGE_SIZE;
-    }
 }
 
 struct guest_op *fuzz_add(struct fuzz_script *script)
@@ -220,6 +183,9 @@ static void decode_all(struct fuzz_input *input, const struct fuzz_setup *setup)
         setup->decode(input, &script);
         give(&sources[actor], &script, &left);
     }
+    /* Nobody need find out that there is nothing to do. */
+    for (unsigned i = 0; i < setup->actor_count; i++)
+        sources[i].source.starved = sources[i].count == 0;
 }
 
 static void set_sources(const struct fuzz_setup *setup, bool set)

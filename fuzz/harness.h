@@ -19,8 +19,15 @@
 /* Makes the slow checks after each input, not only now and then. */
 extern bool fuzz_is_thorough;
 
-/* Ends the process, as a finding, unless `ok`. */
-void fuzz_need(bool ok, const char *what);
+/* Ends the process, as a finding. */
+_Noreturn void fuzz_fail(const char *what);
+
+/* Does so unless `ok`. Inline: targets ask it for each byte. */
+static inline void fuzz_need(bool ok, const char *what)
+{
+    if (unlikely(!ok))
+        fuzz_fail(what);
+}
 
 /*
  * The usual VM, but small, and one that does not start again by itself: what a

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the targets of a PC's devices share: a board with all controllers and
- * one device, made anew for each input, and virtual time. A tick of the clock
+ * one device, put back for each input, and virtual time. A tick of the clock
  * is a nanosecond.
  */
 #ifndef FUZZ_PC_H
@@ -14,6 +14,7 @@
 #include "device/parse.h"
 #include "device/pc/lapic.h"
 #include "fuzz/device.h"
+#include "fuzz/rewind.h"
 #include "memory/arena.h"
 #include "sim/clock.h"
 #include "sim/ram.h"
@@ -47,18 +48,15 @@ static inline struct device *fuzz_pc_add(struct fuzz_pc *pc,
     return device;
 }
 
-/* The controllers, and a device unless `compatible` is NULL. */
-static inline void fuzz_pc_make(struct fuzz_pc *pc, const char *compatible)
+static inline struct fuzz_pc *fuzz_pc_make(const char *compatible)
 {
-    static bool has_ram;
+    struct fuzz_pc *pc;
     struct device *lapic;
 
-    if (!has_ram)
-        ram_reset(0);
-    has_ram = true;
+    ram_reset(0);
     clock_reset();
     clock_set_frequency(1000000000);
-    memset(pc, 0, sizeof(*pc));
+    pc = fuzz_new(sizeof(*pc));
     lapic = fuzz_pc_add(pc, "intel,lapic");
     pc->gsi = lapic->model->irq_chip(lapic);
     pc->lapics = lapics_of_chip(pc->gsi);
@@ -66,13 +64,34 @@ static inline void fuzz_pc_make(struct fuzz_pc *pc, const char *compatible)
     (void)fuzz_pc_add(pc, "intel,i8259");
     if (compatible != NULL)
         (void)fuzz_pc_add(pc, compatible);
+    return pc;
 }
 
-static inline void fuzz_pc_end(struct fuzz_pc *pc)
+/* For an input: the controllers, and a device unless `compatible` is NULL, as
+ * they are when they have just been made, and `prepare` has been called. The
+ * board is *pc, NULL at first. */
+static inline void fuzz_pc_begin(struct fuzz_pc **pc, const char *compatible,
+                                 void (*prepare)(void))
 {
-    device_set_release(&pc->set);
+    if (*pc == NULL) {
+        *pc = fuzz_pc_make(compatible);
+        prepare();
+        fuzz_remember();
+    }
+    fuzz_rewind();
+}
+
+/* What is undone by the next input's beginning, too, but for the last. */
+static inline void fuzz_pc_end(struct fuzz_pc **pc)
+{
+    device_set_release(&(*pc)->set);
     fuzz_need(clock_timer_count() == 0, "a timer is left");
-    arena_free_all(&pc->arena);
+    if (!fuzz_is_last())
+        return;
+    arena_free_all(&(*pc)->arena);
+    fuzz_delete(*pc, sizeof(**pc));
+    fuzz_need(ram_frames_in_use() == 0, "frames have leaked");
+    *pc = NULL;
 }
 
 /* What a guest can access must not fail. */

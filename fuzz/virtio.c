@@ -7,7 +7,6 @@
 #include "api/memory.h"
 #include "sim/ram.h"
 #include "sim/shim.h"
-#include "sim/sim.h"
 
 #define MOST_OPS 48
 
@@ -179,7 +178,7 @@ static void make_rig(bool legacy)
 static void make_machines(const struct virtio_target *of)
 {
     target = of;
-    sim_reset(1);
+    ram_reset(0);
     for (unsigned i = 0; i < 2; i++) {
         rig = &rigs[i];
         make_rig(i != 0);
