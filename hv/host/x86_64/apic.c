@@ -210,11 +210,12 @@ void apic_init_cpu(void)
     msr_write(X86_MSR_APIC_BASE, base);
     apic_write(APIC_TPR, 0);
     mask_lvts();
+    /* As long as it is off, the entries below stay masked. */
+    apic_write(APIC_SVR, SVR_ENABLE | VECTOR_SPURIOUS);
     apic_write(APIC_LVT_LINT1, LVT_NMI);
     apic_write(APIC_TIMER_DIVIDE, DIVIDE_BY_1);
     apic_write(APIC_LVT_TIMER,
                VECTOR_TIMER | (apic.has_deadline ? LVT_TSC_DEADLINE : 0));
-    apic_write(APIC_SVR, SVR_ENABLE | VECTOR_SPURIOUS);
     /* By memory, the mode is set before the first deadline. */
     __asm__ volatile("mfence" : : : "memory");
 }
