@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+#
+# Bochs as a machine, for scripts/run-image. It boots a disc; its COM1 goes to
+# standard output and to a log while it runs. It takes no keys.
+
+# Instructions in a second of the machine's time, which passes by them alone:
+# runs repeat exactly, and the time-stamp counter counts instructions. With
+# more, who waits waits longer; with fewer, a kernel does little but take its
+# timer's interrupts.
+readonly bochs_ips=20000000
+
+# bochs_config CPU CPUS MIB DISC: Bochs' configuration; COM1 is descriptor 3.
+bochs_config() {
+    cat <<-END
+	megs: $3
+	cpu: model=$1, count=$2, ips=$bochs_ips, reset_on_triple_fault=0
+	clock: sync=none
+	romimage: file=/usr/share/bochs/BIOS-bochs-latest
+	vgaromimage: file=/usr/share/bochs/VGABIOS-lgpl-latest
+	display_library: rfb, options="timeout=0"
+	sound: waveoutdrv=dummy, midioutdrv=dummy, waveindrv=dummy
+	com1: enabled=1, mode=file, dev=/dev/fd/3
+	ata0-master: type=cdrom, path=$4, status=inserted
+	boot: cdrom
+	log: $scratch/bochs.log
+	panic: action=fatal
+	error: action=ignore
+	info: action=ignore
+	END
+}
+
+# bochs_models: the names of the processors that it has.
+bochs_models() {
+    bochs --help cpu 2>&1 </dev/null | sed '1,/^Supported/d;/^$/d;/^[0-9]/,$d'
+}
+
+# bochs_start CPU CPUS MIB DISC TIMEOUT LOG: in the background, as $machine;
+# $shower ends when all that it has shown is in the log.
+bochs_start() {
+    bochs_models | grep -q -x -e "$1" ||
+        die "--cpu: Bochs has no model $1" \
+            "take one of: $(bochs_models | paste -s -d ' ')"
+    bochs_config "$1" "$2" "$3" "$4" >"$scratch/bochsrc"
+    printf 'c\nq\n' >"$scratch/bochs.commands"
+    mkfifo "$scratch/com1"
+    tee "$6" <"$scratch/com1" &
+    shower=$!
+    timeout --foreground -k 5 "$5" bochs -q -f "$scratch/bochsrc" \
+        -rc "$scratch/bochs.commands" 3>"$scratch/com1" \
+        >"$scratch/bochs.messages" 2>&1 </dev/null &
+    machine=$!
+}
+
+# bochs_status STATUS: prints what to go on with. Bochs calls each end a panic,
+# and ends with status 1: one of them is that the machine was powered off.
+bochs_status() {
+    local reasons
+    reasons=$(sed -n 's/.*>>PANIC<< */Bochs: /p' "$scratch"/bochs.{log,messages})
+    if [ "$1" -ne 1 ]; then
+        echo "$1"
+    elif [[ $reasons == *'soft power off'* ]]; then
+        echo 0
+    else
+        sort -u <<<"$reasons" >&2
+        echo 1
+    fi
+}
