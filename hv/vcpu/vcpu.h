@@ -220,7 +220,9 @@ struct vcpu_ops {
     enum verdict (*firmware_call)(struct vcpu *vcpu, struct vm_exit *exit);
     enum verdict (*sysreg)(struct vcpu *vcpu, struct vm_exit *exit);
     enum verdict (*lazy_state)(struct vcpu *vcpu, struct vm_exit *exit);
-    enum verdict (*instruction)(struct vcpu *vcpu, struct vm_exit *exit);
+    /* `what` as above; NULL for EXIT_CPUID. */
+    enum verdict (*instruction)(struct vcpu *vcpu, struct vm_exit *exit,
+                                char *what);
     /* The result of EXIT_CPU_UP, in the firmware interface's own code. */
     void (*set_cpu_up_result)(struct vcpu *vcpu, err_t result);
 

@@ -78,10 +78,34 @@ static enum verdict on_lazy_state(struct vm *vm, struct vcpu *vcpu,
     return vcpu->ops->lazy_state(vcpu, exit);
 }
 
+/* It always has an answer. */
+static enum verdict on_cpuid(struct vm *vm, struct vcpu *vcpu,
+                             struct vm_exit *exit)
+{
+    return vcpu->ops->instruction(vcpu, exit, NULL);
+}
+
+/* After an instruction that the architecture has made: it says why, if the VM
+ * must stop, or a device has asked for the VM's end. */
+static NOINLINE enum verdict after_emulation(struct vm *vm,
+                                             const struct vcpu *vcpu,
+                                             enum verdict verdict,
+                                             const char *why)
+{
+    if (verdict == VERDICT_STOP_VM)
+        vm_request_stop(vm, VM_STOP_FAULT, "vCPU %u: %s", vcpu->config.id, why);
+    return vm->stop == VM_STOP_NONE ? verdict : VERDICT_STOP_VM;
+}
+
 static enum verdict on_instruction(struct vm *vm, struct vcpu *vcpu,
                                    struct vm_exit *exit)
 {
-    return vcpu->ops->instruction(vcpu, exit);
+    char what[VM_REASON_SIZE];
+    enum verdict verdict = vcpu->ops->instruction(vcpu, exit, what);
+
+    return likely(verdict == VERDICT_RESUME && vm->stop == VM_STOP_NONE)
+               ? VERDICT_RESUME
+               : after_emulation(vm, vcpu, verdict, what);
 }
 
 /* A device may have asked for the VM's end. */
@@ -133,10 +157,7 @@ static NOINLINE enum verdict emulate(struct vm *vm, struct vcpu *vcpu,
     if (vcpu->ops->emulate == NULL)
         return VERDICT_INJECT;
     verdict = vcpu->ops->emulate(vcpu, &exit, what);
-    if (verdict == VERDICT_STOP_VM)
-        vm_request_stop(vm, VM_STOP_FAULT, "vCPU %u: %s", vcpu->config.id,
-                        what);
-    return vm->stop == VM_STOP_NONE ? verdict : VERDICT_STOP_VM;
+    return after_emulation(vm, vcpu, verdict, what);
 }
 
 /* An access to a device's range: find out what it is, and make it. What the
@@ -354,7 +375,7 @@ const exit_handler vm_exit_handlers[EXIT_KIND_COUNT] = {
     [EXIT_IO_WRITE] = on_io_write,
     [EXIT_SYSREG_READ] = on_sysreg,
     [EXIT_SYSREG_WRITE] = on_sysreg,
-    [EXIT_CPUID] = on_instruction,
+    [EXIT_CPUID] = on_cpuid,
     [EXIT_INSTRUCTION] = on_instruction,
     [EXIT_NESTED_PAGE_FAULT] = on_nested_page_fault,
     [EXIT_HALT] = on_wait,

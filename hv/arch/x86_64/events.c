@@ -91,11 +91,6 @@ void x86_inject_single_step(struct x86_vcpu *v)
     x86_inject_exception(v, &(struct x86_exception){.vector = X86_VECTOR_DB});
 }
 
-void x86_requeue(struct x86_vcpu *v, const struct x86_event *event)
-{
-    v->vendor->set_event(v, event);
-}
-
 /* The guest's own exceptions, and those that its instructions deserve. */
 bool x86_inject_fault(struct vcpu *vcpu, const struct vm_exit *exit)
 {

@@ -69,11 +69,6 @@ static enum verdict do_cache(struct x86_vcpu *v, const struct vm_exit *exit)
     return advance(v, exit);
 }
 
-static enum verdict do_string_io(struct x86_vcpu *v, const struct vm_exit *exit)
-{
-    return x86_emulate_string_io(v);
-}
-
 /* A trap: the guest finds RIP behind it. */
 static enum verdict do_icebp(struct x86_vcpu *v, const struct vm_exit *exit)
 {
@@ -190,14 +185,14 @@ static enum verdict do_mov_cr(struct x86_vcpu *v, const struct vm_exit *exit)
     return VERDICT_RESUME;
 }
 
-enum verdict x86_instruction(struct vcpu *vcpu, struct vm_exit *exit)
+enum verdict x86_instruction(struct vcpu *vcpu, struct vm_exit *exit,
+                             char *what)
 {
     typedef enum verdict (*handler)(struct x86_vcpu * v,
                                     const struct vm_exit *exit);
     static const handler handlers[X86_INTERCEPTED_COUNT] = {
         [X86_INTERCEPTED_XSETBV] = do_xsetbv,
         [X86_INTERCEPTED_CACHE] = do_cache,
-        [X86_INTERCEPTED_STRING_IO] = do_string_io,
         [X86_INTERCEPTED_MOV_CR] = do_mov_cr,
         [X86_INTERCEPTED_ICEBP] = do_icebp,
         [X86_INTERCEPTED_UD] = do_ud,
@@ -205,6 +200,9 @@ enum verdict x86_instruction(struct vcpu *vcpu, struct vm_exit *exit)
     };
     struct x86_vcpu *v = to_x86(vcpu);
 
-    return exit->kind == EXIT_CPUID ? do_cpuid(v, exit)
-                                    : handlers[exit->insn.number](v, exit);
+    if (likely(exit->kind == EXIT_CPUID))
+        return do_cpuid(v, exit);
+    if (exit->insn.number == X86_INTERCEPTED_STRING_IO)
+        return x86_emulate_string_io(v, what);
+    return handlers[exit->insn.number](v, exit);
 }

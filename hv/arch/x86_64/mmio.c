@@ -350,10 +350,7 @@ enum verdict x86_emulate_access(struct vcpu *vcpu, const struct vm_exit *fault,
     return emulate(v, what);
 }
 
-enum verdict x86_emulate_string_io(struct x86_vcpu *v)
+enum verdict x86_emulate_string_io(struct x86_vcpu *v, char *what)
 {
-    char what[VM_REASON_SIZE];
-    enum verdict verdict = emulate(v, what);
-
-    return verdict == VERDICT_STOP_VM ? VERDICT_INJECT : verdict;
+    return emulate(v, what);
 }

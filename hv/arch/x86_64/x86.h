@@ -210,8 +210,6 @@ void x86_inject_gp(struct x86_vcpu *v);
 void x86_inject_ud(struct x86_vcpu *v);
 /* An instruction is complete whose RFLAGS.TF was set. */
 void x86_inject_single_step(struct x86_vcpu *v);
-/* An event whose delivery an exit has cut short. */
-void x86_requeue(struct x86_vcpu *v, const struct x86_event *event);
 bool x86_inject_fault(struct vcpu *vcpu, const struct vm_exit *exit);
 err_t x86_inject_interrupt(struct vcpu *vcpu, interrupt_vector vector,
                            enum trigger trigger);
@@ -255,7 +253,7 @@ void x86_finish_write(struct vcpu *vcpu, const struct device_access *access);
 enum verdict x86_emulate_access(struct vcpu *vcpu, const struct vm_exit *fault,
                                 char *what);
 /* INS and OUTS, whatever they access. */
-enum verdict x86_emulate_string_io(struct x86_vcpu *v);
+enum verdict x86_emulate_string_io(struct x86_vcpu *v, char *what);
 
 /* --- insn.c --- */
 
@@ -277,7 +275,8 @@ enum x86_intercepted {
 
 /* The value of WRMSR and XSETBV. */
 uint64_t x86_edx_eax(const struct x86_vcpu *v);
-enum verdict x86_instruction(struct vcpu *vcpu, struct vm_exit *exit);
+enum verdict x86_instruction(struct vcpu *vcpu, struct vm_exit *exit,
+                             char *what);
 
 /* --- msr.c --- */
 
