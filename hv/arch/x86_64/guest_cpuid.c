@@ -21,9 +21,8 @@
 #define EXTENDED_AMD   0x22
 #define EXTENDED_INTEL 0x09
 
-/* A leaf is a class, basic, the hypervisor's, or extended, and a number. */
-#define CLASS_SHIFT 30
-#define NUMBER      BIT_MASK(CLASS_SHIFT - 1, 0)
+#define CLASS_SHIFT X86_LEAF_CLASS_SHIFT
+#define NUMBER      X86_LEAF_NUMBER
 #define BASIC       (X86_CPUID_VENDOR >> CLASS_SHIFT)
 #define HYPERVISOR  (X86_CPUID_HYPERVISOR >> CLASS_SHIFT)
 #define EXTENDED    (X86_CPUID_EXT_MAX >> CLASS_SHIFT)
@@ -171,7 +170,7 @@ static void build_ext_features(const struct builder *b,
 
     if (!x86_guest_has(b->cpuid, X86_FEATURE_AMD))
         return;
-    answer->edx |= b->cpuid->answers[basic - 1].edx & (uint32_t)EDX_COPIES;
+    answer->edx |= b->cpuid->answers[basic].edx & (uint32_t)EDX_COPIES;
     if (b->facts->vcpus > 1)
         answer->ecx |= (uint32_t)ECX_CMP_LEGACY;
 }
@@ -401,7 +400,13 @@ static const struct leaf leaves[] = {
 /* clang-format on */
 
 _Static_assert(ARRAY_SIZE(leaves) == X86_GUEST_CPUID_ROWS, "");
+_Static_assert(ARRAY_SIZE(leaves) < 64, "indices are bits of a word");
 _Static_assert(EXTENDED_AMD <= X86_GUEST_LEAVES, "");
+
+static size_t index_of_row(const struct leaf *row)
+{
+    return (size_t)(row - leaves) + 1;
+}
 
 /* Building ---------------------------------------------------------------*/
 
@@ -466,7 +471,9 @@ static void build_row(const struct builder *b, const struct leaf *row,
     if (!x86_guest_has(b->cpuid, row->needs))
         return;
     if (row->subleaf == 0)
-        *index_of(b->cpuid, row->leaf) = (uint8_t)(row - leaves + 1);
+        *index_of(b->cpuid, row->leaf) = (uint8_t)index_of_row(row);
+    if (row->subleaf == 0 && row->and_further && row->own == NULL)
+        b->cpuid->plain |= BIT(index_of_row(row));
     *answer =
         (struct x86_cpuid){host.eax & row->mask.eax, host.ebx & row->mask.ebx,
                            host.ecx & row->mask.ecx, host.edx & row->mask.edx};
@@ -526,11 +533,12 @@ void x86_guest_cpuid_init(struct x86_guest_cpuid *cpuid,
                    [HYPERVISOR] = (X86_GUEST_LEAF_TIMING & NUMBER) + 1,
                    [EXTENDED] = amd ? EXTENDED_AMD : EXTENDED_INTEL},
         .physical_bits = physical_bits(&b),
+        .plain = BIT(0),
     };
     set_feature(cpuid, X86_FEATURE_NONE);
     set_feature(cpuid, amd ? X86_FEATURE_AMD : X86_FEATURE_INTEL);
     for (size_t i = 0; i < ARRAY_SIZE(leaves); i++)
-        build_row(&b, &leaves[i], &cpuid->answers[i]);
+        build_row(&b, &leaves[i], &cpuid->answers[index_of_row(&leaves[i])]);
 }
 
 /* Answering --------------------------------------------------------------*/
@@ -576,7 +584,7 @@ void x86_guest_cpuid(const struct x86_guest_cpuid *cpuid,
         *result = (struct x86_cpuid){0};
         return;
     }
-    *result = cpuid->answers[row - leaves];
+    *result = cpuid->answers[index_of_row(row)];
     if (row->own)
         row->own(facts, subleaf, result);
 }

@@ -18,6 +18,7 @@
 #include "arch/x86_64/guest_features.h"
 #include "arch/x86_64/regs.h"
 #include "lib/bits.h"
+#include "lib/compiler.h"
 
 /* Of the VM. */
 struct x86_vm_facts {
@@ -41,14 +42,19 @@ struct x86_vcpu_facts {
 #define X86_GUEST_CPUID_ROWS 40
 #define X86_GUEST_LEAVES     34 /* of a class */
 
+/* A leaf is a class, basic, the hypervisor's, or extended, and a number. */
+#define X86_LEAF_CLASS_SHIFT 30
+#define X86_LEAF_NUMBER      BIT_MASK(X86_LEAF_CLASS_SHIFT - 1, 0)
+
 struct x86_guest_cpuid {
     uint64_t features[(X86_FEATURE_COUNT + 63) / 64];
     unsigned physical_bits;
-    /* How many leaves there are of each class, bits 31:30; and the row of each
-     * one's subleaf 0, from 1 on, or 0 if it has none. */
+    /* How many leaves there are of each class; and the row of each one's
+     * subleaf 0, from 1 on, or 0 if there is none. */
     uint32_t limits[4];
     uint8_t index[3][X86_GUEST_LEAVES];
-    struct x86_cpuid answers[X86_GUEST_CPUID_ROWS];
+    uint64_t plain; /* rows whose answer is that of all subleaves and vCPUs */
+    struct x86_cpuid answers[1 + X86_GUEST_CPUID_ROWS]; /* the first is 0 */
 };
 
 /* The host's CPUID: x86_hw_cpuid, or what a test makes up. */
@@ -62,6 +68,20 @@ void x86_guest_cpuid_init(struct x86_guest_cpuid *cpuid,
 void x86_guest_cpuid(const struct x86_guest_cpuid *cpuid,
                      const struct x86_vcpu_facts *facts, uint32_t leaf,
                      uint32_t subleaf, struct x86_cpuid *result);
+
+/* The answer, if it depends on the leaf alone; otherwise NULL. */
+static inline const struct x86_cpuid *
+x86_guest_plain_cpuid(const struct x86_guest_cpuid *cpuid, uint32_t leaf)
+{
+    uint32_t class = leaf >> X86_LEAF_CLASS_SHIFT;
+    uint32_t number = leaf & (uint32_t)X86_LEAF_NUMBER;
+    unsigned row;
+
+    if (unlikely(number >= cpuid->limits[class]))
+        return NULL;
+    row = cpuid->index[class][number];
+    return likely(cpuid->plain >> row & 1) ? &cpuid->answers[row] : NULL;
+}
 
 /* Whether the guest has the feature. That is not for OSXSAVE and APIC, which
  * change. */

@@ -27,19 +27,36 @@ static void find_facts(const struct x86_vcpu *v, uint32_t leaf,
 }
 
 /* Writes to EAX, EBX, ECX and EDX clear the upper halves. */
-static enum verdict do_cpuid(struct x86_vcpu *v, const struct vm_exit *exit)
+static void put_cpuid(struct x86_vcpu *v, const struct x86_cpuid *cpuid)
 {
-    uint64_t *gpr = v->regs.gpr;
-    uint32_t leaf = (uint32_t)gpr[X86_GPR_RAX];
+    v->regs.gpr[X86_GPR_RAX] = cpuid->eax;
+    v->regs.gpr[X86_GPR_RBX] = cpuid->ebx;
+    v->regs.gpr[X86_GPR_RCX] = cpuid->ecx;
+    v->regs.gpr[X86_GPR_RDX] = cpuid->edx;
+}
+
+static NOINLINE enum verdict do_own_cpuid(struct x86_vcpu *v,
+                                          const struct vm_exit *exit)
+{
+    uint32_t leaf = (uint32_t)v->regs.gpr[X86_GPR_RAX];
     struct x86_vcpu_facts facts = {0};
     struct x86_cpuid cpuid;
 
     find_facts(v, leaf, &facts);
-    x86_guest_cpuid(v->cpuid, &facts, leaf, (uint32_t)gpr[X86_GPR_RCX], &cpuid);
-    gpr[X86_GPR_RAX] = cpuid.eax;
-    gpr[X86_GPR_RBX] = cpuid.ebx;
-    gpr[X86_GPR_RCX] = cpuid.ecx;
-    gpr[X86_GPR_RDX] = cpuid.edx;
+    x86_guest_cpuid(v->cpuid, &facts, leaf, (uint32_t)v->regs.gpr[X86_GPR_RCX],
+                    &cpuid);
+    put_cpuid(v, &cpuid);
+    return advance(v, exit);
+}
+
+static enum verdict do_cpuid(struct x86_vcpu *v, const struct vm_exit *exit)
+{
+    const struct x86_cpuid *plain =
+        x86_guest_plain_cpuid(v->cpuid, (uint32_t)v->regs.gpr[X86_GPR_RAX]);
+
+    if (unlikely(plain == NULL))
+        return do_own_cpuid(v, exit);
+    put_cpuid(v, plain);
     return advance(v, exit);
 }
 

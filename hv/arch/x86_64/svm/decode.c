@@ -37,15 +37,21 @@ static void decode_exception(const struct svm_vcpu *v, struct vm_exit *exit)
     exit->exception.value = v->vmcb.control.exitinfo1;
 }
 
-/* The instruction's length. If it is no longer there, the guest tries again. */
+/* If the instruction is no longer there, the guest tries again. */
+static NOINLINE void find_length(const struct svm_vcpu *v, struct vm_exit *exit)
+{
+    exit->insn_len = x86_insn_length((struct x86_vcpu *)&v->x86);
+    if (unlikely(exit->insn_len == 0))
+        exit->kind = EXIT_NOTHING;
+}
+
+/* The instruction's length. */
 static void set_length(const struct svm_vcpu *v, struct vm_exit *exit)
 {
     if (v->features & SVM_FEATURE_NRIPS)
         exit->insn_len = (uint8_t)(v->vmcb.control.nrip - v->vmcb.save.rip);
     else
-        exit->insn_len = x86_insn_length((struct x86_vcpu *)&v->x86);
-    if (unlikely(exit->insn_len == 0))
-        exit->kind = EXIT_NOTHING;
+        find_length(v, exit);
 }
 
 static void decode_cpuid(const struct svm_vcpu *v, struct vm_exit *exit)
