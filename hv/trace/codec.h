@@ -23,7 +23,7 @@
 #include "lib/string.h"
 
 /* The slots of the model: a power of two. */
-#define CODEC_SLOT_BITS 12
+#define CODEC_SLOT_BITS 14
 #define CODEC_SLOTS     (1u << CODEC_SLOT_BITS)
 
 /* What is known of one situation. */
