@@ -44,9 +44,9 @@ static uint64_t linear_address(const struct x86_vcpu *v,
     if (insn->base == X86_RIP)
         address += *v->rip + insn->length;
     else if (insn->base != X86_NO_REG)
-        address += v->regs.gpr[insn->base];
+        address += x86_hw_read_gpr(&v->regs, insn->base);
     if (insn->index != X86_NO_REG)
-        address += v->regs.gpr[insn->index] * insn->scale;
+        address += x86_hw_read_gpr(&v->regs, insn->index) * insn->scale;
     return zero_extend(address, 8 * insn->address_size);
 }
 
@@ -59,7 +59,7 @@ static bool store_value(const struct x86_vcpu *v, const struct x86_insn *insn,
     if (from->kind == X86_OPERAND_IMMEDIATE)
         *value = insn->immediate;
     else if (from->kind == X86_OPERAND_GPR)
-        *value = v->regs.gpr[from->reg];
+        *value = x86_hw_read_gpr(&v->regs, from->reg);
     else
         return false;
     *value = zero_extend(*value, 8 * from->size);
@@ -303,6 +303,12 @@ static enum verdict stop_without_memory(const struct x86_cpu *cpu, char *what)
     return VERDICT_STOP_VM;
 }
 
+static void get_gprs(const struct x86_vcpu *v, struct x86_cpu *cpu)
+{
+    for (unsigned reg = 0; reg < X86_GPR_COUNT; reg++)
+        cpu->gpr[reg] = x86_hw_read_gpr(&v->regs, reg);
+}
+
 static enum verdict emulate(struct x86_vcpu *v, char *what)
 {
     struct x86_outcome outcome;
@@ -312,6 +318,7 @@ static enum verdict emulate(struct x86_vcpu *v, char *what)
     enum x86_result fetched, result;
 
     v->vendor->get_cpu(v, &cpu);
+    get_gprs(v, &cpu);
     result = fetched = x86_fetch(v, &cpu, &insn, &outcome);
     if (fetched == X86_DONE)
         result =

@@ -63,6 +63,7 @@ enum x86_register {
 struct x86_vendor {
     bool reserves_bit_8; /* of paging entries above a page directory's */
 
+    /* All but the general registers. */
     void (*get_cpu)(const struct x86_vcpu *v, struct x86_cpu *cpu);
     /* Where the code is at which it has exited, and CR3. False: it is not in
      * 64-bit mode. */

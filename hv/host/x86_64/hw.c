@@ -119,6 +119,11 @@ void x86_hw_save_debug_impl(struct x86_debug_state *state)
     state->dr[3] = dr3_read();
 }
 
+uint64_t x86_hw_read_gpr_impl(const struct x86_regs *regs, uint32_t reg)
+{
+    return regs->gpr[reg];
+}
+
 uint64_t x86_hw_read_cr2_impl(void)
 {
     return cr2_read();

@@ -44,7 +44,6 @@ void svm_get_cpu(const struct x86_vcpu *x86, struct x86_cpu *cpu)
                                         save->efer & ~X86_EFER_SVME};
     cpu->cpl = save->cpl;
     cpu->segment[X86_CS] = get_segment(&save->cs);
-    memcpy(cpu->gpr, x86->regs.gpr, sizeof(cpu->gpr));
     cpu->segment[X86_ES] = get_segment(&save->es);
     cpu->segment[X86_SS] = get_segment(&save->ss);
     cpu->segment[X86_DS] = get_segment(&save->ds);

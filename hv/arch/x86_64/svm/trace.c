@@ -90,10 +90,9 @@ static const struct trace_field fields[FIELD_COUNT] = {
 #define CODE_FIELDS                                                       \
     (BIT(FIELD_CR0) | BIT(FIELD_CR3) | BIT(FIELD_CR4) | BIT(FIELD_EFER) | \
      BIT(FIELD_CPL) | BIT(FIELD_CS) | BIT(FIELD_CS_BASE))
-/* What the emulator needs. */
-#define ALL_FIELDS                                                             \
-    (CODE_FIELDS | ALL_GPRS | BIT(FIELD_CR2) | BIT(FIELD_DR6) |                \
-     BIT(FIELD_DS) | BIT(FIELD_DS_BASE) | BIT(FIELD_ES) | BIT(FIELD_ES_BASE) | \
+/* What the emulator needs besides, outside of 64-bit mode. */
+#define DATA_FIELDS                                                            \
+    (BIT(FIELD_DS) | BIT(FIELD_DS_BASE) | BIT(FIELD_ES) | BIT(FIELD_ES_BASE) | \
      BIT(FIELD_SS) | BIT(FIELD_SS_BASE))
 
 /* The length of an instruction that the processor names. */
@@ -102,18 +101,31 @@ static uint64_t length_fields(const struct svm_vcpu *v)
     return v->features & SVM_FEATURE_NRIPS ? BIT(FIELD_NRIP) : CODE_FIELDS;
 }
 
+/* What the emulator needs. The general registers it reads one by one, by
+ * x86_hw_read_gpr(), when it knows which. */
+static uint64_t emulation_fields(const struct svm_vcpu *v)
+{
+    const struct vmcb_save *save = &v->vmcb.save;
+    uint64_t set = CODE_FIELDS;
+
+    if ((save->efer & X86_EFER_LMA) == 0 ||
+        (save->cs.attrib & VMCB_ATTRIB_L) == 0)
+        set |= DATA_FIELDS;
+    return set;
+}
+
 static uint64_t npf_fields(const struct svm_vcpu *v)
 {
-    uint64_t set = ALL_FIELDS | BIT(FIELD_EXITINFO1) | BIT(FIELD_EXITINFO2);
+    uint64_t set =
+        emulation_fields(v) | BIT(FIELD_EXITINFO1) | BIT(FIELD_EXITINFO2);
 
     return v->features & SVM_FEATURE_DECODE_ASSISTS
                ? set | BIT(FIELD_BYTES) | BIT(FIELD_BYTES_HIGH)
                : set;
 }
 
-static uint64_t exit_fields(const struct vcpu *vcpu)
+static uint64_t fields_of_code(const struct svm_vcpu *v)
 {
-    const struct svm_vcpu *v = to_svm_const(vcpu);
     uint64_t info = BIT(FIELD_EXITINFO1) | BIT(FIELD_EXITINFO2);
 
     switch (v->vmcb.control.exitcode) {
@@ -123,25 +135,34 @@ static uint64_t exit_fields(const struct vcpu *vcpu)
     case VMEXIT_INIT:
     case VMEXIT_VINTR:
     case VMEXIT_IRET:
-    case VMEXIT_SHUTDOWN: return EXIT_ALWAYS;
+    case VMEXIT_SHUTDOWN: return 0;
     case VMEXIT_HLT:
     case VMEXIT_INVD:
-    case VMEXIT_WBINVD: return EXIT_ALWAYS | length_fields(v);
+    case VMEXIT_WBINVD: return length_fields(v);
     case VMEXIT_CPUID:
-        return EXIT_ALWAYS | length_fields(v) | GPR(RAX) | GPR(RCX) |
-               BIT(FIELD_CR4);
+        return length_fields(v) | GPR(RAX) | GPR(RCX) | BIT(FIELD_CR4);
     case VMEXIT_MSR:
     case VMEXIT_XSETBV:
-        return EXIT_ALWAYS | length_fields(v) | GPR(RAX) | GPR(RCX) | GPR(RDX) |
+        return length_fields(v) | GPR(RAX) | GPR(RCX) | GPR(RDX) |
                BIT(FIELD_EXITINFO1) | BIT(FIELD_CR0) | BIT(FIELD_EFER);
-    case VMEXIT_VMMCALL: return EXIT_ALWAYS | length_fields(v) | ALL_GPRS;
+    case VMEXIT_VMMCALL: return length_fields(v) | ALL_GPRS;
     case VMEXIT_IOIO:
         return (v->vmcb.control.exitinfo1 & IOIO_STR) != 0
-                   ? EXIT_ALWAYS | info | ALL_FIELDS
-                   : EXIT_ALWAYS | info | GPR(RAX);
-    case VMEXIT_NPF: return EXIT_ALWAYS | npf_fields(v);
-    default: return EXIT_ALWAYS | info | ALL_FIELDS;
+                   ? info | emulation_fields(v)
+                   : info | GPR(RAX);
+    case VMEXIT_NPF: return npf_fields(v);
+    default: return info | emulation_fields(v) | ALL_GPRS;
     }
+}
+
+/* Whatever completes an instruction sets DR6.BS where it is single-stepped. */
+static uint64_t exit_fields(const struct vcpu *vcpu)
+{
+    const struct svm_vcpu *v = to_svm_const(vcpu);
+    uint64_t set = EXIT_ALWAYS | fields_of_code(v);
+
+    return (v->vmcb.save.rflags & X86_RFLAGS_TF) != 0 ? set | BIT(FIELD_DR6)
+                                                      : set;
 }
 
 static const struct trace_row rows[] = {TRACE_ROW_TABLE(X86_HW_API)};

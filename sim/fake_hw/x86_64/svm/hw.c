@@ -229,6 +229,11 @@ void x86_hw_write_xmm_impl(uint32_t reg, uint32_t half, uint64_t value)
            &value, sizeof(value));
 }
 
+uint64_t x86_hw_read_gpr_impl(const struct x86_regs *regs, uint32_t reg)
+{
+    return regs->gpr[reg];
+}
+
 uint64_t x86_hw_read_cr2_impl(void)
 {
     return current()->cr2;
