@@ -59,8 +59,9 @@ struct trace_arch {
      * the general-purpose registers that the trapped instruction hands over
      * (the operands of a call, the source of a store). A replay knows no
      * other register of the guest, so one that is left out shows as a
-     * divergence there. TRACE_FIELD_PC and TRACE_FIELD_CAUSE are always in.
-     * Pure.
+     * divergence there. Which registers an instruction needs that has to be
+     * read first is not known yet: those cross the hardware seam when it is.
+     * TRACE_FIELD_PC and TRACE_FIELD_CAUSE are always in. Pure.
      */
     uint64_t (*exit_fields)(const struct vcpu *vcpu);
 };

@@ -57,7 +57,7 @@ struct x86_xsave {
        (reg, half), FEED, NEVER_FAILS)                                         \
     PROC(x86_hw_write_xmm, (uint32_t reg, uint32_t half, uint64_t value),      \
          (reg, half, value), (reg, half, value), FEED)                         \
-    /* A general register of the guest, enum x86_gpr, as its exit left it: of   \
+    /* A general register of the guest, enum x86_gpr, as its exit left it: of  \
      * an instruction that had to be read to know which it needs, so that the  \
      * exit itself need not bring all of them into a trace. */                 \
     FN(uint64_t, x86_hw_read_gpr, (const struct x86_regs *regs, uint32_t reg), \

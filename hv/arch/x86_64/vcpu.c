@@ -210,7 +210,8 @@ uint64_t x86_read_xcr0(const struct x86_vcpu *v)
 }
 
 /* XCR0 says what XSAVE and XRSTOR move. Without it, they are FXSAVE and
- * FXRSTOR, which ask nobody. */
+ * FXRSTOR, which ask nobody. XSETBV is slow, so what the guest has already is
+ * not written again. */
 static void set_xcr0(const struct x86_vcpu *v, uint64_t value)
 {
     if (v->host_xcr0 != 0)
@@ -221,7 +222,8 @@ void x86_bind(struct x86_vcpu *v)
 {
     set_xcr0(v, v->host_xcr0);
     x86_hw_xrstor(&v->xsave, v->host_xcr0);
-    set_xcr0(v, v->xcr0);
+    if (v->xcr0 != v->host_xcr0)
+        set_xcr0(v, v->xcr0);
     x86_hw_load_debug(&v->debug);
     if (v->has_tsc_aux)
         x86_hw_write_msr(X86_MSR_TSC_AUX, v->tsc_aux);
@@ -230,7 +232,8 @@ void x86_bind(struct x86_vcpu *v)
 void x86_unbind(struct x86_vcpu *v)
 {
     v->xcr0 = x86_read_xcr0(v);
-    set_xcr0(v, v->host_xcr0);
+    if (v->xcr0 != v->host_xcr0)
+        set_xcr0(v, v->host_xcr0);
     x86_hw_xsave(&v->xsave, v->host_xcr0);
     x86_hw_save_debug(&v->debug);
 }

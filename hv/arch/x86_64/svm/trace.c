@@ -86,32 +86,45 @@ static const struct trace_field fields[FIELD_COUNT] = {
 #define EXIT_ALWAYS                                             \
     (BIT(FIELD_RIP) | BIT(FIELD_EXITCODE) | BIT(FIELD_RFLAGS) | \
      BIT(FIELD_EXITINTINFO) | BIT(FIELD_EVENTINJ) | BIT(FIELD_SHADOW))
-/* What a fetch by the guest's page tables needs. */
+/* What a fetch by the guest's page tables needs in 64-bit mode. */
 #define CODE_FIELDS                                                       \
     (BIT(FIELD_CR0) | BIT(FIELD_CR3) | BIT(FIELD_CR4) | BIT(FIELD_EFER) | \
-     BIT(FIELD_CPL) | BIT(FIELD_CS) | BIT(FIELD_CS_BASE))
-/* What the emulator needs besides, outside of 64-bit mode. */
-#define DATA_FIELDS                                                            \
-    (BIT(FIELD_DS) | BIT(FIELD_DS_BASE) | BIT(FIELD_ES) | BIT(FIELD_ES_BASE) | \
-     BIT(FIELD_SS) | BIT(FIELD_SS_BASE))
+     BIT(FIELD_CPL) | BIT(FIELD_CS))
+/* What emulation needs besides in other modes: 64-bit mode ignores these. */
+#define SEGMENT_FIELDS                                                         \
+    (BIT(FIELD_CS_BASE) | BIT(FIELD_DS) | BIT(FIELD_DS_BASE) | BIT(FIELD_ES) | \
+     BIT(FIELD_ES_BASE) | BIT(FIELD_SS) | BIT(FIELD_SS_BASE))
 
-/* The length of an instruction that the processor names. */
-static uint64_t length_fields(const struct svm_vcpu *v)
+static bool is_64_bit(const struct svm_vcpu *v)
 {
-    return v->features & SVM_FEATURE_NRIPS ? BIT(FIELD_NRIP) : CODE_FIELDS;
+    const struct vmcb_save *save = &v->vmcb.save;
+
+    return (save->efer & X86_EFER_LMA) != 0 &&
+           (save->cs.attrib & VMCB_ATTRIB_L) != 0;
 }
 
 /* What the emulator needs. The general registers it reads one by one, by
  * x86_hw_read_gpr(), when it knows which. */
 static uint64_t emulation_fields(const struct svm_vcpu *v)
 {
-    const struct vmcb_save *save = &v->vmcb.save;
-    uint64_t set = CODE_FIELDS;
+    return is_64_bit(v) ? CODE_FIELDS : CODE_FIELDS | SEGMENT_FIELDS;
+}
 
-    if ((save->efer & X86_EFER_LMA) == 0 ||
-        (save->cs.attrib & VMCB_ATTRIB_L) == 0)
-        set |= DATA_FIELDS;
-    return set;
+/* The length of an instruction that the processor names. */
+static uint64_t length_fields(const struct svm_vcpu *v)
+{
+    return v->features & SVM_FEATURE_NRIPS ? BIT(FIELD_NRIP)
+                                           : emulation_fields(v);
+}
+
+/* What RAX is read for is a store; of a load, it is what it is put into. */
+static uint64_t ioio_fields(const struct svm_vcpu *v)
+{
+    uint64_t info = v->vmcb.control.exitinfo1;
+
+    if ((info & IOIO_STR) != 0)
+        return emulation_fields(v);
+    return (info & IOIO_TYPE_IN) != 0 ? 0 : GPR(RAX);
 }
 
 static uint64_t npf_fields(const struct svm_vcpu *v)
@@ -146,10 +159,7 @@ static uint64_t fields_of_code(const struct svm_vcpu *v)
         return length_fields(v) | GPR(RAX) | GPR(RCX) | GPR(RDX) |
                BIT(FIELD_EXITINFO1) | BIT(FIELD_CR0) | BIT(FIELD_EFER);
     case VMEXIT_VMMCALL: return length_fields(v) | ALL_GPRS;
-    case VMEXIT_IOIO:
-        return (v->vmcb.control.exitinfo1 & IOIO_STR) != 0
-                   ? info | emulation_fields(v)
-                   : info | GPR(RAX);
+    case VMEXIT_IOIO: return info | ioio_fields(v);
     case VMEXIT_NPF: return npf_fields(v);
     default: return info | emulation_fields(v) | ALL_GPRS;
     }
