@@ -23,7 +23,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define COMMAND     PORTS_RAM
 #define BUFFER      (PORTS_RAM + 0x1000)
 #define BUFFER_SIZE 0x1400
-#define LONG        UINT32_C(0xf0000000) /* from this control on, of any length */
+#define LONG        UINT32_C(0xf0000000) /* from this control on: any length */
 #define GUARD       16 /* bytes behind a transfer, which must stay */
 
 static struct ports ports, fresh;

@@ -468,14 +468,15 @@ static const struct model_rule *find_model(const struct check *check, int node)
 static err_t check_node(const struct check *check, int node,
                         const struct node_rule *rule)
 {
-    bool is_device = rule == &device_rule || rule == &function_rule;
+    bool is_function = rule == &function_rule;
+    bool is_device = rule == &device_rule || is_function;
     const struct model_rule *model = is_device ? find_model(check, node) : NULL;
     const struct child_rule *children =
-        is_device ? model->children : rule->children;
+        model != NULL ? model->children : rule->children;
     const struct rule_lists rules = {{
         rule->properties,
-        rule == &device_rule ? place_rules[model->place] : NULL,
-        is_device ? model->properties : NULL,
+        model != NULL && !is_function ? place_rules[model->place] : NULL,
+        model != NULL ? model->properties : NULL,
     }};
     err_t error = check_properties(check, node, &rules);
     int child;

@@ -55,7 +55,7 @@ static void place_runs(struct trace_layout *layout)
         layout->runs[i].first = (uint16_t)words;
         words += layout->runs[i].count;
     }
-    CHECK(words <= TRACE_MAX_WORDS &&
+    CHECK(run != NULL && words <= TRACE_MAX_WORDS &&
           run->offset + run->count * 8u <= layout->arch->ops->size);
     memset(layout->field_of_word, TRACE_NO_FIELD,
            sizeof(layout->field_of_word));

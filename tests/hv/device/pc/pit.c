@@ -365,7 +365,10 @@ Test(pit, the_model_runs_as_it_ticks)
         for (unsigned k = 0; k < clocks; k++)
             pit_model_tick(&one);
         pit_model_run(&many, clocks);
-        cr_assert(memcmp(&one, &many, sizeof(one)) == 0, "mode %u, %u clocks",
-                  one.mode, clocks);
+        cr_assert(one.now == many.now && one.out == many.out &&
+                      one.null == many.null && one.load == many.load &&
+                      one.counting == many.counting &&
+                      one.armed == many.armed && one.strobe == many.strobe,
+                  "mode %u, %u clocks", one.mode, clocks);
     }
 }
