@@ -85,12 +85,12 @@ struct vcpu_config {
     struct vm *vm; /* its owner, opaque here */
     vm_id vm_id;
     vcpu_id id;
-    uint64_t hw_id;      /* the id the guest knows it by (hart id, MPIDR) */
-    uint64_t affinity;   /* bit n: may run on host CPU n; 0: any */
-    struct vcpu **peers; /* all vCPUs of the VM, by id */
-    uint32_t peer_count;
-    struct aspace *memory;     /* the VM's, for reads and writes */
-    struct chardev *console;   /* for the firmware's console calls, or NULL */
+    uint64_t hw_id;          /* the id the guest knows it by (hart id, MPIDR) */
+    uint64_t affinity;       /* bit n: may run on host CPU n; 0: any */
+    struct vcpu **peers;     /* all vCPUs of the VM, by id */
+    size_t peer_count;       /* 8 bytes, so that the structure has no padding */
+    struct aspace *memory;   /* the VM's, for reads and writes */
+    struct chardev *console; /* for the firmware's console calls, or NULL */
     struct irq_chip *irq_chip; /* the VM's first; NULL: it has none */
     const struct vcpu_devices *devices;
 };

@@ -98,7 +98,9 @@ static bool step_pass_on(struct vcpu *v)
 {
     uint32_t next = host_current_cpu() + 1;
 
-    EXPECT(arch_fetch_irq() == HOST_IRQ_IPI);
+    /* A CPU that is just starting has taken the kick itself. */
+    while (arch_fetch_irq() != HOST_IRQ_NONE) {
+    }
     if (next == host_cpu_count())
         return step_bug(v);
     host_kick_cpu(next);

@@ -147,7 +147,7 @@ bool sbi_harts(const struct riscv_vcpu *v, uint64_t mask, uint64_t base,
 {
     const struct vcpu_config *config = &v->base.config;
 
-    *harts = vcpu_set_first(config->peer_count);
+    *harts = vcpu_set_first((uint32_t)config->peer_count);
     if (base == UINT64_MAX)
         return true;
     harts->bits = 0;

@@ -63,7 +63,7 @@ static struct x86_vcpu *first_of(struct x86_vcpu *v)
 static err_t make_cpuid(struct x86_vcpu *v, struct arena *arena)
 {
     const struct x86_vm_facts facts = {
-        .vcpus = v->base.config.peer_count,
+        .vcpus = (unsigned)v->base.config.peer_count,
         .physical_bits = v->physical_bits,
         .tsc_hz = time_frequency(),
         .has_apic = v->lapic != NULL,
