@@ -211,13 +211,5 @@ FUZZ_MUTATOR(skip)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const struct fuzz_actor actors[] = {{1, 0}, {2, 0}, {1, 1}, {2, 1}};
-    static const struct fuzz_setup setup = {.describe = describe,
-                                            .decode = decode,
-                                            .cpus = 2,
-                                            .actor_count = 4,
-                                            .actors = actors,
-                                            .bystander = BYSTANDER};
-
-    return fuzz_run_setup(data, size, &setup);
+    return fuzz_run_guests(data, size, describe, decode, BYSTANDER);
 }

@@ -245,6 +245,17 @@ int fuzz_run(const uint8_t *data, size_t size,
     return fuzz_run_setup(data, size, &setup);
 }
 
+int fuzz_run_guests(const uint8_t *data, size_t size,
+                    void (*describe)(struct machine_spec *spec),
+                    fuzz_decode decode, vm_id bystander)
+{
+    static const struct fuzz_actor actors[] = {{1, 0}, {2, 0}, {1, 1}, {2, 1}};
+    const struct fuzz_setup setup = {describe,           decode, 2,
+                                     ARRAY_SIZE(actors), actors, bystander};
+
+    return fuzz_run_setup(data, size, &setup);
+}
+
 void fuzz_skip_step(struct fuzz_input *input, fuzz_decode decode, bool actors)
 {
     static struct fuzz_script script;

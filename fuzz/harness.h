@@ -95,7 +95,12 @@ struct fuzz_setup {
 int fuzz_run_setup(const uint8_t *data, size_t size,
                    const struct fuzz_setup *setup);
 
-/* Takes a step of fuzz_run() or, with actors, of fuzz_run_setup(). */
+/* The same of the two vCPUs of VMs 1 and 2 each, on two CPUs. */
+int fuzz_run_guests(const uint8_t *data, size_t size,
+                    void (*describe)(struct machine_spec *spec),
+                    fuzz_decode decode, vm_id bystander);
+
+/* Takes a step of fuzz_run() or, with actors, of the others. */
 void fuzz_skip_step(struct fuzz_input *input, fuzz_decode decode, bool actors);
 
 #endif
