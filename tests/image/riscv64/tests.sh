@@ -8,16 +8,8 @@ qemu=(qemu-system-riscv64 -machine virt -cpu rv64,h=true)
 # shellcheck disable=SC2034
 firmware_ends='MEDELEG'
 
-readonly machine='-smp 1 -m 128'
 tests() {
     cat <<-END
-	frames          | 0 | frames: ok          | $machine
-	frames          | 0 | frames: ok          | -smp 4 -m 1G
-	no-run          | 0 | no-run: ok          | $machine
-	timers          | 0 | timers: ok          | $machine
-	timers          | 0 | timers: ok          | -smp 2 -m 128 -icount shift=0
-	conversions     | 0 | conversions: ok     | $machine
-	bits            | 0 | bits: ok            | $machine
 	guest-loads     | 0 | guest-loads: ok     | $machine
 	fp              | 0 | fp: ok              | $machine
 	vector          | 0 | vector: ok          | $machine -cpu rv64,h=true,v=true,vlen=128
@@ -25,21 +17,8 @@ tests() {
 	sstc            | 0 | sstc: ok            | $machine
 	no-sstc         | 0 | no-sstc: ok         | $machine -cpu rv64,h=true,sstc=false
 	timers          | 0 | timers: ok          | $machine -cpu rv64,h=true,sstc=false
-	input           | 0 | input: ok           | $machine
-	input           | 0 | input: ok           | -smp 4 -m 128
 	reboot          | 0 | reboot: ok          | $machine -no-reboot
 	count           | 0 | 1000 calls: 1[0-3][0-9]... | $machine -icount shift=0
-	registers       | 0 | registers: ok       | $machine
-	registers       | 0 | registers: ok       | -smp 2 -m 128
-	registers-again | 0 | registers-again: ok | $machine
-	self-kicks      | 0 | self-kicks: ok      | -smp 2 -m 128
-	ticks           | 0 | ticks: ok           | $machine
-	ticks           | 0 | ticks: ok           | $machine -icount shift=0
-	kicks           | 0 | kicks: ok           | -smp 2 -m 128
-	kicks           | 0 | kicks: ok           | -smp 4 -m 128
-	words-16        | 0 | words-16: ok        | -smp 2 -m 128
-	words-32        | 0 | words-32: ok        | -smp 2 -m 128
-	words-64        | 0 | words-64: ok        | -smp 2 -m 128
 	bits            | 0 | for riscv64: 8 CPUs | -smp 8 -m 128
 	bits            | 0 | for riscv64: 64 CPUs | -smp 64 -m 256
 	bits            | 0 | for riscv64: 1 CPUs | -smp 1 -m 16G

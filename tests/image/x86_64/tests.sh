@@ -7,39 +7,18 @@ qemu=(qemu-system-x86_64 -machine q35 -cpu 'max,+svm,+npt' -no-reboot)
 # shellcheck disable=SC2034
 firmware_ends='Booting from'
 
-readonly machine='-smp 1 -m 128'
 tests() {
     cat <<-END
-	frames          | 0 | frames: ok          | $machine
-	frames          | 0 | frames: ok          | -smp 4 -m 1G
 	frames          | 0 | frames: ok          | -machine pc $machine
-	no-run          | 0 | no-run: ok          | $machine
-	timers          | 0 | timers: ok          | $machine
-	timers          | 0 | timers: ok          | -smp 2 -m 128 -icount shift=0
-	conversions     | 0 | conversions: ok     | $machine
-	bits            | 0 | bits: ok            | $machine
 	xmm             | 0 | xmm: ok             | $machine
 	xmm             | 0 | xmm: ok             | $machine -cpu phenom,+svm,+npt
 	seam            | 0 | seam: ok            | $machine
 	host-state      | 0 | host-state: ok      | $machine
 	nmi             | 0 | nmi: ok             | $machine
 	nested          | 0 | nested: ok          | $machine
-	input           | 0 | input: ok           | $machine
-	input           | 0 | input: ok           | -smp 4 -m 128
 	input           | 0 | input: ok           | -machine pc -smp 2 -m 128
 	reboot          | 0 | reboot: ok          | $machine
 	count           | 0 | 1000 calls: 1[0-2][0-9]... | $machine -icount shift=0
-	registers       | 0 | registers: ok       | $machine
-	registers       | 0 | registers: ok       | -smp 2 -m 128
-	registers-again | 0 | registers-again: ok | $machine
-	self-kicks      | 0 | self-kicks: ok      | -smp 2 -m 128
-	ticks           | 0 | ticks: ok           | $machine
-	ticks           | 0 | ticks: ok           | $machine -icount shift=0
-	kicks           | 0 | kicks: ok           | -smp 2 -m 128
-	kicks           | 0 | kicks: ok           | -smp 4 -m 128
-	words-16        | 0 | words-16: ok        | -smp 2 -m 128
-	words-32        | 0 | words-32: ok        | -smp 2 -m 128
-	words-64        | 0 | words-64: ok        | -smp 2 -m 128
 	bits            | 0 | for x86_64: 8 CPUs  | -smp 8 -m 128
 	bits            | 0 | for x86_64: 64 CPUs | -smp 64 -m 256
 	bits            | 0 | for x86_64: 1 CPUs  | -smp 1 -m 6G
