@@ -76,7 +76,7 @@ static bool is_in_ram(uint64_t at, uint64_t size)
 static void check_entry(enum x86_boot_protocol protocol,
                         const struct x86_entry *entry)
 {
-    const struct x86_entry_selector *cs = &entry->segment[X86_ENTRY_CS];
+    const struct x86_segment *cs = &entry->segment[X86_CS];
 
     if (protocol == X86_BOOT_FIRMWARE)
         return;
@@ -87,7 +87,7 @@ static void check_entry(enum x86_boot_protocol protocol,
     if (protocol == X86_BOOT_LINUX) {
         fuzz_need(is_in_ram(entry->cr3, X86_ENTRY_TABLE_PAGES * PAGE_SIZE),
                   "its page tables are nowhere");
-        fuzz_need(is_in_ram(entry->gpr[X86_ENTRY_RSI], PAGE_SIZE),
+        fuzz_need(is_in_ram(entry->gpr[X86_GPR_RSI], PAGE_SIZE),
                   "its zero page is nowhere");
     }
 }

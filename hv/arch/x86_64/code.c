@@ -45,14 +45,13 @@ static bool translate(struct x86_vcpu *v, struct x86_code_page *page)
     struct x86_translation translation;
     struct x86_paging paging;
     struct x86_cpu cpu;
-    unsigned access;
 
     v->vendor->get_cpu(v, &cpu);
     paging = x86_paging_of(v, &cpu.control, cpu.rflags);
-    access = X86_WALK_FETCH | (cpu.cpl == 3 ? X86_WALK_USER : 0u);
     page->levels = 0;
-    return x86_walk(&paging, page->linear, access, &memory, &translation) ==
-               X86_WALK_OK &&
+    return x86_walk(&paging, page->linear,
+                    x86_walk_access(X86_ACCESS_FETCH, cpu.cpl), &memory,
+                    &translation) == X86_WALK_OK &&
            aspace_translate(v->base.config.memory, translation.address,
                             &page->frame, NULL, NULL) == OK;
 }

@@ -32,15 +32,21 @@ static bool makes_double_fault(uint8_t first, uint8_t second)
            (is_contributory(second) || second == X86_VECTOR_PF);
 }
 
+static void add_injected(struct x86_vcpu *v, uint8_t vector)
+{
+    atomic_fetch_or(&v->injected[vector / 64], BIT(vector % 64));
+    vcpu_request(&v->base, VCPU_REQUEST_INTERRUPT);
+}
+
 /* Back to where it came from: it is delivered after what takes its place.
  * Exceptions come again by themselves. */
 static void put_back(struct x86_vcpu *v, const struct x86_event *event)
 {
-    if (event->type == X86_EVENT_NMI)
-        atomic_store(&v->nmi, true);
-    else if (event->type == X86_EVENT_INTERRUPT)
-        atomic_fetch_or(&v->injected[event->vector / 64],
-                        BIT(event->vector % 64));
+    if (event->type == X86_EVENT_INTERRUPT) {
+        add_injected(v, event->vector);
+        return;
+    }
+    atomic_store(&v->nmi, true);
     vcpu_request(&v->base, VCPU_REQUEST_INTERRUPT);
 }
 
@@ -230,8 +236,7 @@ err_t x86_inject_interrupt(struct vcpu *vcpu, interrupt_vector vector,
         return ERR_INVALID_INPUT;
     if (v->lapic != NULL)
         return inject_by_lapic(v, vector, trigger);
-    atomic_fetch_or(&v->injected[vector / 64], BIT(vector % 64));
-    vcpu_request(vcpu, VCPU_REQUEST_INTERRUPT);
+    add_injected(v, vector);
     return OK;
 }
 

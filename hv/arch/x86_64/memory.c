@@ -33,7 +33,7 @@ static bool exchange_entry(void *context, gpa_t address, uint64_t old,
     return error == OK;
 }
 
-static unsigned walk_access(enum x86_access access, unsigned cpl)
+unsigned x86_walk_access(enum x86_access access, unsigned cpl)
 {
     static const uint8_t accesses[] = {
         [X86_ACCESS_READ] = X86_WALK_READ,
@@ -69,7 +69,7 @@ enum x86_result x86_translate_linear(void *context, uint64_t linear,
         x86_paging_of(at->v, &at->cpu->control, at->cpu->rflags);
     struct x86_translation translation;
 
-    switch (x86_walk(&paging, linear, walk_access(access, at->cpu->cpl),
+    switch (x86_walk(&paging, linear, x86_walk_access(access, at->cpu->cpl),
                      &memory, &translation)) {
     case X86_WALK_OK: *address = translation.address; return X86_DONE;
     case X86_WALK_FAULT:

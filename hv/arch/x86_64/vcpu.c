@@ -159,10 +159,10 @@ static void enter_at_reset_vector(struct x86_vcpu *v)
     struct x86_cpuid cpuid;
 
     x86_entry_init(&entry, X86_ENTRY_REAL, RESET_RIP);
-    entry.segment[X86_ENTRY_CS].base = RESET_CS_BASE;
-    entry.segment[X86_ENTRY_CS].selector = RESET_CS_SELECTOR;
+    entry.segment[X86_CS].base = RESET_CS_BASE;
+    entry.segment[X86_CS].selector = RESET_CS_SELECTOR;
     (void)x86_hw_cpuid(X86_CPUID_FEATURES, 0, &cpuid);
-    entry.gpr[X86_ENTRY_RDX] = cpuid.eax;
+    entry.gpr[X86_GPR_RDX] = cpuid.eax;
     v->vendor->enter_at(v, &entry);
 }
 
@@ -173,7 +173,7 @@ static void enter_flat(struct x86_vcpu *v)
     struct x86_entry entry;
 
     x86_entry_init(&entry, X86_ENTRY_PROTECTED, v->base.boot.entry.raw);
-    entry.gpr[X86_ENTRY_RBX] = v->base.boot.arg;
+    entry.gpr[X86_GPR_RBX] = v->base.boot.arg;
     v->vendor->enter_at(v, &entry);
 }
 
@@ -256,8 +256,8 @@ static void take_sipi(struct x86_vcpu *v, uint8_t vector)
     struct x86_entry entry;
 
     x86_entry_init(&entry, X86_ENTRY_REAL, 0);
-    entry.segment[X86_ENTRY_CS].base = (uint64_t)vector << PAGE_SHIFT;
-    entry.segment[X86_ENTRY_CS].selector = (uint16_t)(vector << 8);
+    entry.segment[X86_CS].base = (uint64_t)vector << PAGE_SHIFT;
+    entry.segment[X86_CS].selector = (uint16_t)(vector << 8);
     v->vendor->enter_at(v, &entry);
     v->wait = X86_RUNS;
 }

@@ -173,9 +173,9 @@ err_t x86_init(struct x86_vcpu *v, const struct x86_vendor *vendor,
  * of waiting for a SIPI. */
 void x86_setup(struct x86_vcpu *v);
 void x86_clear(struct x86_vcpu *v);
-/* The registers that no control block holds, to and from the CPU. */
 /* Of the guest's TSC and its deadlines. */
 void x86_set_tsc_offset(struct x86_vcpu *v, uint64_t offset);
+/* The registers that no control block holds, to and from the CPU. */
 void x86_bind(struct x86_vcpu *v);
 void x86_unbind(struct x86_vcpu *v);
 uint64_t x86_read_xcr0(const struct x86_vcpu *v);
@@ -239,7 +239,9 @@ enum x86_result x86_fetch(struct x86_vcpu *v, const struct x86_cpu *cpu,
                           struct x86_outcome *outcome) MUST_CHECK;
 /* The length of the instruction at RIP. 0: it cannot be read any more. */
 uint8_t x86_insn_length(struct x86_vcpu *v);
-/* How the guest's processor walks its page tables. */
+/* How the guest's processor walks its page tables, and what it is for: of enum
+ * x86_walk_access. */
+unsigned x86_walk_access(enum x86_access access, unsigned cpl);
 struct x86_paging x86_paging_of(const struct x86_vcpu *v,
                                 const struct x86_control *control,
                                 uint64_t rflags);

@@ -5,17 +5,6 @@
 #include "lib/bits.h"
 #include "lib/string.h"
 
-#define CR0_PE BIT(0)
-#define CR0_ET BIT(4)
-#define CR0_PG BIT(31)
-
-#define CR4_PAE BIT(5)
-
-#define EFER_LME BIT(8)
-#define EFER_LMA BIT(10)
-
-#define RFLAGS_ONE BIT(1) /* always set */
-
 /* Attributes: segments that have been accessed, DPL 0, present. */
 #define CODE_16 0x09b
 #define DATA_16 0x093
@@ -45,35 +34,36 @@ static const struct {
     uint16_t idt_limit;
     bool has_gdt;
 } modes[X86_ENTRY_MODE_COUNT] = {
-    [X86_ENTRY_REAL] = {CR0_ET, 0, 0, CODE_16, DATA_16, TSS, LDT, 0xffff,
+    [X86_ENTRY_REAL] = {X86_CR0_ET, 0, 0, CODE_16, DATA_16, TSS, LDT, 0xffff,
                         0xffff, 0x3ff, false},
-    [X86_ENTRY_PROTECTED] = {CR0_ET | CR0_PE, 0, 0, CODE_32, DATA_32, TSS, 0,
-                             UINT32_MAX, TSS_LIMIT, 0, true},
-    [X86_ENTRY_PAE] = {CR0_ET | CR0_PE | CR0_PG, CR4_PAE, 0, CODE_32, DATA_32,
-                       TSS, 0, UINT32_MAX, TSS_LIMIT, 0, true},
-    [X86_ENTRY_LONG] = {CR0_ET | CR0_PE | CR0_PG, CR4_PAE, EFER_LME | EFER_LMA,
-                        CODE_64, DATA_32, TSS, 0, UINT32_MAX, TSS_LIMIT, 0,
-                        true},
+    [X86_ENTRY_PROTECTED] = {X86_CR0_ET | X86_CR0_PE, 0, 0, CODE_32, DATA_32,
+                             TSS, 0, UINT32_MAX, TSS_LIMIT, 0, true},
+    [X86_ENTRY_PAE] = {X86_CR0_ET | X86_CR0_PE | X86_CR0_PG, X86_CR4_PAE, 0,
+                       CODE_32, DATA_32, TSS, 0, UINT32_MAX, TSS_LIMIT, 0,
+                       true},
+    [X86_ENTRY_LONG] = {X86_CR0_ET | X86_CR0_PE | X86_CR0_PG, X86_CR4_PAE,
+                        X86_EFER_LME | X86_EFER_LMA, CODE_64, DATA_32, TSS, 0,
+                        UINT32_MAX, TSS_LIMIT, 0, true},
 };
 
 static void set_segments(struct x86_entry *entry)
 {
     bool has_gdt = modes[entry->mode].has_gdt;
 
-    for (unsigned i = X86_ENTRY_ES; i <= X86_ENTRY_GS; i++)
-        entry->segment[i] = (struct x86_entry_selector){
+    for (unsigned i = X86_ES; i <= X86_GS; i++)
+        entry->segment[i] = (struct x86_segment){
             .limit = modes[entry->mode].limit,
             .selector = has_gdt ? SELECTOR(GDT_DATA) : 0,
             .attributes = modes[entry->mode].data,
         };
-    entry->segment[X86_ENTRY_CS].selector = has_gdt ? SELECTOR(GDT_CODE) : 0;
-    entry->segment[X86_ENTRY_CS].attributes = modes[entry->mode].code;
-    entry->segment[X86_ENTRY_TR] = (struct x86_entry_selector){
+    entry->segment[X86_CS].selector = has_gdt ? SELECTOR(GDT_CODE) : 0;
+    entry->segment[X86_CS].attributes = modes[entry->mode].code;
+    entry->segment[X86_ENTRY_TR] = (struct x86_segment){
         .limit = modes[entry->mode].system_limit,
         .selector = has_gdt ? SELECTOR(GDT_TSS) : 0,
         .attributes = modes[entry->mode].tss,
     };
-    entry->segment[X86_ENTRY_LDTR] = (struct x86_entry_selector){
+    entry->segment[X86_ENTRY_LDTR] = (struct x86_segment){
         .limit = has_gdt ? 0 : modes[entry->mode].system_limit,
         .attributes = modes[entry->mode].ldt,
     };
@@ -85,7 +75,7 @@ void x86_entry_init(struct x86_entry *entry, enum x86_entry_mode mode,
     *entry = (struct x86_entry){
         .mode = mode,
         .rip = rip,
-        .rflags = RFLAGS_ONE,
+        .rflags = X86_RFLAGS_FIXED,
         .cr0 = modes[mode].cr0,
         .cr4 = modes[mode].cr4,
         .efer = modes[mode].efer,
@@ -96,7 +86,7 @@ void x86_entry_init(struct x86_entry *entry, enum x86_entry_mode mode,
 }
 
 /* The lower 8 bytes of a segment descriptor (SDM volume 3, section 3.4.5). */
-static uint64_t make_descriptor(const struct x86_entry_selector *segment)
+static uint64_t make_descriptor(const struct x86_segment *segment)
 {
     uint64_t base = segment->base;
     uint64_t limit = segment->limit;
@@ -114,8 +104,8 @@ void x86_entry_set_gdt(struct x86_entry *entry, gpa_t at,
                        uint64_t gdt[X86_ENTRY_GDT_ENTRIES])
 {
     memset(gdt, 0, X86_ENTRY_GDT_ENTRIES * sizeof(gdt[0]));
-    gdt[GDT_CODE] = make_descriptor(&entry->segment[X86_ENTRY_CS]);
-    gdt[GDT_DATA] = make_descriptor(&entry->segment[X86_ENTRY_DS]);
+    gdt[GDT_CODE] = make_descriptor(&entry->segment[X86_CS]);
+    gdt[GDT_DATA] = make_descriptor(&entry->segment[X86_DS]);
     gdt[GDT_TSS] = make_descriptor(&entry->segment[X86_ENTRY_TR]);
     entry->gdtr = (struct x86_entry_table){
         at.raw, X86_ENTRY_GDT_ENTRIES * sizeof(gdt[0]) - 1};

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "arch/x86_64/emulate/cpu.h"
 #include "lib/addr.h"
 
 enum x86_entry_mode {
@@ -20,39 +21,11 @@ enum x86_entry_mode {
     X86_ENTRY_MODE_COUNT,
 };
 
-/* General registers, numbered as instructions do. */
-enum x86_entry_gpr {
-    X86_ENTRY_RAX,
-    X86_ENTRY_RCX,
-    X86_ENTRY_RDX,
-    X86_ENTRY_RBX,
-    X86_ENTRY_RSP,
-    X86_ENTRY_RBP,
-    X86_ENTRY_RSI,
-    X86_ENTRY_RDI,
-    X86_ENTRY_GPR_COUNT = 16,
-};
-
-/* Segment registers, numbered as instructions do, then LDTR and TR. */
+/* Segments, numbered as instructions do, then LDTR and TR. */
 enum x86_entry_segment {
-    X86_ENTRY_ES,
-    X86_ENTRY_CS,
-    X86_ENTRY_SS,
-    X86_ENTRY_DS,
-    X86_ENTRY_FS,
-    X86_ENTRY_GS,
-    X86_ENTRY_LDTR,
+    X86_ENTRY_LDTR = X86_SEGMENTS,
     X86_ENTRY_TR,
     X86_ENTRY_SEGMENT_COUNT,
-};
-
-/* One with its hidden part. The attributes are packed as in a VMCB (type, S,
- * DPL, P, AVL, L, D/B, G); without P, the register is unusable. */
-struct x86_entry_selector {
-    uint64_t base;
-    uint32_t limit; /* in bytes, G applied */
-    uint16_t selector;
-    uint16_t attributes;
 };
 
 struct x86_entry_table {
@@ -64,8 +37,8 @@ struct x86_entry {
     enum x86_entry_mode mode;
     uint64_t rip, rflags;
     uint64_t cr0, cr3, cr4, efer;
-    uint64_t gpr[X86_ENTRY_GPR_COUNT];
-    struct x86_entry_selector segment[X86_ENTRY_SEGMENT_COUNT];
+    uint64_t gpr[X86_GPR_COUNT];
+    struct x86_segment segment[X86_ENTRY_SEGMENT_COUNT];
     struct x86_entry_table gdtr, idtr;
 };
 

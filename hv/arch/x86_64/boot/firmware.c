@@ -97,9 +97,9 @@ err_t boot_firmware(struct boot *boot)
         return error;
     x86_entry_init(boot->entry, X86_ENTRY_REAL, RESET_IP);
     boot->entry->cr0 = RESET_CR0;
-    boot->entry->gpr[X86_ENTRY_RDX] = boot->machine->signature;
-    boot->entry->segment[X86_ENTRY_CS].selector = RESET_CS_SELECTOR;
-    boot->entry->segment[X86_ENTRY_CS].base = RESET_CS_BASE;
+    boot->entry->gpr[X86_GPR_RDX] = boot->machine->signature;
+    boot->entry->segment[X86_CS].selector = RESET_CS_SELECTOR;
+    boot->entry->segment[X86_CS].base = RESET_CS_BASE;
     boot->entry->idtr.limit = 0xffff;
     return OK;
 }

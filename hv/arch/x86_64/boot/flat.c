@@ -28,7 +28,7 @@ err_t boot_flat(struct boot *boot)
     if (error != OK)
         return error;
     x86_entry_init(boot->entry, X86_ENTRY_REAL, LOAD_ADDRESS);
-    boot->entry->gpr[X86_ENTRY_RDX] = FIRST_DISK;
-    boot->entry->gpr[X86_ENTRY_RSP] = LOAD_ADDRESS;
+    boot->entry->gpr[X86_GPR_RDX] = FIRST_DISK;
+    boot->entry->gpr[X86_GPR_RSP] = LOAD_ADDRESS;
     return OK;
 }

@@ -309,6 +309,6 @@ err_t boot_linux(struct boot *boot)
         return error;
     x86_entry_init(boot->entry, X86_ENTRY_LONG, kernel.at.raw + ENTRY_64);
     x86_entry_set_tables(boot->entry, kernel.tables);
-    boot->entry->gpr[X86_ENTRY_RSI] = kernel.zero_page_at.raw;
+    boot->entry->gpr[X86_GPR_RSI] = kernel.zero_page_at.raw;
     return boot_store_gdt(boot, kernel.gdt);
 }

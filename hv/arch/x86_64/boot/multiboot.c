@@ -298,7 +298,7 @@ err_t boot_multiboot(struct boot *boot)
     if (error != OK)
         return error;
     x86_entry_init(boot->entry, X86_ENTRY_PROTECTED, multiboot.elf.entry);
-    boot->entry->gpr[X86_ENTRY_RAX] = BOOTLOADER_MAGIC;
-    boot->entry->gpr[X86_ENTRY_RBX] = multiboot.info.raw;
+    boot->entry->gpr[X86_GPR_RAX] = BOOTLOADER_MAGIC;
+    boot->entry->gpr[X86_GPR_RBX] = multiboot.info.raw;
     return boot_store_gdt(boot, multiboot.gdt);
 }

@@ -167,6 +167,6 @@ err_t boot_pvh(struct boot *boot)
     if (error != OK)
         return error;
     x86_entry_init(boot->entry, X86_ENTRY_PROTECTED, pvh.entry);
-    boot->entry->gpr[X86_ENTRY_RBX] = pvh.start_info.raw;
+    boot->entry->gpr[X86_GPR_RBX] = pvh.start_info.raw;
     return boot_store_gdt(boot, pvh.gdt);
 }

@@ -149,10 +149,6 @@ static void decode_ioio(const struct svm_vcpu *v, struct vm_exit *exit)
         set_instruction(exit, X86_INTERCEPTED_STRING_IO);
         return;
     }
-    if (unlikely(!is_power_of_two(width))) {
-        decode_unknown(v, exit);
-        return;
-    }
     exit->kind = write ? EXIT_IO_WRITE : EXIT_IO_READ;
     exit->access = (struct device_access){
         .address = FIELD_GET(IOIO_PORT, info),

@@ -7,19 +7,13 @@
 #include "arch/x86_64/svm/svm.h"
 #include "lib/string.h"
 
-_Static_assert((int)X86_ES == X86_ENTRY_ES && (int)X86_CS == X86_ENTRY_CS &&
-                   (int)X86_SS == X86_ENTRY_SS && (int)X86_DS == X86_ENTRY_DS &&
-                   (int)X86_FS == X86_ENTRY_FS && (int)X86_GS == X86_ENTRY_GS,
-               "segments are numbered alike");
-
 static struct x86_segment get_segment(const struct vmcb_segment *from)
 {
     return (struct x86_segment){from->base, from->limit, from->selector,
                                 from->attrib};
 }
 
-static void set_segment(struct vmcb_segment *to,
-                        const struct x86_entry_selector *from)
+static void set_segment(struct vmcb_segment *to, const struct x86_segment *from)
 {
     *to = (struct vmcb_segment){from->selector, from->attributes, from->limit,
                                 from->base};
@@ -110,12 +104,12 @@ void svm_set(struct x86_vcpu *x86, enum x86_register reg, uint64_t value)
 
 static void set_segments(struct vmcb_save *save, const struct x86_entry *entry)
 {
-    set_segment(&save->es, &entry->segment[X86_ENTRY_ES]);
-    set_segment(&save->cs, &entry->segment[X86_ENTRY_CS]);
-    set_segment(&save->ss, &entry->segment[X86_ENTRY_SS]);
-    set_segment(&save->ds, &entry->segment[X86_ENTRY_DS]);
-    set_segment(&save->fs, &entry->segment[X86_ENTRY_FS]);
-    set_segment(&save->gs, &entry->segment[X86_ENTRY_GS]);
+    set_segment(&save->es, &entry->segment[X86_ES]);
+    set_segment(&save->cs, &entry->segment[X86_CS]);
+    set_segment(&save->ss, &entry->segment[X86_SS]);
+    set_segment(&save->ds, &entry->segment[X86_DS]);
+    set_segment(&save->fs, &entry->segment[X86_FS]);
+    set_segment(&save->gs, &entry->segment[X86_GS]);
     set_segment(&save->ldtr, &entry->segment[X86_ENTRY_LDTR]);
     set_segment(&save->tr, &entry->segment[X86_ENTRY_TR]);
     save->gdtr = (struct vmcb_segment){.limit = entry->gdtr.limit,

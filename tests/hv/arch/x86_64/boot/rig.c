@@ -127,7 +127,7 @@ void rig_expect_text(uint64_t at, const char *text)
         cr_assert_eq(rig_get(at + i, 1), (uint8_t)text[i], "'%s'", text);
 }
 
-static void expect_descriptor(const struct x86_entry_selector *segment)
+static void expect_descriptor(const struct x86_segment *segment)
 {
     uint64_t low = rig_get(rig.entry.gdtr.base + segment->selector, 8);
     uint64_t limit = (low & 0xffff) | (low >> 32 & 0xf0000);
@@ -143,7 +143,7 @@ static void expect_descriptor(const struct x86_entry_selector *segment)
 void rig_expect_gdt(void)
 {
     cr_expect_eq(rig_get(rig.entry.gdtr.base, 8), 0u);
-    for (unsigned i = X86_ENTRY_ES; i <= X86_ENTRY_GS; i++)
+    for (unsigned i = X86_ES; i <= X86_GS; i++)
         expect_descriptor(&rig.entry.segment[i]);
     expect_descriptor(&rig.entry.segment[X86_ENTRY_TR]);
 }

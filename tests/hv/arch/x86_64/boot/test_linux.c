@@ -58,7 +58,7 @@ static err_t load(void)
 
 static uint64_t zero_page(unsigned offset, unsigned width)
 {
-    return rig_get(rig.entry.gpr[X86_ENTRY_RSI] + offset, width);
+    return rig_get(rig.entry.gpr[X86_GPR_RSI] + offset, width);
 }
 
 static void expect_kernel_at(uint64_t at)
@@ -78,9 +78,9 @@ Test(linux_boot, a_kernel_is_entered_in_long_mode)
     cr_expect_eq(rig.entry.cr4, 0x20u);
     cr_expect_eq(rig.entry.efer, 0x500u);
     cr_expect_eq(rig.entry.rflags, 2u);
-    cr_expect_eq(rig.entry.segment[X86_ENTRY_CS].selector, 0x10);
-    cr_expect_eq(rig.entry.segment[X86_ENTRY_DS].selector, 0x18);
-    cr_expect_eq(rig.entry.segment[X86_ENTRY_CS].attributes, 0xa9b);
+    cr_expect_eq(rig.entry.segment[X86_CS].selector, 0x10);
+    cr_expect_eq(rig.entry.segment[X86_DS].selector, 0x18);
+    cr_expect_eq(rig.entry.segment[X86_CS].attributes, 0xa9b);
     rig_expect_gdt();
 }
 

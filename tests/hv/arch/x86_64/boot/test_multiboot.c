@@ -47,7 +47,7 @@ static void make_flat(void)
 
 static uint64_t info(unsigned offset)
 {
-    return rig_get(rig.entry.gpr[X86_ENTRY_RBX] + offset, 4);
+    return rig_get(rig.entry.gpr[X86_GPR_RBX] + offset, 4);
 }
 
 Test(multiboot_boot, an_elf_file_is_entered_in_protected_mode)
@@ -57,7 +57,7 @@ Test(multiboot_boot, an_elf_file_is_entered_in_protected_mode)
         cr_assert_eq(rig_load(X86_BOOT_MULTIBOOT), OK, "%s", rig.what);
         elf_file_expect_loaded(&file);
         cr_expect_eq(rig.entry.rip, ELF_FILE_ENTRY);
-        cr_expect_eq(rig.entry.gpr[X86_ENTRY_RAX], 0x2badb002u);
+        cr_expect_eq(rig.entry.gpr[X86_GPR_RAX], 0x2badb002u);
         cr_expect_eq(rig.entry.cr0, 0x11u);
         cr_expect_eq(rig.entry.rflags, 2u);
         rig_expect_gdt();

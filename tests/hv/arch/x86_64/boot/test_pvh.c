@@ -18,7 +18,7 @@ static void use_file(void)
 
 static uint64_t info(unsigned offset, unsigned width)
 {
-    return rig_get(rig.entry.gpr[X86_ENTRY_RBX] + offset, width);
+    return rig_get(rig.entry.gpr[X86_GPR_RBX] + offset, width);
 }
 
 Test(pvh_boot, a_kernel_is_entered_in_protected_mode)
@@ -32,8 +32,8 @@ Test(pvh_boot, a_kernel_is_entered_in_protected_mode)
         cr_expect_eq(rig.entry.cr0, 0x11u);
         cr_expect_eq(rig.entry.cr4 | rig.entry.efer | rig.entry.cr3, 0u);
         cr_expect_eq(rig.entry.rflags, 2u);
-        cr_expect_eq(rig.entry.segment[X86_ENTRY_CS].attributes, 0xc9b);
-        cr_expect_eq(rig.entry.segment[X86_ENTRY_CS].limit, UINT32_MAX);
+        cr_expect_eq(rig.entry.segment[X86_CS].attributes, 0xc9b);
+        cr_expect_eq(rig.entry.segment[X86_CS].limit, UINT32_MAX);
         cr_expect_eq(rig.entry.segment[X86_ENTRY_TR].limit, 0x67u);
         rig_expect_gdt();
         elf_file_expect_loaded(&file);

@@ -12,12 +12,12 @@ static void expect_real_mode(void)
     cr_expect_eq(rig.entry.mode, X86_ENTRY_REAL);
     cr_expect_eq(rig.entry.cr3 | rig.entry.cr4 | rig.entry.efer, 0u);
     cr_expect_eq(rig.entry.rflags, 2u);
-    for (unsigned i = X86_ENTRY_ES; i <= X86_ENTRY_GS; i++) {
-        const struct x86_entry_selector *segment = &rig.entry.segment[i];
+    for (unsigned i = X86_ES; i <= X86_GS; i++) {
+        const struct x86_segment *segment = &rig.entry.segment[i];
 
         cr_expect_eq(segment->limit, 0xffffu);
-        cr_expect_eq(segment->attributes, i == X86_ENTRY_CS ? 0x9b : 0x93);
-        if (i != X86_ENTRY_CS)
+        cr_expect_eq(segment->attributes, i == X86_CS ? 0x9b : 0x93);
+        if (i != X86_CS)
             cr_expect_eq(segment->selector | segment->base, 0u);
     }
 }
@@ -32,8 +32,8 @@ Test(raw_boot, a_flat_image_is_entered_at_0x7c00)
         expect_real_mode();
         cr_expect_eq(rig.entry.cr0, 0x10u);
         cr_expect_eq(rig.entry.rip, 0x7c00u);
-        cr_expect_eq(rig.entry.segment[X86_ENTRY_CS].base, 0u);
-        cr_expect_eq(rig.entry.gpr[X86_ENTRY_RDX], 0x80u);
+        cr_expect_eq(rig.entry.segment[X86_CS].base, 0u);
+        cr_expect_eq(rig.entry.gpr[X86_GPR_RDX], 0x80u);
         cr_expect_eq(rig.entry.idtr.limit, 0x3ff);
         cr_expect(rig_has_pattern(0x7c00, sizes[i], 3));
     }
@@ -64,9 +64,9 @@ Test(raw_boot, firmware_ends_at_4_gib_and_is_entered_as_after_a_reset)
         expect_real_mode();
         cr_expect_eq(rig.entry.cr0, 0x60000010u);
         cr_expect_eq(rig.entry.rip, 0xfff0u);
-        cr_expect_eq(rig.entry.segment[X86_ENTRY_CS].selector, 0xf000);
-        cr_expect_eq(rig.entry.segment[X86_ENTRY_CS].base, 0xffff0000u);
-        cr_expect_eq(rig.entry.gpr[X86_ENTRY_RDX], rig.machine.signature);
+        cr_expect_eq(rig.entry.segment[X86_CS].selector, 0xf000);
+        cr_expect_eq(rig.entry.segment[X86_CS].base, 0xffff0000u);
+        cr_expect_eq(rig.entry.gpr[X86_GPR_RDX], rig.machine.signature);
         cr_expect(rig_has_pattern(GIB_4 - 0x200000, 0x200000, 4));
         cr_expect(rig_has_pattern(GIB_4 - 0x284000, 0x84000, 5));
     }
@@ -158,7 +158,7 @@ Test(raw_boot, pae_tables_map_the_lowest_4_gib)
 Test(raw_boot, descriptors_are_laid_out_as_the_manual_says)
 {
     static const struct {
-        struct x86_entry_selector segment;
+        struct x86_segment segment;
         uint64_t descriptor;
     } rows[] = {
         {{0, UINT32_MAX, 0, 0xc93}, UINT64_C(0x00cf93000000ffff)},
@@ -170,7 +170,7 @@ Test(raw_boot, descriptors_are_laid_out_as_the_manual_says)
 
     for_each_row (i, rows) {
         x86_entry_init(&entry, X86_ENTRY_PROTECTED, 0);
-        entry.segment[X86_ENTRY_DS] = rows[i].segment;
+        entry.segment[X86_DS] = rows[i].segment;
         x86_entry_set_gdt(&entry, gpa(0x1000), gdt);
         cr_expect_eq(gdt[3], rows[i].descriptor, "row %zu: 0x%llx", i,
                      (unsigned long long)gdt[3]);

@@ -239,7 +239,7 @@ static void write_idt(enum rig_mode mode, struct x86_entry *entry)
     for (unsigned vector = 0; vector < 256; vector++) {
         uint64_t handler = RIG_HANDLER + 16 * vector;
         uint64_t gate = UINT64_C(0x8e00) << 32 |
-                        (uint64_t)entry->segment[X86_ENTRY_CS].selector << 16 |
+                        (uint64_t)entry->segment[X86_CS].selector << 16 |
                         handler;
 
         if (mode == RIG_REAL)
@@ -266,10 +266,10 @@ void rig_mode(vcpu_id id, enum rig_mode mode)
 
     x86_entry_init(&entry, modes[mode], mode == RIG_REAL ? 0 : RIG_CODE);
     if (mode == RIG_REAL) {
-        entry.segment[X86_ENTRY_CS].base = RIG_CODE;
-        entry.segment[X86_ENTRY_CS].selector = RIG_CODE >> 4;
+        entry.segment[X86_CS].base = RIG_CODE;
+        entry.segment[X86_CS].selector = RIG_CODE >> 4;
     }
-    entry.gpr[X86_ENTRY_RSP] = RIG_STACK;
+    entry.gpr[X86_GPR_RSP] = RIG_STACK;
     write_tables(mode, &entry);
     write_idt(mode, &entry);
     if (v->x86.base.state >= VCPU_READY && v->x86.base.state <= VCPU_RUNNING)
