@@ -39,7 +39,26 @@
     X(INT_PENDING,    0xc0010055) X(MMIO_CONF_BASE, 0xc0010058)                \
     X(SMM_ADDR,       0xc0010112) X(SMM_MASK,       0xc0010113)                \
     X(OSVW_ID_LENGTH, 0xc0010140) X(OSVW_STATUS,    0xc0010141)                \
-    X(DE_CFG,         0xc0011029)
+    X(DE_CFG,         0xc0011029)                                              \
+    /* VMX (SDM volume 3, appendix A), and what a VMCS loads and saves. */     \
+    X(FEATURE_CONTROL,            0x0000003a) X(VMX_BASIC,        0x00000480)  \
+    X(VMX_PINBASED_CTLS,          0x00000481) X(VMX_PROCBASED_CTLS, 0x00000482)\
+    X(VMX_EXIT_CTLS,              0x00000483) X(VMX_ENTRY_CTLS,   0x00000484)  \
+    X(VMX_MISC,                   0x00000485) X(VMX_CR0_FIXED0,   0x00000486)  \
+    X(VMX_CR0_FIXED1,             0x00000487) X(VMX_CR4_FIXED0,   0x00000488)  \
+    X(VMX_CR4_FIXED1,             0x00000489) X(VMX_VMCS_ENUM,    0x0000048a)  \
+    X(VMX_PROCBASED_CTLS2,        0x0000048b) X(VMX_EPT_VPID_CAP, 0x0000048c)  \
+    X(VMX_TRUE_PINBASED_CTLS,     0x0000048d)                                  \
+    X(VMX_TRUE_PROCBASED_CTLS,    0x0000048e)                                  \
+    X(VMX_TRUE_EXIT_CTLS,         0x0000048f)                                  \
+    X(VMX_TRUE_ENTRY_CTLS,        0x00000490)                                  \
+    X(VMX_VMFUNC,                 0x00000491)                                  \
+    X(VMX_PROCBASED_CTLS3,        0x00000492) X(VMX_EXIT_CTLS2,   0x00000493)  \
+    X(PERF_GLOBAL_CTRL,           0x0000038f) X(RTIT_CTL,         0x00000570)  \
+    X(S_CET,                      0x000006a2)                                  \
+    X(INTERRUPT_SSP_TABLE_ADDR,   0x000006a8) X(PKRS,             0x000006e1)  \
+    X(BNDCFGS,                    0x00000d90) X(XSS,              0x00000da0)  \
+    X(LBR_CTL,                    0x000014ce)
 /* clang-format on */
 
 enum x86_msr {

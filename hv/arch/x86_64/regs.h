@@ -43,6 +43,8 @@
 #define X86_CR4_OSXMMEXCPT BIT(10)
 #define X86_CR4_UMIP       BIT(11)
 #define X86_CR4_LA57       BIT(12)
+#define X86_CR4_VMXE       BIT(13)
+#define X86_CR4_SMXE       BIT(14)
 #define X86_CR4_FSGSBASE   BIT(16)
 #define X86_CR4_PCIDE      BIT(17)
 #define X86_CR4_OSXSAVE    BIT(18)
