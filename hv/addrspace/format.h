@@ -83,6 +83,22 @@ extern const struct s2_format s2_sv57x4_svpbmt;
 extern const struct s2_format s2_npt;
 extern const struct s2_format s2_npt_2m;
 
+/* Intel SDM volume 3, "The Extended Page Table Mechanism". The second row is
+ * for a processor without pages of 1 GiB: see IA32_VMX_EPT_VPID_CAP. */
+extern const struct s2_format s2_ept;
+extern const struct s2_format s2_ept_2m;
+
+/*
+ * The EPTP of tables in one of these rows, which are walked as WB memory.
+ *
+ * With `accessed_dirty`, which IA32_VMX_EPT_VPID_CAP must offer, the processor
+ * keeps A and D. They are set in all entries, so that it does not write any;
+ * but it takes what the guest's own page walks read for writes, so that those
+ * fault in memory that is read-only or tracked.
+ */
+uint64_t s2_ept_pointer(const struct s2_format *format, hpa_t root,
+                        bool accessed_dirty);
+
 #define S2_INDEX_BITS    9
 #define S2_TABLE_ENTRIES (1u << S2_INDEX_BITS)
 

@@ -1,94 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Rows that only the tests have. EPT, NPT and VMSAv8-64 stage 2 show that the
- * walker takes the formats of other architectures. In the "odd" one, entries
- * of different levels look different, and each function checks that it is
- * asked about its own level.
+ * Rows that only the tests have. VMSAv8-64 stage 2 shows that the walker takes
+ * the format of another architecture. In the "odd" one, entries of different
+ * levels look different, and each function checks that it is asked about its
+ * own level.
  */
 #include <criterion/criterion.h>
 
 #include "lib/bits.h"
 #include "mmu.h"
 
-#define X86_ADDRESS BIT_MASK(51, 12)
-
 static bool has(pte_t entry, pte_t bits)
 {
     return (entry & bits) != 0;
 }
-
-static hpa_t x86_address(pte_t entry, unsigned level)
-{
-    return hpa(entry & X86_ADDRESS);
-}
-
-/* EPT. Not present is R, W and X clear, so that detaching moves them away. */
-#define EPT_ACCESS    UINT64_C(7)
-#define EPT_HIDDEN    BIT_MASK(54, 52)
-#define EPT_WB        (UINT64_C(6) << 3)
-#define EPT_IPAT      BIT(6)
-#define EPT_PS        BIT(7)
-#define EPT_AD        (BIT(8) | BIT(9))
-#define EPT_OWNED     BIT(55)
-#define EPT_NO_ACCESS BIT(56)
-
-static pte_t ept_make_table(hpa_t table, unsigned level)
-{
-    return table.raw | EPT_ACCESS;
-}
-
-static pte_t ept_make_leaf(hpa_t page, unsigned flags, unsigned level)
-{
-    return page.raw | (flags & MEM_ACCESS) | EPT_IPAT | EPT_AD |
-           (flags & MEM_DEVICE ? 0 : EPT_WB) | (level != 0 ? EPT_PS : 0) |
-           (flags & MEM_WRITE ? MEM_READ : 0) |
-           (flags & MEM_OWNED ? EPT_OWNED : 0) |
-           (flags & MEM_ACCESS ? 0 : EPT_NO_ACCESS);
-}
-
-static bool ept_is_leaf(pte_t entry, unsigned level)
-{
-    return has(entry, EPT_PS);
-}
-
-static unsigned ept_flags(pte_t entry, unsigned level)
-{
-    return (unsigned)((entry | FIELD_GET(EPT_HIDDEN, entry)) & EPT_ACCESS) |
-           (has(entry, EPT_WB) ? 0 : MEM_DEVICE) |
-           (has(entry, EPT_OWNED) ? MEM_OWNED : 0);
-}
-
-static bool ept_is_attached(pte_t entry, unsigned level)
-{
-    return has(entry, EPT_ACCESS);
-}
-
-static pte_t ept_attach(pte_t entry, unsigned level)
-{
-    return (entry & ~EPT_HIDDEN) | FIELD_GET(EPT_HIDDEN, entry);
-}
-
-static pte_t ept_detach(pte_t entry, unsigned level)
-{
-    return (entry & ~EPT_ACCESS) | FIELD_PUT(EPT_HIDDEN, entry);
-}
-
-const struct s2_format s2_ept = {
-    .name = "EPT",
-    .levels = 4,
-    .root_index_bits = 9,
-    .max_leaf_level = 2,
-    .gpa_bits = 48,
-    .hpa_bits = 52,
-    .make_table = ept_make_table,
-    .make_leaf = ept_make_leaf,
-    .is_leaf = ept_is_leaf,
-    .address = x86_address,
-    .flags = ept_flags,
-    .is_attached = ept_is_attached,
-    .attach = ept_attach,
-    .detach = ept_detach,
-};
 
 /* VMSAv8-64, 4 KiB granule, 40 bits: three levels, from two concatenated
  * tables. Its "level 1" is level 2 here, and so on. */

@@ -57,6 +57,7 @@ static struct hw_entry decode_svpbmt(pte_t entry, unsigned level)
     return riscv_decode(entry, level, true);
 }
 
+/* SDM volume 3, "EPT Misconfigurations". Execute-only is not offered. */
 static struct hw_entry ept_decode(pte_t entry, unsigned level)
 {
     unsigned access = entry & 7, type = (entry >> 3) & 7;
@@ -64,9 +65,10 @@ static struct hw_entry ept_decode(pte_t entry, unsigned level)
 
     if (access == 0)
         return fault;
-    cr_assert((access & 3) != 2, "write-only is a misconfiguration");
+    cr_assert((access & 1) != 0, "a misconfiguration: %lx", entry);
     if (level != 0 && (entry & 0x80) == 0) {
         cr_assert((entry & 0xf8) == 0, "reserved in a pointer: %lx", entry);
+        cr_assert((entry & 0x100) != 0, "A is preset: %lx", entry);
         cr_assert(access == 7);
         return table_at(address);
     }
@@ -74,6 +76,12 @@ static struct hw_entry ept_decode(pte_t entry, unsigned level)
     cr_assert(type == 0 || type == 6, "memory type: %lx", entry);
     cr_assert((entry & 0x300) == 0x300, "A and D are preset: %lx", entry);
     return leaf_at(address, access, level);
+}
+
+static struct hw_entry ept_2m_decode(pte_t entry, unsigned level)
+{
+    cr_assert(level < 2 || (entry & 0x80) == 0, "no leaves of 1 GiB");
+    return ept_decode(entry, level);
 }
 
 static struct hw_entry npt_decode(pte_t entry, unsigned level)
@@ -91,6 +99,12 @@ static struct hw_entry npt_decode(pte_t entry, unsigned level)
     cr_assert(level < 3, "no leaf in the PML4");
     cr_assert((entry & 0x60) == 0x60, "A and D are preset: %lx", entry);
     return leaf_at(address, access, level);
+}
+
+static struct hw_entry npt_2m_decode(pte_t entry, unsigned level)
+{
+    cr_assert(level < 2 || (entry & 0x80) == 0, "no leaves of 1 GiB");
+    return npt_decode(entry, level);
 }
 
 static struct hw_entry vmsa_decode(pte_t entry, unsigned level)
@@ -130,12 +144,15 @@ const struct hw hw_formats[] = {
     {&s2_sv39x4_svpbmt, 3, 2048, decode_svpbmt},
     {&s2_sv48x4_svpbmt, 4, 2048, decode_svpbmt},
     {&s2_sv57x4_svpbmt, 5, 2048, decode_svpbmt},
-    {&s2_ept, 4, 512, ept_decode},
-    {&s2_npt, 4, 512, npt_decode},
+    {&s2_ept, 4, 512, ept_decode, .reads_all = true},
+    {&s2_npt, 4, 512, npt_decode, .reads_all = true},
     {&s2_vmsa40, 3, 1024, vmsa_decode},
     {&s2_odd, 3, 512, odd_decode},
 };
 const unsigned hw_format_count = sizeof(hw_formats) / sizeof(hw_formats[0]);
+
+const struct hw hw_npt_2m = {&s2_npt_2m, 4, 512, npt_2m_decode, true};
+const struct hw hw_ept_2m = {&s2_ept_2m, 4, 512, ept_2m_decode, true};
 
 static struct hw_walk walk(const struct hw *hw, hpa_t root, uint64_t gpa,
                            uint64_t tables[5])

@@ -24,14 +24,23 @@ struct hw {
     unsigned levels;
     unsigned root_entries;
     struct hw_entry (*decode)(pte_t entry, unsigned level);
+    bool reads_all; /* what can be accessed at all, can be read */
 };
 
-/* Every format: the hypervisor's, and those that only the tests have. */
+/* Every format with leaves of 1 GiB: the hypervisor's, and those that only the
+ * tests have. */
 extern const struct hw hw_formats[];
 extern const unsigned hw_format_count;
+/* x86 without such leaves. */
+extern const struct hw hw_npt_2m, hw_ept_2m;
 
-/* Rows for other architectures, to prove that the walker takes them. */
-extern const struct s2_format s2_ept;    /* Intel SDM 3C, 29.3.2 */
+/* The access that hardware grants where a region allows `access`. */
+static inline unsigned hw_granted(const struct hw *hw, unsigned access)
+{
+    return hw->reads_all && access != 0 ? access | MEM_READ : access;
+}
+
+/* Rows that only the tests have, to prove that the walker takes them. */
 extern const struct s2_format s2_vmsa40; /* Arm ARM, D8.3: 3 levels, 40 bits */
 extern const struct s2_format s2_odd;    /* entries differ by level */
 

@@ -45,13 +45,6 @@ static unsigned complete(unsigned flags)
     return flags & MEM_WRITE ? flags | MEM_READ : flags;
 }
 
-/* See expressed() in test_format.c */
-unsigned model_granted(const struct model *model, unsigned flags)
-{
-    return model->hw->format == &s2_npt && flags != 0 ? flags | MEM_READ
-                                                      : flags;
-}
-
 static void compare_present(struct model *model, unsigned i,
                             const struct hw_walk *walk)
 {
@@ -73,7 +66,7 @@ static void compare_present(struct model *model, unsigned i,
               describe(model), i);
     cr_assert(!walk->present ||
                   (walk->page == page->page &&
-                   walk->access == model_granted(model, page->flags)),
+                   walk->access == hw_granted(model->hw, page->flags)),
               "%s: page %u", describe(model), i);
 }
 

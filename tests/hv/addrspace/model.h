@@ -70,9 +70,6 @@ err_t model_real(struct model *model, const struct model_step *step,
 err_t model_reference(struct model *model, const struct model_step *step,
                       bool *resolved);
 
-/* What the hardware grants when so much was asked for. */
-unsigned model_granted(const struct model *model, unsigned flags);
-
 /* Compares page `i`, or all. */
 void model_compare_page(struct model *model, unsigned i);
 void model_compare(struct model *model);

@@ -199,6 +199,24 @@ Test(aspace, linear_leaves_are_as_large_as_alignment_permits)
     }
 }
 
+Test(aspace, no_leaf_is_larger_than_the_processor_has)
+{
+    static const struct hw *const rows[] = {&hw_npt_2m, &hw_ept_2m};
+
+    for_each_row (i, rows) {
+        start(rows[i]);
+        cr_assert(linear(4 * GIB, 8 * GIB, 2 * GIB) == OK);
+        cr_assert(seen(5 * GIB).present && seen(5 * GIB).level == 1);
+        cr_assert(aspace_protect(&aspace, gpa(4 * GIB), 4 * KIB, MEM_READ) ==
+                  OK);
+        cr_assert(seen(4 * GIB).level == 0);
+        cr_assert(aspace_protect(&aspace, gpa(4 * GIB), 4 * KIB, MEM_RWX) ==
+                  OK);
+        cr_assert(seen(4 * GIB).level == 1);
+        end();
+    }
+}
+
 /* The hardware could have larger ones, which nobody has asked for. */
 Test(aspace, no_leaf_is_larger_than_a_gigabyte)
 {

@@ -342,14 +342,11 @@ static const char *describe(void)
     return text;
 }
 
-/* NPT cannot say "not readable". */
 static unsigned granted(const struct cell *cell)
 {
-    unsigned access =
-        is_writable(cell) ? cell->flags : cell->flags & ~(unsigned)MEM_WRITE;
-
-    return hw->format == &s2_npt && cell->flags != 0 ? access | MEM_READ
-                                                     : access;
+    return hw_granted(hw, is_writable(cell)
+                              ? cell->flags
+                              : cell->flags & ~(unsigned)MEM_WRITE);
 }
 
 /* What the hardware and aspace_translate() make of a page. */

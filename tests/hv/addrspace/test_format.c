@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The promises of format.h, for every row; and what RISC-V's manual says. */
+/* The promises of format.h, for every row; and what the manuals say. */
 #include <criterion/criterion.h>
 
 #include "lib/bits.h"
@@ -17,18 +17,12 @@ static const unsigned accesses[] = {
 static const unsigned extras[] = {0, MEM_DEVICE, MEM_UNCACHED, MEM_OWNED,
                                   MEM_OWNED | MEM_DEVICE};
 
-/* NPT reads whatever it can execute, and no more. */
-static unsigned expressed(const struct s2_format *format, unsigned access)
-{
-    return format == &s2_npt && access != 0 ? access | MEM_READ : access;
-}
-
 static void expect_leaf(const struct hw *hw, unsigned flags, unsigned level)
 {
     const struct s2_format *format = hw->format;
     uint64_t top = (UINT64_C(1) << format->hpa_bits) - s2_level_size(level);
     hpa_t pages[] = {hpa(0), hpa(s2_level_size(level)), hpa(top)};
-    unsigned access = expressed(format, flags & MEM_ACCESS);
+    unsigned access = hw_granted(hw, flags & MEM_ACCESS);
 
     for (unsigned i = 0; i < ARRAY_SIZE(pages); i++) {
         pte_t leaf = format->make_leaf(pages[i], flags, level);
@@ -155,15 +149,65 @@ Test(format, riscv_modes_and_widths)
     }
 }
 
-/* Svpbmt's types come back; without it, the type is not the entry's. */
+/* What the processor reads of an entry, but for the page 0x40000000. NPT: NX
+ * in 63, PS D A PCD PWT US RW P in 7..0. EPT: D A PS IPAT in 9..6, the type in
+ * 5..3, X W R. */
+Test(format, x86_entries_are_as_in_the_manual)
+{
+    const uint64_t npt_reads = BIT(63) | 0xfff, ept_reads = 0xfff;
+    const struct {
+        const struct s2_format *format;
+        unsigned flags, level;
+        uint64_t reads, entry;
+    } rows[] = {
+        {&s2_npt, MEM_RWX, 0, npt_reads, 0x67},
+        {&s2_npt, MEM_READ | MEM_OWNED, 0, npt_reads, BIT(63) | 0x65},
+        {&s2_npt, MEM_READ | MEM_EXECUTE, 1, npt_reads, 0xe5},
+        {&s2_npt, MEM_RWX | MEM_DEVICE, 2, npt_reads, 0xff},
+        {&s2_npt, MEM_RWX | MEM_UNCACHED, 0, npt_reads, 0x77},
+        {&s2_npt, 0, 0, BIT(0), 0},
+        {&s2_ept, MEM_RWX, 0, ept_reads, 0x337},
+        {&s2_ept, MEM_READ | MEM_OWNED, 0, ept_reads, 0x331},
+        {&s2_ept, MEM_EXECUTE, 0, ept_reads, 0x335},
+        {&s2_ept, MEM_READ | MEM_EXECUTE, 1, ept_reads, 0x3b5},
+        {&s2_ept, MEM_RWX | MEM_DEVICE, 2, ept_reads, 0x3c7},
+        {&s2_ept, MEM_RWX | MEM_UNCACHED, 0, ept_reads, 0x307},
+        {&s2_ept, 0, 0, 7, 0},
+    };
+
+    for_each_row (i, rows) {
+        pte_t entry = rows[i].format->make_leaf(hpa(0x40000000), rows[i].flags,
+                                                rows[i].level);
+
+        cr_assert((entry & rows[i].reads) == rows[i].entry, "row %zu: %lx", i,
+                  entry);
+    }
+    cr_assert((s2_npt.make_table(hpa(0x1000), 1) & npt_reads) == 0x27);
+    cr_assert((s2_ept.make_table(hpa(0x1000), 1) & ept_reads) == 0x107);
+}
+
+/* SDM volume 3, "Format of Extended-Page-Table Pointer". */
+Test(format, the_eptp_has_type_and_length_of_the_walk)
+{
+    cr_assert(s2_ept_pointer(&s2_ept, hpa(0x1234000), false) == 0x123401e);
+    cr_assert(s2_ept_pointer(&s2_ept_2m, hpa(0x1234000), true) == 0x123405e);
+}
+
+/* The type comes back; without Svpbmt, it is not the entry's. */
 Test(format, memory_types)
 {
+    static const struct s2_format *const typed[] = {
+        &s2_sv39x4_svpbmt, &s2_npt, &s2_npt_2m, &s2_ept, &s2_ept_2m};
+
     for (unsigned e = 0; e < ARRAY_SIZE(extras); e++) {
         unsigned flags = MEM_READ | extras[e];
         pte_t plain = s2_sv39x4.make_leaf(hpa(0x1000), flags, 0);
-        pte_t typed = s2_sv39x4_svpbmt.make_leaf(hpa(0x1000), flags, 0);
 
         cr_assert(s2_sv39x4.flags(plain, 0) == (flags & ~(unsigned)MEM_TYPE));
-        cr_assert(s2_sv39x4_svpbmt.flags(typed, 0) == flags);
+        for_each_row (i, typed)
+            cr_assert(
+                typed[i]->flags(typed[i]->make_leaf(hpa(0x1000), flags, 0),
+                                0) == flags,
+                "%s", typed[i]->name);
     }
 }
