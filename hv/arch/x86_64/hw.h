@@ -25,6 +25,14 @@ struct x86_xsave {
     uint8_t bytes[X86_XSAVE_SIZE];
 } ALIGNED(64);
 
+/* How VMX instructions end: SDM volume 3, section 30.2. VMfailValid leaves its
+ * number in the VM-instruction error field of the current VMCS. */
+enum x86_vmx_result {
+    X86_VMX_ENTERED, /* VMsucceed */
+    X86_VMX_FAIL_INVALID,
+    X86_VMX_FAIL_VALID,
+};
+
 /* clang-format off */
 #define X86_HW_API(FN, PROC, GET, PUT)                                         \
     /* CPUID on this CPU. */                                                   \
@@ -38,7 +46,7 @@ struct x86_xsave {
     PROC(x86_hw_write_msr, (uint32_t msr, uint64_t value), (msr, value),       \
          (msr, value), FEED)                                                   \
     FN(uint64_t, x86_hw_read_tsc, (void), (), (0), FEED, NEVER_FAILS)          \
-    /* The guest's, which no VMCB holds while another guest runs. */           \
+    /* The guest's, which no VMCB or VMCS holds while another guest runs. */   \
     FN(uint64_t, x86_hw_read_xcr0, (void), (), (0), FEED, NEVER_FAILS)         \
     PROC(x86_hw_write_xcr0, (uint64_t value), (value), (value), FEED)          \
     PROC(x86_hw_load_debug, (const struct x86_debug_state *state), (state),    \
@@ -62,9 +70,11 @@ struct x86_xsave {
      * exit itself need not bring all of them into a trace. */                 \
     FN(uint64_t, x86_hw_read_gpr, (const struct x86_regs *regs, uint32_t reg), \
        (regs, reg), (reg), FEED, NEVER_FAILS)                                  \
-    /* CR2: of VMX, which does not switch it. */                               \
+    /* Of VMX, which does not switch them: the guest's while it is bound. */   \
     FN(uint64_t, x86_hw_read_cr2, (void), (), (0), FEED, NEVER_FAILS)          \
     PROC(x86_hw_write_cr2, (uint64_t value), (value), (value), FEED)           \
+    FN(uint64_t, x86_hw_read_dr6, (void), (), (0), FEED, NEVER_FAILS)          \
+    PROC(x86_hw_write_dr6, (uint64_t value), (value), (value), FEED)           \
     /* enum svm_feature bits, and how many ASIDs there are, ASID 0 included:   \
      * the least of all CPUs. */                                               \
     FN(uint64_t, x86_svm_features, (void), (), (0), FEED, NEVER_FAILS)         \
@@ -81,7 +91,46 @@ struct x86_xsave {
     PROC(x86_svm_vmsave, (hpa_t vmcb), (vmcb), (0), QUIET)                     \
     /* Forgets this CPU's translation of one guest-linear page. */             \
     PROC(x86_svm_invlpga, (uint64_t address, uint64_t asid), (address, asid),  \
-         (address, asid), FEED)
+         (address, asid), FEED)                                                \
+    /* VMX. The CPU is in VMX operation; its capability MSRs are read by       \
+     * x86_hw_read_msr(). An instruction that fails here is the hypervisor's   \
+     * own fault, and stops it: all but the entry have no way to fail.         \
+     *                                                                         \
+     * VMCLEAR, VMPTRLD of a VMCS region that begins with the revision id. */  \
+    PROC(x86_vmx_vmclear, (hpa_t vmcs), (vmcs), (vmcs.raw), FEED)              \
+    PROC(x86_vmx_vmptrld, (hpa_t vmcs), (vmcs), (vmcs.raw), FEED)              \
+    /* Fields of the current VMCS, by their encodings (vmx/vmcs.h): in a step  \
+     * of the hypervisor by the first two; in a world switch, which a replay   \
+     * does not make, by the others. */                                        \
+    FN(uint64_t, x86_vmx_vmread, (uint32_t field), (field), (field), FEED,     \
+       NEVER_FAILS)                                                            \
+    PROC(x86_vmx_vmwrite, (uint32_t field, uint64_t value), (field, value),    \
+         (field, value), FEED)                                                 \
+    FN(uint64_t, x86_vmx_get, (uint32_t field), (field), (0), QUIET,           \
+       NEVER_FAILS)                                                            \
+    PROC(x86_vmx_put, (uint32_t field, uint64_t value), (field, value), (0),   \
+         QUIET)                                                                \
+    /* Fills in the host-state area of the current VMCS: that of this CPU. */  \
+    PROC(x86_vmx_set_host_state, (void), (), (0), FEED)                        \
+    /* Loads the general registers, but for RSP, which is the VMCS's; VMLAUNCH \
+     * or VMRESUME of the current VMCS; returns when the guest has exited, with\
+     * X86_VMX_ENTERED, or, if it was not entered, with enum x86_vmx_result. */\
+    FN(uint32_t, x86_vmx_enter, (struct x86_regs *regs, bool launched),        \
+       (regs, launched), (0), QUIET, NEVER_FAILS)                              \
+    /* An interrupt of the host that the exit has acknowledged, or its NMI, by \
+     * the exit's interruption information. */                                 \
+    PROC(x86_vmx_host_event, (uint32_t info), (info), (0), QUIET)              \
+    /* What VMX does not switch and no row above does. */                      \
+    PROC(x86_vmx_load_state, (const struct x86_vmx_state *state), (state),     \
+         (0), QUIET)                                                           \
+    PROC(x86_vmx_save_state, (struct x86_vmx_state *state), (state), (0),      \
+         QUIET)                                                                \
+    /* INVEPT and INVVPID of this CPU; `type` is enum vmx_invept, enum         \
+     * vmx_invvpid. */                                                         \
+    PROC(x86_vmx_invept, (uint64_t type, uint64_t eptp), (type, eptp),         \
+         (type, eptp), FEED)                                                   \
+    PROC(x86_vmx_invvpid, (uint64_t type, uint16_t vpid, uint64_t address),    \
+         (type, vpid, address), (type, vpid, address), FEED)
 /* clang-format on */
 
 API_DECLARE(X86_HW_API)

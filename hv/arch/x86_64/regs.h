@@ -157,6 +157,13 @@ struct x86_debug_state {
     uint64_t dr[4];
 };
 
+/* Registers that a VMCB holds and a VMCS does not, and that processors with
+ * VMX therefore do not switch. */
+struct x86_vmx_state {
+    uint64_t cr2, dr6;
+    uint64_t star, lstar, cstar, sfmask, kernel_gs_base;
+};
+
 /* What CPUID returns. */
 struct x86_cpuid {
     uint32_t eax, ebx, ecx, edx;

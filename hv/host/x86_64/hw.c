@@ -134,6 +134,16 @@ void x86_hw_write_cr2_impl(uint64_t value)
     cr2_write(value);
 }
 
+uint64_t x86_hw_read_dr6_impl(void)
+{
+    return dr6_read();
+}
+
+void x86_hw_write_dr6_impl(uint64_t value)
+{
+    dr6_write(value);
+}
+
 uint64_t x86_svm_features_impl(void)
 {
     return hw.svm_features;

@@ -81,6 +81,7 @@ REGISTER_ACCESS(dr0)
 REGISTER_ACCESS(dr1)
 REGISTER_ACCESS(dr2)
 REGISTER_ACCESS(dr3)
+REGISTER_ACCESS(dr6)
 #undef REGISTER_ACCESS
 
 static inline uint8_t port_read8(uint16_t port)
@@ -140,6 +141,14 @@ static inline void idt_load(const void *table, uint16_t size)
     struct table_register idtr = {(uint16_t)(size - 1), (uintptr_t)table};
 
     __asm__ volatile("lidt %0" : : "m"(idtr) : "memory");
+}
+
+static inline uint64_t idt_base(void)
+{
+    struct table_register idtr;
+
+    __asm__ volatile("sidt %0" : "=m"(idtr) : : "memory");
+    return idtr.base;
 }
 
 #endif

@@ -167,7 +167,7 @@ static void take_nmi(const struct x86_trap_frame *frame)
     report(frame);
 }
 
-static void take_interrupt(uint64_t vector)
+void x86_take_interrupt(uint64_t vector)
 {
     struct x86_host_cpu *cpu = x86_this_host_cpu();
 
@@ -183,7 +183,7 @@ static void take_interrupt(uint64_t vector)
 void x86_trap(const struct x86_trap_frame *frame)
 {
     if (frame->vector >= X86_EXCEPTIONS)
-        take_interrupt(frame->vector);
+        x86_take_interrupt(frame->vector);
     else if (frame->vector == X86_VECTOR_NMI)
         take_nmi(frame);
     else

@@ -205,6 +205,8 @@ struct x86_trap_frame {
 extern const char x86_trap_stubs[];
 #define X86_TRAP_STUB_SIZE 16
 void x86_trap(const struct x86_trap_frame *frame);
+/* Notes down an interrupt that this CPU has taken. */
+void x86_take_interrupt(uint64_t vector);
 _Noreturn void x86_report(const struct x86_trap_frame *frame);
 _Noreturn void x86_report_on(void *stack, const struct x86_trap_frame *frame);
 
