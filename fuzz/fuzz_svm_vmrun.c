@@ -10,7 +10,7 @@
 
 #include "fuzz/features.h"
 #include "fuzz/x86.h"
-#include "sim/fake_hw/x86_64/svm/cpu.h"
+#include "sim/fake_hw/x86_64/svm/svm.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "sim/commands.h"
-#include "sim/fake_hw/x86_64/svm/cpu.h"
+#include "sim/fake_hw/x86_64/svm/svm.h"
 #include "sim/json.h"
 
 static const char usage[] =

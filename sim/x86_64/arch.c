@@ -6,7 +6,7 @@
 
 #include "arch/x86_64/svm/svm.h"
 #include "arch/x86_64/svm/trace.h"
-#include "sim/fake_hw/x86_64/svm/cpu.h"
+#include "sim/fake_hw/x86_64/svm/svm.h"
 #include "sim/x86_64/insn.h"
 
 static const struct fake_profile *profile(unsigned index)
@@ -18,7 +18,7 @@ static const struct fake_profile *profile(unsigned index)
 
 static void reset(const struct fake_profile *base, uint32_t cpus)
 {
-    fake_svm_reset(base != NULL ? container_of(base, struct x86_profile, base)
+    fake_x86_reset(base != NULL ? container_of(base, struct x86_profile, base)
                                 : NULL,
                    cpus);
 }
@@ -27,12 +27,12 @@ static void reset(const struct fake_profile *base, uint32_t cpus)
 static err_t power_on(uint32_t cpus)
 {
     for (uint32_t i = 0; i < cpus; i++) {
-        struct fake_svm *cpu = &fake_svm_cpus[i];
+        struct fake_x86 *cpu = &fake_x86_cpus[i];
         hpa_t page = memory_alloc_frame_impl();
 
         if (hpa_is_none(page))
             return ERR_NO_MEMORY;
-        cpu->vm_hsave_pa = page.raw;
+        cpu->svm.vm_hsave_pa = page.raw;
         cpu->efer |= X86_EFER_SVME;
     }
     return OK;
@@ -41,20 +41,20 @@ static err_t power_on(uint32_t cpus)
 static void power_off(uint32_t cpus)
 {
     for (uint32_t i = 0; i < cpus; i++) {
-        if (fake_svm_cpus[i].vm_hsave_pa != 0)
-            memory_free_frame_impl(hpa(fake_svm_cpus[i].vm_hsave_pa));
-        fake_svm_cpus[i].vm_hsave_pa = 0;
+        if (fake_x86_cpus[i].svm.vm_hsave_pa != 0)
+            memory_free_frame_impl(hpa(fake_x86_cpus[i].svm.vm_hsave_pa));
+        fake_x86_cpus[i].svm.vm_hsave_pa = 0;
     }
 }
 
 struct snapshot {
     struct svm_cpu known[MAX_CPU_NUM];
-    struct fake_svm fake[];
+    struct fake_x86 fake[];
 };
 
 static size_t snapshot_size(uint32_t cpus)
 {
-    return sizeof(struct snapshot) + cpus * sizeof(struct fake_svm);
+    return sizeof(struct snapshot) + cpus * sizeof(struct fake_x86);
 }
 
 static void save(void *to, uint32_t cpus)
@@ -62,16 +62,16 @@ static void save(void *to, uint32_t cpus)
     struct snapshot *snapshot = to;
 
     memcpy(snapshot->known, svm_cpus, sizeof(svm_cpus));
-    memcpy(snapshot->fake, fake_svm_cpus, cpus * sizeof(struct fake_svm));
+    memcpy(snapshot->fake, fake_x86_cpus, cpus * sizeof(struct fake_x86));
 }
 
 /* All but the TLB, which is large. */
-static void restore_cpu(struct fake_svm *cpu, const struct fake_svm *then)
+static void restore_cpu(struct fake_x86 *cpu, const struct fake_x86 *then)
 {
-    memcpy(cpu, then, offsetof(struct fake_svm, tlb));
-    svm_tlb_flush_all(cpu);
+    memcpy(cpu, then, offsetof(struct fake_x86, tlb));
+    cpu_tlb_flush_all(cpu);
     memcpy(&cpu->regs, &then->regs,
-           sizeof(*cpu) - offsetof(struct fake_svm, regs));
+           sizeof(*cpu) - offsetof(struct fake_x86, regs));
     cpu->source = NULL;
 }
 
@@ -81,7 +81,7 @@ static void restore(const void *from, uint32_t cpus)
 
     memcpy(svm_cpus, snapshot->known, cpus * sizeof(struct svm_cpu));
     for (uint32_t cpu = 0; cpu < cpus; cpu++)
-        restore_cpu(&fake_svm_cpus[cpu], &snapshot->fake[cpu]);
+        restore_cpu(&fake_x86_cpus[cpu], &snapshot->fake[cpu]);
 }
 
 /* Where a processor does not say how long an instruction is, guest memory would
@@ -110,7 +110,7 @@ const struct sim_arch x86_64_sim_arch = {
     .reset = reset,
     .power_on = power_on,
     .power_off = power_off,
-    .set_source = fake_svm_set_source,
+    .set_source = fake_x86_set_source,
     .snapshot_size = snapshot_size,
     .save = save,
     .restore = restore,

@@ -5,6 +5,7 @@
 
 #include "arch/x86_64/cpuid.h"
 #include "arch/x86_64/regs.h"
+#include "sim/fake_hw/x86_64/cpu/vendor.h"
 #include "sim/fake_hw/x86_64/profile.h"
 
 /* Bits of CR4 of the first and of the present ones: VME to OSXMMEXCPT. */
@@ -21,6 +22,7 @@ const struct x86_profile x86_profiles[] = {
     {
         .base = {"full", "everything: NRIPS, decode assists, FlushByASID, VMCB "
                          "clean bits, AVIC, CET"},
+        .vendor = &svm_fake_vendor,
         .svm = SVM_FEATURE_NP | SVM_FEATURE_LBR_VIRT | SVM_FEATURE_SVML |
                SVM_FEATURE_NRIPS | SVM_FEATURE_TSC_RATE_MSR |
                SVM_FEATURE_VMCB_CLEAN | SVM_FEATURE_FLUSH_BY_ASID |
@@ -39,6 +41,7 @@ const struct x86_profile x86_profiles[] = {
     {
         .base = {"qemu", "as QEMU's max: none of NRIPS, decode assists, "
                          "FlushByASID, clean bits"},
+        .vendor = &svm_fake_vendor,
         .svm = SVM_FEATURE_NP | SVM_FEATURE_VGIF | SVM_FEATURE_SVME_ADDR_CHK,
         .cr4 = CR4_ZEN | X86_CR4_LA57 | X86_CR4_PKE,
         .efer = EFER_USUAL,
@@ -51,6 +54,7 @@ const struct x86_profile x86_profiles[] = {
     {
         .base = {"toliman",
                  "as Bochs' phenom_8650_toliman: nested paging and no more"},
+        .vendor = &svm_fake_vendor,
         .svm = SVM_FEATURE_NP | SVM_FEATURE_LBR_VIRT,
         .cr4 = CR4_PHENOM,
         .efer = EFER_USUAL,
@@ -61,6 +65,7 @@ const struct x86_profile x86_profiles[] = {
     {
         .base = {"ryzen",
                  "as Bochs' ryzen: NRIPS, FlushByASID, no decode assists"},
+        .vendor = &svm_fake_vendor,
         .svm = SVM_FEATURE_NP | SVM_FEATURE_LBR_VIRT | SVM_FEATURE_NRIPS |
                SVM_FEATURE_VMCB_CLEAN | SVM_FEATURE_FLUSH_BY_ASID,
         .cr4 = CR4_ZEN,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What kind of x86_64 processor with SVM is faked: what CPUID says of it, and
- * how it does what the manual leaves open.
+ * What kind of x86_64 processor is faked: whose it is, what CPUID says of it,
+ * and how it does what the manual leaves open.
  */
 #ifndef SIM_FAKE_HW_X86_64_PROFILE_H
 #define SIM_FAKE_HW_X86_64_PROFILE_H
@@ -11,8 +11,11 @@
 
 #include "sim/fake_hw/profile.h"
 
+struct fake_x86_vendor;
+
 struct x86_profile {
     struct fake_profile base;
+    const struct fake_x86_vendor *vendor;
     uint64_t svm;      /* enum svm_feature */
     uint64_t cr4;      /* bits that may be set */
     uint64_t efer;     /* bits that may be set, but for SVME */

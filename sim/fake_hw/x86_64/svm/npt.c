@@ -8,7 +8,7 @@
  * out a flush: that is a violation. Where it allows less, the tables are walked
  * again, as x86 processors do before they fault.
  */
-#include "sim/fake_hw/x86_64/svm/cpu.h"
+#include "sim/fake_hw/x86_64/svm/svm.h"
 #include "sim/ram.h"
 
 #define NPT_LEVELS 4
@@ -24,19 +24,8 @@ struct walk {
     uint64_t at[NPT_LEVELS]; /* where the entries are, 0 below the leaf */
 };
 
-void *svm_host_memory(const struct fake_svm *cpu, uint64_t address,
-                      uint64_t size)
-{
-    if (likely(ram_is_allocated(hpa(address), size)))
-        return memory_phys_to_virt(hpa(address));
-    violation(RULE_REACHES_HOST, "HPA 0x%llx from RIP 0x%llx on CPU %u",
-              (unsigned long long)address,
-              (unsigned long long)cpu->guest.save.rip, cpu->index);
-    return NULL;
-}
-
 /* Bits that must be 0 in an entry of `level`, 0 being the page tables'. */
-static uint64_t reserved_bits(const struct fake_svm *cpu, uint64_t entry,
+static uint64_t reserved_bits(const struct fake_x86 *cpu, uint64_t entry,
                               unsigned level)
 {
     uint64_t reserved = BIT_MASK(51, 12) & ~(BIT(cpu->profile->phys_bits) - 1);
@@ -54,8 +43,8 @@ static unsigned entry_rights(uint64_t entry)
 {
     if ((entry & NPT_US) == 0)
         return 0;
-    return SVM_CAN_READ | ((entry & NPT_RW) != 0 ? SVM_CAN_WRITE : 0u) |
-           ((entry & NPT_NX) == 0 ? SVM_CAN_EXECUTE : 0u);
+    return CPU_CAN_READ | ((entry & NPT_RW) != 0 ? CPU_CAN_WRITE : 0u) |
+           ((entry & NPT_NX) == 0 ? CPU_CAN_EXECUTE : 0u);
 }
 
 static void walk_leaf(struct walk *walk, uint64_t entry, uint64_t gpa,
@@ -67,18 +56,18 @@ static void walk_leaf(struct walk *walk, uint64_t entry, uint64_t gpa,
     walk->page = ((entry & NPT_ADDRESS & ~low) | (gpa & low)) >> PAGE_SHIFT;
 }
 
-static struct walk walk_nested(const struct fake_svm *cpu, uint64_t gpa)
+static struct walk walk_nested(const struct fake_x86 *cpu, uint64_t gpa)
 {
     struct walk walk = {.rights =
-                            SVM_CAN_READ | SVM_CAN_WRITE | SVM_CAN_EXECUTE};
-    uint64_t table = cpu->guest.control.n_cr3 & NPT_ADDRESS;
+                            CPU_CAN_READ | CPU_CAN_WRITE | CPU_CAN_EXECUTE};
+    uint64_t table = cpu->svm.control.n_cr3 & NPT_ADDRESS;
 
     if (gpa >> (PAGE_SHIFT + INDEX_BITS * NPT_LEVELS) != 0)
         return walk;
     for (unsigned level = NPT_LEVELS; level-- > 0;) {
         unsigned shift = PAGE_SHIFT + INDEX_BITS * level;
         uint64_t at = table + (gpa >> shift & (BIT(INDEX_BITS) - 1)) * PTE_SIZE;
-        const uint64_t *host = svm_host_memory(cpu, at, PTE_SIZE);
+        const uint64_t *host = cpu_host_memory(cpu, at, PTE_SIZE);
         uint64_t entry;
 
         if (host == NULL)
@@ -102,8 +91,8 @@ static struct walk walk_nested(const struct fake_svm *cpu, uint64_t gpa)
 }
 
 /* Sets A of all entries and D of the leaf, where they are not set. */
-static void set_used(struct fake_svm *cpu, const struct walk *walk,
-                     enum svm_access access)
+static void set_used(struct fake_x86 *cpu, const struct walk *walk,
+                     enum cpu_access access)
 {
     bool is_leaf = true;
 
@@ -113,35 +102,49 @@ static void set_used(struct fake_svm *cpu, const struct walk *walk,
 
         if (walk->at[level] == 0)
             continue;
-        if (is_leaf && access == SVM_WRITE)
+        if (is_leaf && access == CPU_WRITE)
             used |= NPT_D;
         is_leaf = false;
-        entry = svm_host_memory(cpu, walk->at[level], PTE_SIZE);
+        entry = cpu_host_memory(cpu, walk->at[level], PTE_SIZE);
         if (entry != NULL && (*entry & used) != used)
             *entry |= used;
     }
 }
 
-static struct svm_translation fault(const struct walk *walk, uint64_t gpa,
-                                    enum svm_access access, uint64_t place)
+static struct cpu_translation fault(const struct walk *walk, uint64_t gpa,
+                                    enum cpu_access access,
+                                    enum cpu_place place)
 {
-    uint64_t info = place | X86_FAULT_US;
+    uint64_t info = 0;
 
     if (walk->ok || walk->reserved)
         info |= X86_FAULT_P;
     if (walk->reserved)
         info |= X86_FAULT_RSV;
-    if (access == SVM_WRITE)
+    if (access == CPU_WRITE)
         info |= X86_FAULT_RW;
-    if (access == SVM_FETCH)
+    if (access == CPU_FETCH)
         info |= X86_FAULT_ID;
-    return (struct svm_translation){.nested = true, .info = info, .gpa = gpa};
+    return (struct cpu_translation){
+        .nested = true, .place = place, .info = info, .gpa = gpa};
+}
+
+void svm_nested_fault(struct fake_x86 *cpu, uint64_t linear,
+                      const struct cpu_translation *translation)
+{
+    uint64_t info = translation->info | X86_FAULT_US |
+                    (translation->place == CPU_TABLE ? NPF_TABLE : NPF_FINAL);
+
+    if (cpu->delivering != 0)
+        svm_exit(cpu, VMEXIT_NPF, info, translation->gpa);
+    else
+        svm_op_exit(cpu, VMEXIT_NPF, info, translation->gpa);
 }
 
 /* Whether a remembered translation may be used; reports what must not be. */
-static bool check_entry(const struct fake_svm *cpu,
-                        const struct svm_tlb_entry *entry,
-                        const struct walk *fresh, enum svm_access access)
+static bool check_entry(const struct fake_x86 *cpu,
+                        const struct cpu_tlb_entry *entry,
+                        const struct walk *fresh, enum cpu_access access)
 {
     if (fresh->ok && (fresh->rights & access) != 0 && fresh->page == entry->to)
         return true;
@@ -149,27 +152,28 @@ static bool check_entry(const struct fake_svm *cpu,
         entry->guest == cpu->source ? RULE_STALE_NPT : RULE_STALE_ASID,
         "GPA 0x%llx of ASID %u on CPU %u: TLB has page 0x%llx, the "
         "tables %s 0x%llx",
-        (unsigned long long)entry->page << PAGE_SHIFT, entry->asid, cpu->index,
-        (unsigned long long)entry->to,
+        (unsigned long long)entry->page << PAGE_SHIFT, entry->tag.id,
+        cpu->index, (unsigned long long)entry->to,
         fresh->ok ? "have" : "have nothing:", (unsigned long long)fresh->page);
     return false;
 }
 
-struct svm_translation npt_translate(struct fake_svm *cpu, uint64_t gpa,
-                                     enum svm_access access, uint64_t place)
+struct cpu_translation svm_translate(struct fake_x86 *cpu, uint64_t gpa,
+                                     enum cpu_access access,
+                                     enum cpu_place place)
 {
     uint64_t page = gpa >> PAGE_SHIFT;
     struct walk fresh = walk_nested(cpu, gpa);
-    const struct svm_tlb_entry *entry = svm_tlb_find_nested(cpu, page);
+    const struct cpu_tlb_entry *entry = cpu_tlb_find_nested(cpu, page);
 
     if (entry != NULL && (entry->rights & access) != 0 &&
         !check_entry(cpu, entry, &fresh, access))
         return fault(&fresh, gpa, access, place);
     if (!fresh.ok || (fresh.rights & access) == 0)
         return fault(&fresh, gpa, access, place);
-    svm_tlb_put_nested(cpu, page, fresh.page, fresh.rights);
+    cpu_tlb_put_nested(cpu, page, fresh.page, fresh.rights);
     set_used(cpu, &fresh, access);
-    return (struct svm_translation){.ok = true,
+    return (struct cpu_translation){.ok = true,
                                     .gpa = gpa,
                                     .hpa = fresh.page << PAGE_SHIFT |
                                            (gpa & (PAGE_SIZE - 1))};

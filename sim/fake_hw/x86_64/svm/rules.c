@@ -5,7 +5,7 @@
  * rules at the end are no processor's: it would let a guest have the machine,
  * or do what the fake one does not.
  */
-#include "sim/fake_hw/x86_64/svm/cpu.h"
+#include "sim/fake_hw/x86_64/svm/svm.h"
 #include "sim/ram.h"
 
 #define HIGH_HALF BIT_MASK(63, 32)
@@ -18,19 +18,19 @@
 
 static enum rule_mode rule_mode;
 
-static const struct vmcb_save *save_of(const struct fake_svm *cpu)
+static const struct vmcb_save *save_of(const struct fake_x86 *cpu)
 {
-    return &cpu->guest.save;
+    return &cpu->state;
 }
 
-static const struct vmcb_control *control_of(const struct fake_svm *cpu)
+static const struct vmcb_control *control_of(const struct fake_x86 *cpu)
 {
-    return &cpu->guest.control;
+    return &cpu->svm.control;
 }
 
 /* Defines NAME_holds and NAME_repair. */
 #define HOLDS(name, condition)                                \
-    static bool name##_holds(const struct fake_svm *cpu)      \
+    static bool name##_holds(const struct fake_x86 *cpu)      \
     {                                                         \
         const struct vmcb_save *save = save_of(cpu);          \
         const struct vmcb_control *control = control_of(cpu); \
@@ -38,18 +38,18 @@ static const struct vmcb_control *control_of(const struct fake_svm *cpu)
         (void)control;                                        \
         return condition;                                     \
     }
-#define REPAIR(name, statement)                             \
-    static void name##_repair(struct fake_svm *cpu)         \
-    {                                                       \
-        struct vmcb_save *save = &cpu->guest.save;          \
-        struct vmcb_control *control = &cpu->guest.control; \
-        (void)save;                                         \
-        (void)control;                                      \
-        statement;                                          \
+#define REPAIR(name, statement)                           \
+    static void name##_repair(struct fake_x86 *cpu)       \
+    {                                                     \
+        struct vmcb_save *save = &cpu->state;             \
+        struct vmcb_control *control = &cpu->svm.control; \
+        (void)save;                                       \
+        (void)control;                                    \
+        statement;                                        \
     }
 
 /* Bits that no physical address has. */
-static uint64_t above(const struct fake_svm *cpu)
+static uint64_t above(const struct fake_x86 *cpu)
 {
     return ~(BIT(cpu->profile->phys_bits) - 1);
 }
@@ -61,19 +61,19 @@ static bool is_long(const struct vmcb_save *save)
 
 /* CR3's MBZ bits: in long mode those above the physical addresses, otherwise
  * the high half. */
-static uint64_t cr3_mbz(const struct fake_svm *cpu)
+static uint64_t cr3_mbz(const struct fake_x86 *cpu)
 {
     return is_long(save_of(cpu)) ? above(cpu) : HIGH_HALF;
 }
 
-static uint64_t efer_legal(const struct fake_svm *cpu)
+static uint64_t efer_legal(const struct fake_x86 *cpu)
 {
     return cpu->profile->efer | X86_EFER_SVME;
 }
 
 /* Where a permission map of so many bytes may begin at most: bits 11:0 do not
  * count. Processors refuse an MSR map that ends with the last address. */
-static bool map_fits(const struct fake_svm *cpu, uint64_t base, uint64_t size)
+static bool map_fits(const struct fake_x86 *cpu, uint64_t base, uint64_t size)
 {
     return align_down(base, PAGE_SIZE) <= BIT(cpu->profile->phys_bits) - size;
 }
@@ -87,24 +87,11 @@ static bool event_type_is_legal(uint64_t event)
            type == EVENT_TYPE_SOFT;
 }
 
-/* Vectors of exceptions: #NMI is none, 9, 15, 20 and 22 to 27 are reserved, 28
- * and 29 are of SEV, 30 is #SX; 21 is there with shadow stacks. */
-#define EXCEPTIONS (X86_EXCEPTION_VECTORS | BIT(30))
-
-bool svm_is_exception(const struct fake_svm *cpu, uint64_t vector)
-{
-    uint64_t exceptions = EXCEPTIONS;
-
-    if ((cpu->profile->cr4 & X86_CR4_CET) != 0)
-        exceptions |= BIT(X86_VECTOR_CP);
-    return vector < X86_EXCEPTIONS && (exceptions & BIT(vector)) != 0;
-}
-
-static bool event_vector_is_legal(const struct fake_svm *cpu, uint64_t event)
+static bool event_vector_is_legal(const struct fake_x86 *cpu, uint64_t event)
 {
     return (event & EVENT_V) == 0 ||
            FIELD_GET(EVENT_TYPE, event) != EVENT_TYPE_EXCEPTION ||
-           svm_is_exception(cpu, FIELD_GET(EVENT_VECTOR, event));
+           cpu_is_exception(cpu, FIELD_GET(EVENT_VECTOR, event));
 }
 
 /* What is in none of the profiles, or only by name: AVIC, virtual NMIs, SEV,
@@ -116,7 +103,7 @@ static bool is_modelled(const struct vmcb_control *control)
            control->lbr_virtualization_enable == 0;
 }
 
-static bool tlb_control_is_legal(const struct fake_svm *cpu)
+static bool tlb_control_is_legal(const struct fake_x86 *cpu)
 {
     switch (control_of(cpu)->tlb_control) {
     case TLB_CONTROL_NOTHING:
@@ -260,19 +247,19 @@ void fake_svm_set_rule_mode(enum rule_mode mode)
 }
 
 /* A rule is broken: whether the entry goes on. */
-static bool rule_broken(struct fake_svm *cpu, const struct svm_rule *rule)
+static bool rule_broken(struct fake_x86 *cpu, const struct svm_rule *rule)
 {
     if (rule_mode == RULES_REPAIR && rule->repair != NULL) {
         rule->repair(cpu);
         return true;
     }
     violation(rule->rule, "RIP 0x%llx, VMCB 0x%llx on CPU %u",
-              (unsigned long long)cpu->guest.save.rip,
-              (unsigned long long)cpu->vmcb_pa, cpu->index);
+              (unsigned long long)cpu->state.rip,
+              (unsigned long long)cpu->svm.vmcb_pa, cpu->index);
     return rule_mode == RULES_LABEL;
 }
 
-bool svm_check_guest(struct fake_svm *cpu)
+bool svm_check_guest(struct fake_x86 *cpu)
 {
     for (unsigned i = 0; i < svm_rule_count; i++) {
         if (unlikely(!svm_rules[i].holds(cpu)) &&
@@ -284,7 +271,7 @@ bool svm_check_guest(struct fake_svm *cpu)
 
 void (*svm_rule_listener)(enum violation_rule rule);
 
-bool svm_repair_guest(struct fake_svm *cpu)
+bool svm_repair_guest(struct fake_x86 *cpu)
 {
     for (unsigned i = 0; i < svm_rule_count; i++) {
         const struct svm_rule *rule = &svm_rules[i];
@@ -306,7 +293,7 @@ static bool is_page(uint64_t address)
            ram_is_allocated(hpa(address), PAGE_SIZE);
 }
 
-bool svm_check_host(const struct fake_svm *cpu, uint64_t vmcb)
+bool svm_check_host(const struct fake_x86 *cpu, uint64_t vmcb)
 {
     const struct {
         enum violation_rule rule;
@@ -314,8 +301,8 @@ bool svm_check_host(const struct fake_svm *cpu, uint64_t vmcb)
     } rows[] = {
         {RULE_SVM_HOST_SVME, (cpu->efer & X86_EFER_SVME) != 0},
         {RULE_SVM_VMCB_ADDRESS, is_page(vmcb)},
-        {RULE_SVM_HSAVE, is_page(cpu->vm_hsave_pa)},
-        {RULE_SVM_HSAVE_SHARED, cpu->vm_hsave_pa != vmcb},
+        {RULE_SVM_HSAVE, is_page(cpu->svm.vm_hsave_pa)},
+        {RULE_SVM_HSAVE_SHARED, cpu->svm.vm_hsave_pa != vmcb},
     };
 
     for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -323,7 +310,7 @@ bool svm_check_host(const struct fake_svm *cpu, uint64_t vmcb)
             continue;
         violation(rows[i].rule, "VMCB 0x%llx, VM_HSAVE_PA 0x%llx on CPU %u",
                   (unsigned long long)vmcb,
-                  (unsigned long long)cpu->vm_hsave_pa, cpu->index);
+                  (unsigned long long)cpu->svm.vm_hsave_pa, cpu->index);
         return false;
     }
     return true;

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "sim/clock.h"
-#include "sim/fake_hw/x86_64/svm/cpu.h"
+#include "sim/fake_hw/x86_64/svm/svm.h"
 #include "sim/ram.h"
 
 #define LINEAR_BITS 48
@@ -55,11 +55,14 @@ static const struct clean_group clean_groups[] = {
 
 /* The group is not looked at: what is remembered stays, and had better be what
  * the VMCB says. */
-static void use_remembered(const struct fake_svm *cpu, struct vmcb *fresh,
+static void use_remembered(const struct fake_x86 *cpu, struct vmcb *fresh,
                            const struct clean_group *group)
 {
     uint8_t *now = (uint8_t *)fresh + group->at;
-    const uint8_t *then = (const uint8_t *)&cpu->guest + group->at;
+    const uint8_t *then = group->at < offsetof(struct vmcb, save)
+                              ? (const uint8_t *)&cpu->svm.control + group->at
+                              : (const uint8_t *)&cpu->state + group->at -
+                                    offsetof(struct vmcb, save);
 
     if (likely(memcmp(now, then, group->size) == 0))
         return;
@@ -105,7 +108,7 @@ void svm_adjust_guest(struct vmcb_save *save)
     save->gdtr.base = canonical(save->gdtr.base);
     save->idtr.base = canonical(save->idtr.base);
     save->rflags |= X86_RFLAGS_FIXED;
-    svm_update_lma(save);
+    cpu_update_lma(save);
     if ((save->cr0 & X86_CR0_PE) == 0)
         save->cpl = 0;
     else if ((save->rflags & X86_RFLAGS_VM) != 0)
@@ -116,37 +119,34 @@ void svm_adjust_guest(struct vmcb_save *save)
 #define CONTROL_USED offsetof(struct vmcb_control, reserved_100)
 #define SAVE_USED    offsetof(struct vmcb_save, reserved_298)
 
-static void copy_vmcb(struct vmcb *to, const struct vmcb *from)
-{
-    memcpy(&to->control, &from->control, CONTROL_USED);
-    memcpy(&to->save, &from->save, SAVE_USED);
-}
-
-static void load_guest(struct fake_svm *cpu)
+static void load_guest(struct fake_x86 *cpu)
 {
     struct vmcb fresh;
 
-    copy_vmcb(&fresh, cpu->memory);
-
+    memcpy(&fresh.control, &cpu->svm.memory->control, CONTROL_USED);
+    memcpy(&fresh.save, &cpu->svm.memory->save, SAVE_USED);
     if (svm_has(cpu, SVM_FEATURE_VMCB_CLEAN) &&
-        cpu->cached_pa == cpu->vmcb_pa) {
+        cpu->svm.cached_pa == cpu->svm.vmcb_pa) {
         for (unsigned i = 0; i < ARRAY_SIZE(clean_groups); i++) {
             if ((fresh.control.clean & clean_groups[i].bit) != 0)
                 use_remembered(cpu, &fresh, &clean_groups[i]);
         }
     }
-    copy_vmcb(&cpu->guest, &fresh);
-    svm_move_loaded(&cpu->guest.save, &cpu->loaded);
-    cpu->cached_pa = cpu->vmcb_pa;
-    cpu->pause_left = fresh.control.pause_filter_count;
+    memcpy(&cpu->svm.control, &fresh.control, CONTROL_USED);
+    memcpy(&cpu->state, &fresh.save, SAVE_USED);
+    svm_move_loaded(&cpu->state, &cpu->loaded);
+    cpu->svm.cached_pa = cpu->svm.vmcb_pa;
+    cpu->svm.pause_left = fresh.control.pause_filter_count;
+    cpu->shadow = fresh.control.interrupt_shadow & SHADOW_INTERRUPT;
+    cpu->tsc_offset = fresh.control.tsc_offset;
 }
 
 /* What #VMEXIT writes. */
-static void store_guest(struct fake_svm *cpu)
+static void store_guest(struct fake_x86 *cpu)
 {
-    const struct vmcb_save *from = &cpu->guest.save;
-    struct vmcb_save *to = &cpu->memory->save;
-    struct vmcb_control *control = &cpu->memory->control;
+    const struct vmcb_save *from = &cpu->state;
+    struct vmcb_save *to = &cpu->svm.memory->save;
+    struct vmcb_control *control = &cpu->svm.memory->control;
 
     memcpy(&to->es, &from->es, offsetof(struct vmcb_save, fs));
     to->gdtr = from->gdtr;
@@ -169,24 +169,25 @@ static void store_guest(struct fake_svm *cpu)
         to->ssp = from->ssp;
         to->isst_addr = from->isst_addr;
     }
-    control->vintr = cpu->guest.control.vintr;
-    control->interrupt_shadow = cpu->guest.control.interrupt_shadow;
-    control->exitcode = cpu->guest.control.exitcode;
-    control->exitinfo1 = cpu->guest.control.exitinfo1;
-    control->exitinfo2 = cpu->guest.control.exitinfo2;
-    control->exitintinfo = cpu->guest.control.exitintinfo;
-    control->eventinj = cpu->guest.control.eventinj;
-    control->nrip = cpu->guest.control.nrip;
-    control->bytes_fetched = cpu->guest.control.bytes_fetched;
-    memcpy(control->instruction_bytes, cpu->guest.control.instruction_bytes,
+    control->vintr = cpu->svm.control.vintr;
+    control->interrupt_shadow =
+        (cpu->svm.control.interrupt_shadow & ~SHADOW_INTERRUPT) | cpu->shadow;
+    control->exitcode = cpu->svm.control.exitcode;
+    control->exitinfo1 = cpu->svm.control.exitinfo1;
+    control->exitinfo2 = cpu->svm.control.exitinfo2;
+    control->exitintinfo = cpu->svm.control.exitintinfo;
+    control->eventinj = cpu->svm.control.eventinj;
+    control->nrip = cpu->svm.control.nrip;
+    control->bytes_fetched = cpu->svm.control.bytes_fetched;
+    memcpy(control->instruction_bytes, cpu->svm.control.instruction_bytes,
            sizeof(control->instruction_bytes));
-    ram_note_write(hpa(cpu->vmcb_pa), PAGE_SIZE);
+    ram_note_write(hpa(cpu->svm.vmcb_pa), PAGE_SIZE);
 }
 
-void svm_exit(struct fake_svm *cpu, uint64_t code, uint64_t info1,
+void svm_exit(struct fake_x86 *cpu, uint64_t code, uint64_t info1,
               uint64_t info2)
 {
-    struct vmcb_control *control = &cpu->guest.control;
+    struct vmcb_control *control = &cpu->svm.control;
 
     control->exitcode = code;
     control->exitinfo1 = info1;
@@ -196,7 +197,7 @@ void svm_exit(struct fake_svm *cpu, uint64_t code, uint64_t info1,
     control->bytes_fetched = 0;
     cpu->delivering = 0;
     cpu->exited = true;
-    svm_move_loaded(&cpu->loaded, &cpu->guest.save);
+    svm_move_loaded(&cpu->loaded, &cpu->state);
     store_guest(cpu);
     if (cpu->source != NULL)
         cpu->source->result.exits++;
@@ -204,9 +205,9 @@ void svm_exit(struct fake_svm *cpu, uint64_t code, uint64_t info1,
 
 /* Exits of an instruction's intercept, and of INT3's exception, come with the
  * next RIP (section 15.7.1). */
-static bool has_nrip(const struct fake_svm *cpu, uint64_t code)
+static bool has_nrip(const struct fake_x86 *cpu, uint64_t code)
 {
-    unsigned kind = svm_op(cpu)->kind;
+    unsigned kind = cpu_op(cpu)->kind;
 
     if (code == VMEXIT_EXCP0 + X86_VECTOR_BP)
         return kind == OP_X86_INT3 || kind == OP_EBREAK;
@@ -223,111 +224,48 @@ static bool has_bytes(uint64_t code, uint64_t info1)
            (info1 & X86_FAULT_ID) == 0;
 }
 
-void svm_op_exit(struct fake_svm *cpu, uint64_t code, uint64_t info1,
+void svm_op_exit(struct fake_x86 *cpu, uint64_t code, uint64_t info1,
                  uint64_t info2)
 {
-    struct vmcb_control *control = &cpu->memory->control;
-    uint8_t bytes[SVM_INSN_MAX] = {0};
-    unsigned length = svm_encode(cpu, svm_op(cpu), bytes);
+    struct vmcb_control *control = &cpu->svm.memory->control;
+    uint8_t bytes[CPU_INSN_MAX] = {0};
+    unsigned length = cpu_encode(cpu, cpu_op(cpu), bytes);
 
     cpu->source->op_exited = true;
     cpu->source->op_injected = false;
     svm_exit(cpu, code, info1, info2);
     if (svm_has(cpu, SVM_FEATURE_NRIPS) && has_nrip(cpu, code))
-        control->nrip = cpu->guest.save.rip + length;
-    if (svm_op(cpu)->kind == OP_RAW_EXIT && svm_op(cpu)->args[4] != 0)
-        control->nrip = cpu->guest.save.rip + svm_op(cpu)->args[4];
+        control->nrip = cpu->state.rip + length;
+    if (cpu_op(cpu)->kind == OP_RAW_EXIT && cpu_op(cpu)->args[4] != 0)
+        control->nrip = cpu->state.rip + cpu_op(cpu)->args[4];
     if (svm_has(cpu, SVM_FEATURE_DECODE_ASSISTS) && has_bytes(code, info1)) {
         control->bytes_fetched = cpu->fetched_count;
         memcpy(control->instruction_bytes, cpu->fetched, cpu->fetched_count);
     }
 }
 
-/*
- * What the hypervisor has made of the operation that exited: it has put RIP
- * behind the instruction, has the guest take an exception, or left RIP, so that
- * the guest tries again. A raw exit is never tried again.
- */
-static enum guest_outcome outcome_of_exit(const struct fake_svm *cpu)
-{
-    const struct trap_source *source = cpu->source;
-    uint64_t event = cpu->guest.control.eventinj;
-    uint64_t moved = cpu->guest.save.rip - source->op_pc;
-    uint8_t bytes[SVM_INSN_MAX];
-    unsigned length = svm_encode(cpu, source->op, bytes);
-    bool is_raw = source->op->kind == OP_RAW_EXIT;
-
-    if ((event & EVENT_V) != 0 &&
-        FIELD_GET(EVENT_TYPE, event) >= EVENT_TYPE_EXCEPTION)
-        return OUTCOME_EXCEPTION;
-    if (moved != 0 && (is_raw ? moved <= SVM_INSN_MAX : moved == length))
-        return OUTCOME_RETIRED;
-    if (moved != 0)
-        return OUTCOME_REDIRECTED;
-    return is_raw ? OUTCOME_RESUMED : OUTCOME_PENDING;
-}
-
-/* Settles the operation in flight, if it has been with the hypervisor. */
-static void settle(struct fake_svm *cpu)
-{
-    struct trap_source *source = cpu->source;
-    uint64_t event = cpu->guest.control.eventinj;
-    enum guest_outcome outcome;
-
-    if (source == NULL || source->op == NULL || !source->op_exited)
-        return;
-    outcome = outcome_of_exit(cpu);
-    source->op_exited = false;
-    if (outcome == OUTCOME_PENDING)
-        return;
-    if (outcome == OUTCOME_EXCEPTION) {
-        source->result.cause = FIELD_GET(EVENT_VECTOR, event);
-        source->result.tval = source->result.cause == X86_VECTOR_PF
-                                  ? cpu->guest.save.cr2
-                                  : FIELD_GET(EVENT_ERRORCODE, event);
-        source->result.error = FIELD_GET(EVENT_ERRORCODE, event);
-    }
-    svm_op_finish(cpu, outcome);
-}
-
-/* Has an operation in flight, if the source has one. */
-static bool need_op(struct fake_svm *cpu)
-{
-    struct trap_source *source = cpu->source;
-
-    if (source == NULL)
-        return false;
-    if (source->op == NULL) {
-        source->op = source->next(source);
-        source->op_begun = false;
-        source->starved = source->op == NULL;
-        source->result.exits = 0;
-    }
-    return source->op != NULL;
-}
-
 /* An entry that VMRUN refuses. The guest's state is left alone. */
-static void fail_entry(struct fake_svm *cpu, struct vmcb *state)
+static void fail_entry(struct fake_x86 *cpu, struct vmcb *state)
 {
     state->control.exitcode =
         cpu->profile->short_invalid ? UINT32_MAX : VMEXIT_INVALID;
     state->control.exitinfo1 = 0;
     state->control.exitinfo2 = 0;
     state->control.exitintinfo = 0;
-    cpu->cached_pa = 0;
+    cpu->svm.cached_pa = 0;
     cpu->exited = true;
     if (cpu->source != NULL)
         cpu->source->result.exits++;
 }
 
-static bool enter(struct fake_svm *cpu, struct vmcb *state, uint64_t vmcb)
+static bool enter(struct fake_x86 *cpu, struct vmcb *state, uint64_t vmcb)
 {
-    cpu->vmcb_pa = vmcb;
+    cpu->svm.vmcb_pa = vmcb;
     cpu->delivering = 0;
     if (!svm_check_host(cpu, vmcb))
         return false;
-    cpu->memory = memory_phys_to_virt(hpa(vmcb));
-    if (cpu->memory != state) {
+    cpu->svm.memory = memory_phys_to_virt(hpa(vmcb));
+    if (cpu->svm.memory != state) {
         violation(RULE_SVM_VMCB_ADDRESS, "VMCB 0x%llx is not at %p",
                   (unsigned long long)vmcb, (void *)state);
         return false;
@@ -335,37 +273,48 @@ static bool enter(struct fake_svm *cpu, struct vmcb *state, uint64_t vmcb)
     load_guest(cpu);
     if (!svm_check_guest(cpu))
         return false;
-    svm_adjust_guest(&cpu->guest.save);
+    svm_adjust_guest(&cpu->state);
     return true;
+}
+
+/*
+ * TLB_CONTROL (section 15.16). What processors remember is the way from linear
+ * to host-physical addresses: a flush of what is not global may leave, for
+ * global pages, what was in the nested tables. So it is no flush of those.
+ */
+static void control_tlb(struct fake_x86 *cpu)
+{
+    struct cpu_tag tag = {.id = cpu->svm.control.guest_asid};
+
+    cpu->nested_tag = cpu->linear_tag = tag;
+    switch (cpu->svm.control.tlb_control) {
+    case TLB_CONTROL_FLUSH_ALL: cpu_tlb_flush_all(cpu); break;
+    case TLB_CONTROL_FLUSH_GUEST:
+        cpu_tlb_flush_linear(cpu, tag, true);
+        cpu_tlb_flush_nested(cpu, tag);
+        break;
+    case TLB_CONTROL_FLUSH_GUEST_NONGLOBAL:
+        cpu_tlb_flush_linear(cpu, tag, false);
+        break;
+    default: break;
+    }
 }
 
 void x86_svm_run_impl(struct x86_regs *regs, struct vmcb *state, hpa_t vmcb)
 {
-    struct fake_svm *cpu = fake_svm_current();
+    struct fake_x86 *cpu = fake_x86_current();
 
     cpu->regs = regs;
     cpu->exited = false;
-    clock_advance_ticks(FAKE_SVM_OP_TICKS);
+    clock_advance_ticks(FAKE_X86_OP_TICKS);
     if (!enter(cpu, state, vmcb.raw)) {
         fail_entry(cpu, state);
         return;
     }
-    svm_tlb_control(cpu);
-    settle(cpu);
+    control_tlb(cpu);
+    cpu_settle(cpu, cpu->svm.control.eventinj);
     svm_inject(cpu);
-    while (!cpu->exited) {
-        svm_interrupt(cpu);
-        if (cpu->exited)
-            return;
-        if (!need_op(cpu)) {
-            /* Interrupted for no reason that anybody will find: whoever runs
-             * the CPUs looks at source->starved. */
-            svm_exit(cpu, VMEXIT_INTR, 0, 0);
-            return;
-        }
-        svm_op_execute(cpu);
-        clock_advance_ticks(FAKE_SVM_OP_TICKS);
-    }
+    cpu_run(cpu);
 }
 
 /*
@@ -374,10 +323,10 @@ void x86_svm_run_impl(struct x86_regs *regs, struct vmcb *state, hpa_t vmcb)
  * and CR4 keep the bits that are not the guest's, which it would be told of by
  * the exit.
  */
-void svm_op_state(struct fake_svm *cpu)
+void svm_set_state(struct fake_x86 *cpu)
 {
-    const struct guest_op *op = svm_op(cpu);
-    struct vmcb_save *save = &cpu->guest.save;
+    const struct guest_op *op = cpu_op(cpu);
+    struct vmcb_save *save = &cpu->state;
     uint64_t efer = save->efer, cr4 = save->cr4;
     unsigned offset = op->number % SAVE_USED;
     unsigned width = op->width;
@@ -385,14 +334,14 @@ void svm_op_state(struct fake_svm *cpu)
     if (width > SAVE_USED - offset)
         width = (unsigned)SAVE_USED - offset;
     memcpy((uint8_t *)save + offset, &op->value, width);
-    if ((cpu->guest.control.intercept_cr_write & BIT(4)) != 0)
+    if ((cpu->svm.control.intercept_cr_write & BIT(4)) != 0)
         save->cr4 = cr4;
-    if (vmcb_intercepts(&cpu->guest.control, INTERCEPT_MSR))
+    if (vmcb_intercepts(&cpu->svm.control, INTERCEPT_MSR))
         save->efer = efer;
     if (!svm_repair_guest(cpu))
         violation(RULE_VMCB_UNMODELLED, "no legal state at offset 0x%x",
                   offset);
     svm_adjust_guest(save);
-    svm_tlb_flush_guest(cpu, true);
-    svm_op_finish(cpu, OUTCOME_RETIRED);
+    cpu_tlb_flush_guest(cpu, true);
+    cpu_op_finish(cpu, OUTCOME_RETIRED);
 }

@@ -14,7 +14,7 @@
 
 #include "arch/x86_64/svm/svm.h"
 #include "device/pc/lapic.h"
-#include "sim/fake_hw/x86_64/svm/cpu.h"
+#include "sim/fake_hw/x86_64/svm/svm.h"
 #include "support/machine.h"
 #include "support/rows.h"
 #include "vm/vm.h"

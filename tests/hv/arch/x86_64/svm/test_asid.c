@@ -54,7 +54,7 @@ static void give_back(void)
 {
     rig.vm->vcpus[1]->state = VCPU_BLOCKED;
     for (uint32_t cpu = 1; cpu < 3; cpu++)
-        fake_svm_set_source(cpu, NULL);
+        fake_x86_set_source(cpu, NULL);
     cpus_set_current(0);
 }
 
@@ -62,7 +62,7 @@ static void bind(uint32_t cpu)
 {
     cpus_set_current(cpu);
     cr_assert_eq(vcpu_bind(rig.vm->vcpus[1]), OK);
-    fake_svm_set_source(cpu, &guest.source);
+    fake_x86_set_source(cpu, &guest.source);
 }
 
 static void unbind(void)

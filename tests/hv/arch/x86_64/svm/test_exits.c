@@ -320,7 +320,7 @@ Test(exits, xsetbv)
         cr_expect_eq(result.outcome,
                      has_xsave ? OUTCOME_RETIRED : OUTCOME_EXCEPTION);
         for (unsigned i = 0; has_xsave && i < ARRAY_SIZE(values); i++) {
-            uint64_t before = fake_svm_current()->xcr0;
+            uint64_t before = fake_x86_current()->xcr0;
 
             result = rig_do(0, (struct guest_op){.kind = OP_X86_XSETBV,
                                                  .number = values[i].number,
@@ -330,7 +330,7 @@ Test(exits, xsetbv)
                                             : OUTCOME_EXCEPTION,
                          "%s, row %u", rig_profiles[p], i);
             cr_expect_eq(result.cause, values[i].is_valid ? 0 : X86_VECTOR_GP);
-            cr_expect_eq(fake_svm_current()->xcr0,
+            cr_expect_eq(fake_x86_current()->xcr0,
                          values[i].is_valid ? values[i].value : before);
         }
         rig_stop();

@@ -83,10 +83,10 @@ static bool has_xsave(const char *profile)
 /* AVX's half of YMM, which no operation accesses, and XCR0. */
 static void set_extended(vcpu_id id, bool read)
 {
-    struct fake_svm *cpu;
+    struct fake_x86 *cpu;
 
     rig_do(id, (struct guest_op){.kind = OP_X86_PAUSE});
-    cpu = &fake_svm_cpus[rig_vcpu(id)->x86.base.cpu];
+    cpu = &fake_x86_cpus[rig_vcpu(id)->x86.base.cpu];
     if (!read) {
         memset(cpu->fpu.bytes + X86_XSAVE_AVX, (int)(0xa0 + id), 256);
         cpu->xcr0 = id == 0 ? X86_XCR0_X87 | X86_XCR0_SSE
@@ -182,7 +182,7 @@ Test(switch, nothing_is_left_by_a_reset)
                          (unsigned long long)found);
         }
         for (unsigned i = 0; i < 256; i++)
-            cr_expect_eq(fake_svm_cpus[0].fpu.bytes[X86_XSAVE_AVX + i], 0);
+            cr_expect_eq(fake_x86_cpus[0].fpu.bytes[X86_XSAVE_AVX + i], 0);
         rig_stop();
     }
 }

@@ -85,10 +85,10 @@ void rig_load(const char *profile)
     sim_reset(1);
     violations_set_print(false);
     fake_svm_set_rule_mode(RULES_REJECT);
-    fake_svm_reset(x86_profile_find(profile), 1);
-    rig = (struct rig){.cpu = fake_svm_current(),
+    fake_x86_reset(x86_profile_find(profile), 1);
+    rig = (struct rig){.cpu = fake_x86_current(),
                        .source = {.next = next_op, .done = op_done}};
-    fake_svm_set_source(0, &rig.source);
+    fake_x86_set_source(0, &rig.source);
     x86_hw_write_msr(X86_MSR_EFER,
                      x86_hw_read_msr(X86_MSR_EFER) | X86_EFER_SVME);
     x86_hw_write_msr(X86_MSR_VM_HSAVE_PA, memory_alloc_frame().raw);

@@ -7,7 +7,7 @@
  */
 #include <string.h>
 
-#include "sim/fake_hw/x86_64/svm/cpu.h"
+#include "sim/fake_hw/x86_64/cpu/cpu.h"
 
 /* A descriptor of 8 bytes. */
 #define DESCRIPTOR_LIMIT_LOW  BIT_MASK(15, 0)
@@ -19,9 +19,6 @@
 
 #define TYPE_CODE 8 /* with S, of code */
 #define TYPE_TSS  9 /* available; without S */
-
-/* EXITINFO2 of VMEXIT_TASK_SWITCH (section 15.14.1). */
-#define TASK_SWITCH_JMP BIT(38)
 
 static void decode_descriptor(struct vmcb_segment *segment, uint64_t bits)
 {
@@ -50,52 +47,49 @@ static uint64_t selector_error(uint64_t selector)
 
 /* Reads what `selector` names in the GDT. False: an exit or an exception has
  * come of it. */
-static bool read_descriptor(struct fake_svm *cpu, uint64_t selector,
+static bool read_descriptor(struct fake_x86 *cpu, uint64_t selector,
                             struct vmcb_segment *segment)
 {
-    const struct vmcb_segment *gdtr = &cpu->guest.save.gdtr;
+    const struct vmcb_segment *gdtr = &cpu->state.gdtr;
     uint64_t offset = selector & 0xfff8;
     uint64_t bits;
 
     if (offset == 0 || (selector & 4) != 0 || offset + 7 > gdtr->limit) {
-        svm_exception(cpu, X86_VECTOR_GP, selector_error(selector), 0);
+        cpu_exception(cpu, X86_VECTOR_GP, selector_error(selector), 0);
         return false;
     }
-    if (!svm_copy(cpu, gdtr->base + offset, &bits, sizeof(bits), SVM_READ, 0))
+    if (!cpu_copy(cpu, gdtr->base + offset, &bits, sizeof(bits), CPU_READ, 0))
         return false;
     decode_descriptor(segment, bits);
     segment->selector = (uint16_t)selector;
     if ((segment->attrib & VMCB_ATTRIB_P) != 0)
         return true;
-    svm_exception(cpu, X86_VECTOR_NP, selector_error(selector), 0);
+    cpu_exception(cpu, X86_VECTOR_NP, selector_error(selector), 0);
     return false;
 }
 
-static void jump(struct fake_svm *cpu)
+static void jump(struct fake_x86 *cpu)
 {
-    cpu->guest.save.rip = svm_op(cpu)->address;
-    cpu->guest.control.interrupt_shadow &= ~SHADOW_INTERRUPT;
-    svm_op_finish(cpu, OUTCOME_RETIRED);
+    cpu->state.rip = cpu_op(cpu)->address;
+    cpu->shadow &= ~SHADOW_INTERRUPT;
+    cpu_op_finish(cpu, OUTCOME_RETIRED);
 }
 
-static void switch_task(struct fake_svm *cpu, uint64_t selector)
+static void switch_task(struct fake_x86 *cpu, uint64_t selector)
 {
-    if (svm_long_mode(cpu))
-        svm_exception(cpu, X86_VECTOR_GP, selector_error(selector), 0);
-    else if (vmcb_intercepts(&cpu->guest.control, INTERCEPT_TASK_SWITCH))
-        svm_op_exit(cpu, VMEXIT_TASK_SWITCH, selector & 0xffff,
-                    TASK_SWITCH_JMP);
-    else
-        svm_retire(cpu);
+    if (cpu_long_mode(cpu))
+        cpu_exception(cpu, X86_VECTOR_GP, selector_error(selector), 0);
+    else if (!cpu->vendor->task_switch_exits(cpu, selector))
+        cpu_retire(cpu);
 }
 
-void svm_op_jmp_far(struct fake_svm *cpu)
+void cpu_op_jmp_far(struct fake_x86 *cpu)
 {
-    struct vmcb_segment *cs = &cpu->guest.save.cs;
-    uint64_t selector = svm_op(cpu)->number & 0xffff;
+    struct vmcb_segment *cs = &cpu->state.cs;
+    uint64_t selector = cpu_op(cpu)->number & 0xffff;
     struct vmcb_segment to;
 
-    if (svm_real_mode(cpu)) {
+    if (cpu_real_mode(cpu)) {
         cs->selector = (uint16_t)selector;
         cs->base = selector << 4;
         jump(cpu);
@@ -109,15 +103,15 @@ void svm_op_jmp_far(struct fake_svm *cpu)
         *cs = to;
         jump(cpu);
     } else {
-        svm_exception(cpu, X86_VECTOR_GP, selector_error(selector), 0);
+        cpu_exception(cpu, X86_VECTOR_GP, selector_error(selector), 0);
     }
 }
 
-static struct vmcb_segment *table_of(struct fake_svm *cpu)
+static struct vmcb_segment *table_of(struct fake_x86 *cpu)
 {
-    struct vmcb_save *save = &cpu->guest.save;
+    struct vmcb_save *save = &cpu->state;
 
-    switch ((enum x86_guest_op_kind)svm_op(cpu)->kind) {
+    switch ((enum x86_guest_op_kind)cpu_op(cpu)->kind) {
     case OP_X86_LGDT:
     case OP_X86_SGDT: return &save->gdtr;
     case OP_X86_LIDT:
@@ -129,88 +123,88 @@ static struct vmcb_segment *table_of(struct fake_svm *cpu)
 }
 
 /* LGDT and LIDT: what they load is not read from memory. */
-void svm_op_load_table(struct fake_svm *cpu)
+void cpu_op_load_table(struct fake_x86 *cpu)
 {
     struct vmcb_segment *table = table_of(cpu);
 
-    table->base = svm_op(cpu)->address;
-    table->limit = svm_op(cpu)->number & 0xffff;
-    svm_retire(cpu);
+    table->base = cpu_op(cpu)->address;
+    table->limit = cpu_op(cpu)->number & 0xffff;
+    cpu_retire(cpu);
 }
 
-void svm_op_store_table(struct fake_svm *cpu)
+void cpu_op_store_table(struct fake_x86 *cpu)
 {
     const struct vmcb_segment *table = table_of(cpu);
-    unsigned base_size = svm_64bit(cpu) ? 8 : 4;
+    unsigned base_size = cpu_64bit(cpu) ? 8 : 4;
     uint8_t bytes[10];
 
     memcpy(bytes, &table->limit, 2);
     memcpy(bytes + 2, &table->base, base_size);
-    if (svm_copy(cpu, svm_op(cpu)->address, bytes, 2 + base_size, SVM_WRITE,
-                 cpu->guest.save.cpl))
-        svm_retire(cpu);
+    if (cpu_copy(cpu, cpu_op(cpu)->address, bytes, 2 + base_size, CPU_WRITE,
+                 cpu->state.cpl))
+        cpu_retire(cpu);
 }
 
 /* LLDT and LTR. */
-void svm_op_load_selector(struct fake_svm *cpu)
+void cpu_op_load_selector(struct fake_x86 *cpu)
 {
-    uint64_t selector = *svm_gpr(cpu, svm_op(cpu)->reg) & 0xffff;
+    uint64_t selector = *cpu_gpr(cpu, cpu_op(cpu)->reg) & 0xffff;
     struct vmcb_segment *table = table_of(cpu);
     struct vmcb_segment to = {0};
     bool is_null = (selector & 0xfffc) == 0;
 
-    if (is_null && svm_op(cpu)->kind == OP_X86_LTR) {
-        svm_exception(cpu, X86_VECTOR_GP, 0, 0);
+    if (is_null && cpu_op(cpu)->kind == OP_X86_LTR) {
+        cpu_exception(cpu, X86_VECTOR_GP, 0, 0);
         return;
     }
     if (!is_null && !read_descriptor(cpu, selector, &to))
         return;
     *table = to;
-    svm_retire(cpu);
+    cpu_retire(cpu);
 }
 
 /* SLDT and STR. */
-void svm_op_store_selector(struct fake_svm *cpu)
+void cpu_op_store_selector(struct fake_x86 *cpu)
 {
-    *svm_gpr(cpu, svm_op(cpu)->reg) = table_of(cpu)->selector;
-    svm_retire(cpu);
+    *cpu_gpr(cpu, cpu_op(cpu)->reg) = table_of(cpu)->selector;
+    cpu_retire(cpu);
 }
 
 /* What PUSHF and POPF move. */
-static unsigned flags_size(const struct fake_svm *cpu)
+static unsigned flags_size(const struct fake_x86 *cpu)
 {
-    if (svm_64bit(cpu))
+    if (cpu_64bit(cpu))
         return 8;
-    return (cpu->guest.save.cs.attrib & VMCB_ATTRIB_D) != 0 ? 4 : 2;
+    return (cpu->state.cs.attrib & VMCB_ATTRIB_D) != 0 ? 4 : 2;
 }
 
-static uint64_t stack_at(const struct fake_svm *cpu, uint64_t rsp)
+static uint64_t stack_at(const struct fake_x86 *cpu, uint64_t rsp)
 {
-    return (svm_64bit(cpu) ? 0 : cpu->guest.save.ss.base) + rsp;
+    return (cpu_64bit(cpu) ? 0 : cpu->state.ss.base) + rsp;
 }
 
-void svm_op_pushf(struct fake_svm *cpu)
+void cpu_op_pushf(struct fake_x86 *cpu)
 {
-    struct vmcb_save *save = &cpu->guest.save;
+    struct vmcb_save *save = &cpu->state;
     unsigned size = flags_size(cpu);
     uint64_t flags = save->rflags & ~(X86_RFLAGS_VM | X86_RFLAGS_RF);
 
-    if (!svm_copy(cpu, stack_at(cpu, save->rsp - size), &flags, size, SVM_WRITE,
+    if (!cpu_copy(cpu, stack_at(cpu, save->rsp - size), &flags, size, CPU_WRITE,
                   save->cpl))
         return;
     save->rsp -= size;
-    svm_retire(cpu);
+    cpu_retire(cpu);
 }
 
 /* Programs keep IF and IOPL, everybody VM and RF. */
-void svm_op_popf(struct fake_svm *cpu)
+void cpu_op_popf(struct fake_x86 *cpu)
 {
-    struct vmcb_save *save = &cpu->guest.save;
+    struct vmcb_save *save = &cpu->state;
     unsigned size = flags_size(cpu);
     uint64_t kept = X86_RFLAGS_VM | X86_RFLAGS_RF;
     uint64_t flags = 0;
 
-    if (!svm_copy(cpu, stack_at(cpu, save->rsp), &flags, size, SVM_READ,
+    if (!cpu_copy(cpu, stack_at(cpu, save->rsp), &flags, size, CPU_READ,
                   save->cpl))
         return;
     if (save->cpl != 0)
@@ -219,5 +213,5 @@ void svm_op_popf(struct fake_svm *cpu)
         kept |= ~UINT64_C(0xffff);
     save->rflags = (save->rflags & kept) | (flags & ~kept) | X86_RFLAGS_FIXED;
     save->rsp += size;
-    svm_retire(cpu);
+    cpu_retire(cpu);
 }

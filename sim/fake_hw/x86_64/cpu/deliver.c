@@ -7,7 +7,7 @@
  */
 #include <string.h>
 
-#include "sim/fake_hw/x86_64/svm/cpu.h"
+#include "sim/fake_hw/x86_64/cpu/cpu.h"
 
 #define GATE_PRESENT   BIT(47)
 #define GATE_TYPE      BIT_MASK(43, 40)
@@ -22,47 +22,47 @@ struct handler {
 };
 
 /* Bytes of a gate, and of what is pushed at a time. */
-static unsigned gate_size(const struct fake_svm *cpu)
+static unsigned gate_size(const struct fake_x86 *cpu)
 {
-    return svm_real_mode(cpu) ? 4 : svm_long_mode(cpu) ? 16 : 8;
+    return cpu_real_mode(cpu) ? 4 : cpu_long_mode(cpu) ? 16 : 8;
 }
 
-static unsigned slot_size(const struct fake_svm *cpu)
+static unsigned slot_size(const struct fake_x86 *cpu)
 {
-    return svm_real_mode(cpu) ? 2 : svm_long_mode(cpu) ? 8 : 4;
+    return cpu_real_mode(cpu) ? 2 : cpu_long_mode(cpu) ? 8 : 4;
 }
 
 /* Words of a frame: RIP, CS, RFLAGS, and in long mode RSP, SS. */
-static unsigned frame_words(const struct fake_svm *cpu)
+static unsigned frame_words(const struct fake_x86 *cpu)
 {
-    return svm_long_mode(cpu) ? 5 : 3;
+    return cpu_long_mode(cpu) ? 5 : 3;
 }
 
-static uint64_t stack_base(const struct fake_svm *cpu)
+static uint64_t stack_base(const struct fake_x86 *cpu)
 {
-    return svm_64bit(cpu) ? 0 : cpu->guest.save.ss.base;
+    return cpu_64bit(cpu) ? 0 : cpu->state.ss.base;
 }
 
-static void decode_gate(const struct fake_svm *cpu, const uint64_t *gate,
+static void decode_gate(const struct fake_x86 *cpu, const uint64_t *gate,
                         struct handler *handler)
 {
-    if (svm_real_mode(cpu)) {
+    if (cpu_real_mode(cpu)) {
         handler->rip = gate[0] & 0xffff;
         handler->cs = (uint16_t)(gate[0] >> 16);
         return;
     }
     handler->rip = (gate[0] & 0xffff) | (gate[0] >> 32 & 0xffff0000);
-    if (svm_long_mode(cpu))
+    if (cpu_long_mode(cpu))
         handler->rip |= gate[1] << 32;
     handler->cs = (uint16_t)(gate[0] >> 16);
     handler->keeps_if = (FIELD_GET(GATE_TYPE, gate[0]) & GATE_TRAP) != 0;
 }
 
 /* False: an exit or an exception has come of it. */
-static bool read_gate(struct fake_svm *cpu, unsigned vector,
+static bool read_gate(struct fake_x86 *cpu, unsigned vector,
                       struct handler *handler)
 {
-    const struct vmcb_segment *idtr = &cpu->guest.save.idtr;
+    const struct vmcb_segment *idtr = &cpu->state.idtr;
     unsigned size = gate_size(cpu);
     uint64_t offset = (uint64_t)vector * size;
     uint64_t gate[2] = {0};
@@ -71,13 +71,13 @@ static bool read_gate(struct fake_svm *cpu, unsigned vector,
     uint64_t error = (uint64_t)vector << 3 | 2 | (is_external ? 1 : 0);
 
     if (offset + size - 1 > idtr->limit) {
-        svm_exception(cpu, X86_VECTOR_GP, error, 0);
+        cpu_exception(cpu, X86_VECTOR_GP, error, 0);
         return false;
     }
-    if (!svm_copy(cpu, idtr->base + offset, gate, size, SVM_READ, 0))
+    if (!cpu_copy(cpu, idtr->base + offset, gate, size, CPU_READ, 0))
         return false;
-    if (!svm_real_mode(cpu) && (gate[0] & GATE_PRESENT) == 0) {
-        svm_exception(cpu, X86_VECTOR_NP, error, 0);
+    if (!cpu_real_mode(cpu) && (gate[0] & GATE_PRESENT) == 0) {
+        cpu_exception(cpu, X86_VECTOR_NP, error, 0);
         return false;
     }
     decode_gate(cpu, gate, handler);
@@ -85,10 +85,10 @@ static bool read_gate(struct fake_svm *cpu, unsigned vector,
 }
 
 /* Packs words of the frame, lowest address first, into `bytes`. */
-static unsigned make_frame(const struct fake_svm *cpu, uint64_t event,
+static unsigned make_frame(const struct fake_x86 *cpu, uint64_t event,
                            uint8_t *bytes)
 {
-    const struct vmcb_save *save = &cpu->guest.save;
+    const struct vmcb_save *save = &cpu->state;
     const uint64_t words[] = {FIELD_GET(EVENT_ERRORCODE, event),
                               save->rip + cpu->soft_length,
                               save->cs.selector,
@@ -96,7 +96,7 @@ static unsigned make_frame(const struct fake_svm *cpu, uint64_t event,
                               save->rsp,
                               save->ss.selector};
     unsigned slot = slot_size(cpu);
-    bool has_error = (event & EVENT_EV) != 0 && !svm_real_mode(cpu);
+    bool has_error = (event & EVENT_EV) != 0 && !cpu_real_mode(cpu);
     unsigned size = 0;
 
     for (unsigned i = has_error ? 0 : 1; i <= frame_words(cpu); i++) {
@@ -106,39 +106,39 @@ static unsigned make_frame(const struct fake_svm *cpu, uint64_t event,
     return size;
 }
 
-static bool push_frame(struct fake_svm *cpu, uint64_t event)
+static bool push_frame(struct fake_x86 *cpu, uint64_t event)
 {
     uint8_t bytes[6 * 8];
     unsigned size = make_frame(cpu, event, bytes);
-    uint64_t rsp = cpu->guest.save.rsp;
+    uint64_t rsp = cpu->state.rsp;
 
-    if (svm_long_mode(cpu))
+    if (cpu_long_mode(cpu))
         rsp = align_down(rsp, 16);
     rsp -= size;
-    if (svm_real_mode(cpu))
+    if (cpu_real_mode(cpu))
         rsp &= 0xffff;
-    if (!svm_copy(cpu, stack_base(cpu) + rsp, bytes, size, SVM_WRITE, 0))
+    if (!cpu_copy(cpu, stack_base(cpu) + rsp, bytes, size, CPU_WRITE, 0))
         return false;
-    cpu->guest.save.rsp = rsp;
+    cpu->state.rsp = rsp;
     return true;
 }
 
-static void enter_handler(struct fake_svm *cpu, const struct handler *handler)
+static void enter_handler(struct fake_x86 *cpu, const struct handler *handler)
 {
-    struct vmcb_save *save = &cpu->guest.save;
+    struct vmcb_save *save = &cpu->state;
 
     save->rflags &=
         ~(X86_RFLAGS_TF | X86_RFLAGS_NT | X86_RFLAGS_RF | X86_RFLAGS_VM);
     if (!handler->keeps_if)
         save->rflags &= ~X86_RFLAGS_IF;
     save->cs.selector = handler->cs;
-    if (svm_real_mode(cpu))
+    if (cpu_real_mode(cpu))
         save->cs.base = (uint64_t)handler->cs << 4;
     save->rip = handler->rip;
     save->cpl = 0;
 }
 
-static void note_vector(struct fake_svm *cpu, uint64_t event)
+static void note_vector(struct fake_x86 *cpu, uint64_t event)
 {
     uint64_t vector = FIELD_GET(EVENT_VECTOR, event);
 
@@ -146,7 +146,7 @@ static void note_vector(struct fake_svm *cpu, uint64_t event)
         cpu->source->result.vectors[vector / 64] |= BIT(vector % 64);
 }
 
-static void deliver(struct fake_svm *cpu, uint64_t event)
+static void deliver(struct fake_x86 *cpu, uint64_t event)
 {
     struct handler handler = {0};
 
@@ -157,18 +157,18 @@ static void deliver(struct fake_svm *cpu, uint64_t event)
     cpu->delivering = 0;
     if (FIELD_GET(EVENT_TYPE, event) == EVENT_TYPE_NMI)
         cpu->nmi_blocked = true;
-    cpu->guest.control.interrupt_shadow &= ~SHADOW_INTERRUPT;
+    cpu->shadow &= ~SHADOW_INTERRUPT;
     enter_handler(cpu, &handler);
     note_vector(cpu, event);
 }
 
 /* An interrupt gate to `rip`, in the code segment that the guest is in. */
-static void make_gate(const struct fake_svm *cpu, uint64_t rip,
+static void make_gate(const struct fake_x86 *cpu, uint64_t rip,
                       uint64_t gate[2])
 {
-    uint64_t cs = cpu->guest.save.cs.selector;
+    uint64_t cs = cpu->state.cs.selector;
 
-    if (svm_real_mode(cpu)) {
+    if (cpu_real_mode(cpu)) {
         gate[0] = (rip & 0xffff) | cs << 16;
         return;
     }
@@ -177,71 +177,71 @@ static void make_gate(const struct fake_svm *cpu, uint64_t rip,
     gate[1] = rip >> 32;
 }
 
-void svm_op_traps(struct fake_svm *cpu)
+void cpu_op_traps(struct fake_x86 *cpu)
 {
-    struct vmcb_save *save = &cpu->guest.save;
-    uint64_t at = svm_op(cpu)->address;
+    struct vmcb_save *save = &cpu->state;
+    uint64_t at = cpu_op(cpu)->address;
     unsigned size = gate_size(cpu);
 
     for (unsigned vector = 0; vector < 256; vector++) {
         uint64_t gate[2];
 
         make_gate(cpu, at + PAGE_SIZE + vector, gate);
-        if (!svm_copy(cpu, at + (uint64_t)vector * size, gate, size, SVM_WRITE,
+        if (!cpu_copy(cpu, at + (uint64_t)vector * size, gate, size, CPU_WRITE,
                       0))
             return;
     }
     save->idtr.base = at;
     save->idtr.limit = 256 * size - 1;
     save->rsp = at + 3 * PAGE_SIZE;
-    svm_op_finish(cpu, OUTCOME_RETIRED);
+    cpu_op_finish(cpu, OUTCOME_RETIRED);
 }
 
 /* An event takes the place of one on its way: it is not that one's
  * instruction any more that it returns behind. */
-void svm_deliver(struct fake_svm *cpu, uint64_t event)
+void cpu_deliver(struct fake_x86 *cpu, uint64_t event)
 {
     cpu->soft_length = 0;
     deliver(cpu, event);
 }
 
-void svm_deliver_soft(struct fake_svm *cpu, uint64_t event,
+void cpu_deliver_soft(struct fake_x86 *cpu, uint64_t event,
                       enum guest_outcome outcome)
 {
-    uint8_t bytes[SVM_INSN_MAX];
+    uint8_t bytes[CPU_INSN_MAX];
 
-    cpu->guest.save.rflags &= ~X86_RFLAGS_RF;
-    cpu->soft_length = (uint8_t)svm_encode(cpu, svm_op(cpu), bytes);
+    cpu->state.rflags &= ~X86_RFLAGS_RF;
+    cpu->soft_length = (uint8_t)cpu_encode(cpu, cpu_op(cpu), bytes);
     deliver(cpu, event);
     cpu->soft_length = 0;
     if (cpu->exited)
         cpu->source->op_exited = true;
     else
-        svm_op_finish(cpu, outcome);
+        cpu_op_finish(cpu, outcome);
 }
 
-bool svm_return(struct fake_svm *cpu)
+bool cpu_return(struct fake_x86 *cpu)
 {
-    struct vmcb_save *save = &cpu->guest.save;
+    struct vmcb_save *save = &cpu->state;
     unsigned slot = slot_size(cpu);
     unsigned size = frame_words(cpu) * slot;
     uint8_t bytes[5 * 8] = {0};
     uint64_t words[5] = {0};
 
-    if (!svm_copy(cpu, stack_base(cpu) + save->rsp, bytes, size, SVM_READ,
+    if (!cpu_copy(cpu, stack_base(cpu) + save->rsp, bytes, size, CPU_READ,
                   save->cpl))
         return false;
     for (unsigned i = 0; i < frame_words(cpu); i++)
         memcpy(&words[i], bytes + (size_t)i * slot, slot);
     save->rip = words[0];
     save->cs.selector = (uint16_t)words[1];
-    if (svm_real_mode(cpu))
+    if (cpu_real_mode(cpu))
         save->cs.base = words[1] << 4;
     else
         save->cpl = words[1] & 3;
     save->rflags = words[2] | X86_RFLAGS_FIXED;
-    save->rsp = svm_long_mode(cpu) ? words[3] : save->rsp + size;
-    if (svm_long_mode(cpu))
+    save->rsp = cpu_long_mode(cpu) ? words[3] : save->rsp + size;
+    if (cpu_long_mode(cpu))
         save->ss.selector = (uint16_t)words[4];
     cpu->nmi_blocked = false;
     return true;

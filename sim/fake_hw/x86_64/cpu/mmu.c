@@ -9,11 +9,18 @@
  */
 #include <string.h>
 
-#include "sim/fake_hw/x86_64/svm/cpu.h"
+#include "sim/fake_hw/x86_64/cpu/cpu.h"
 #include "sim/ram.h"
 
-/* Bits of entries that the nested format does not have. */
-#define PTE_G BIT(8)
+#define PTE_P       BIT(0)
+#define PTE_RW      BIT(1)
+#define PTE_US      BIT(2)
+#define PTE_A       BIT(5)
+#define PTE_D       BIT(6)
+#define PTE_PS      BIT(7)
+#define PTE_G       BIT(8)
+#define PTE_NX      BIT(63)
+#define PTE_ADDRESS BIT_MASK(51, 12)
 
 /* A paging mode. */
 struct paging {
@@ -28,11 +35,22 @@ struct guest_walk {
     uint64_t leaf, leaf_at;
 };
 
-static struct paging paging_of(const struct fake_svm *cpu)
+void *cpu_host_memory(const struct fake_x86 *cpu, uint64_t address,
+                      uint64_t size)
 {
-    const struct vmcb_save *save = &cpu->guest.save;
+    if (likely(ram_is_allocated(hpa(address), size)))
+        return memory_phys_to_virt(hpa(address));
+    violation(RULE_REACHES_HOST, "HPA 0x%llx from RIP 0x%llx on CPU %u",
+              (unsigned long long)address, (unsigned long long)cpu->state.rip,
+              cpu->index);
+    return NULL;
+}
 
-    if (svm_long_mode(cpu))
+static struct paging paging_of(const struct fake_x86 *cpu)
+{
+    const struct vmcb_save *save = &cpu->state;
+
+    if (cpu_long_mode(cpu))
         return (struct paging){(save->cr4 & X86_CR4_LA57) != 0 ? 5 : 4, 9, 8,
                                save->cr3 & X86_CR3_ADDRESS, false};
     if ((save->cr4 & X86_CR4_PAE) != 0)
@@ -40,35 +58,35 @@ static struct paging paging_of(const struct fake_svm *cpu)
     return (struct paging){2, 10, 4, save->cr3 & X86_CR3_ADDRESS, false};
 }
 
-static struct svm_translation page_fault(const struct fake_svm *cpu,
-                                         enum svm_access access, unsigned cpl,
+static struct cpu_translation page_fault(const struct fake_x86 *cpu,
+                                         enum cpu_access access, unsigned cpl,
                                          uint64_t cause)
 {
     uint64_t error = cause;
 
-    if (access == SVM_WRITE)
+    if (access == CPU_WRITE)
         error |= X86_FAULT_RW;
-    if (access == SVM_FETCH && (cpu->guest.save.efer & X86_EFER_NXE) != 0)
+    if (access == CPU_FETCH && (cpu->state.efer & X86_EFER_NXE) != 0)
         error |= X86_FAULT_ID;
     if (cpl == 3)
         error |= X86_FAULT_US;
-    return (struct svm_translation){.info = error};
+    return (struct cpu_translation){.info = error};
 }
 
-/* Reads, or writes, an entry. The processor asks for the right to write in any
- * case (section 15.25.6). False: a nested page fault. */
-static bool access_entry(struct fake_svm *cpu, uint64_t at, uint64_t *entry,
-                         unsigned size, bool write, struct svm_translation *why)
+/* Reads, or writes, an entry. False: a nested page fault. */
+static bool access_entry(struct fake_x86 *cpu, uint64_t at, uint64_t *entry,
+                         unsigned size, bool write, struct cpu_translation *why)
 {
     void *host;
 
-    *why = npt_translate(cpu, at, SVM_WRITE, NPF_TABLE);
+    *why = cpu->vendor->translate(
+        cpu, at, write ? CPU_WRITE : cpu->table_access, CPU_TABLE);
     if (!why->ok)
         return false;
-    host = svm_host_memory(cpu, why->hpa, size);
+    host = cpu_host_memory(cpu, why->hpa, size);
     if (host == NULL) {
-        *why = (struct svm_translation){
-            .nested = true, .info = NPF_TABLE | X86_FAULT_US, .gpa = at};
+        *why = (struct cpu_translation){
+            .nested = true, .place = CPU_TABLE, .gpa = at};
         return false;
     }
     if (write) {
@@ -81,36 +99,35 @@ static bool access_entry(struct fake_svm *cpu, uint64_t at, uint64_t *entry,
     return true;
 }
 
-static unsigned guest_rights(const struct fake_svm *cpu, uint64_t entry)
+static unsigned guest_rights(const struct fake_x86 *cpu, uint64_t entry)
 {
-    bool nx =
-        (cpu->guest.save.efer & X86_EFER_NXE) != 0 && (entry & NPT_NX) != 0;
+    bool nx = (cpu->state.efer & X86_EFER_NXE) != 0 && (entry & PTE_NX) != 0;
 
-    return SVM_CAN_READ | ((entry & NPT_RW) != 0 ? SVM_CAN_WRITE : 0u) |
-           ((entry & NPT_US) != 0 ? SVM_CAN_USER : 0u) |
-           (nx ? 0u : SVM_CAN_EXECUTE);
+    return CPU_CAN_READ | ((entry & PTE_RW) != 0 ? CPU_CAN_WRITE : 0u) |
+           ((entry & PTE_US) != 0 ? CPU_CAN_USER : 0u) |
+           (nx ? 0u : CPU_CAN_EXECUTE);
 }
 
 /* Whether an entry at `level` is a leaf. */
-static bool is_leaf(const struct fake_svm *cpu, const struct paging *paging,
+static bool is_leaf(const struct fake_x86 *cpu, const struct paging *paging,
                     uint64_t entry, unsigned level)
 {
     if (level == 0)
         return true;
-    if ((entry & NPT_PS) == 0 || level > 2 || (paging->pae_root && level == 2))
+    if ((entry & PTE_PS) == 0 || level > 2 || (paging->pae_root && level == 2))
         return false;
-    return paging->entry_size == 8 || (cpu->guest.save.cr4 & X86_CR4_PSE) != 0;
+    return paging->entry_size == 8 || (cpu->state.cr4 & X86_CR4_PSE) != 0;
 }
 
-static bool walk_guest(struct fake_svm *cpu, uint64_t linear,
-                       struct guest_walk *walk, struct svm_translation *why,
-                       enum svm_access access, unsigned cpl)
+static bool walk_guest(struct fake_x86 *cpu, uint64_t linear,
+                       struct guest_walk *walk, struct cpu_translation *why,
+                       enum cpu_access access, unsigned cpl)
 {
     const struct paging paging = paging_of(cpu);
     uint64_t table = paging.root;
 
     walk->rights =
-        SVM_CAN_READ | SVM_CAN_WRITE | SVM_CAN_EXECUTE | SVM_CAN_USER;
+        CPU_CAN_READ | CPU_CAN_WRITE | CPU_CAN_EXECUTE | CPU_CAN_USER;
     for (unsigned level = paging.levels; level-- > 0;) {
         unsigned shift = PAGE_SHIFT + paging.index_bits * level;
         uint64_t low = BIT(shift) - 1;
@@ -123,7 +140,7 @@ static bool walk_guest(struct fake_svm *cpu, uint64_t linear,
                           false, why))
             return false;
         *why = page_fault(cpu, access, cpl, 0);
-        if ((walk->leaf & NPT_P) == 0)
+        if ((walk->leaf & PTE_P) == 0)
             return false;
         *why = page_fault(cpu, access, cpl, X86_FAULT_P | X86_FAULT_RSV);
         if ((walk->leaf & BIT_MASK(51, 12) &
@@ -132,61 +149,61 @@ static bool walk_guest(struct fake_svm *cpu, uint64_t linear,
         if (!is_root)
             walk->rights &= guest_rights(cpu, walk->leaf);
         if (is_leaf(cpu, &paging, walk->leaf, level)) {
-            walk->page = ((walk->leaf & NPT_ADDRESS & ~low) | (linear & low)) >>
+            walk->page = ((walk->leaf & PTE_ADDRESS & ~low) | (linear & low)) >>
                          PAGE_SHIFT;
             if ((walk->leaf & PTE_G) != 0)
-                walk->rights |= SVM_CAN_GLOBAL;
+                walk->rights |= CPU_CAN_GLOBAL;
             return true;
         }
-        table = walk->leaf & NPT_ADDRESS;
+        table = walk->leaf & PTE_ADDRESS;
     }
     return false;
 }
 
 /* SMEP and SMAP bind the supervisor, CR0.WP whether it may write read-only
  * pages. */
-static bool permits(const struct fake_svm *cpu, unsigned rights,
-                    enum svm_access access, unsigned cpl)
+static bool permits(const struct fake_x86 *cpu, unsigned rights,
+                    enum cpu_access access, unsigned cpl)
 {
-    const struct vmcb_save *save = &cpu->guest.save;
+    const struct vmcb_save *save = &cpu->state;
 
     if (cpl == 3)
-        return (rights & SVM_CAN_USER) != 0 && (rights & access) != 0;
-    if ((rights & SVM_CAN_USER) != 0 && access == SVM_FETCH &&
+        return (rights & CPU_CAN_USER) != 0 && (rights & access) != 0;
+    if ((rights & CPU_CAN_USER) != 0 && access == CPU_FETCH &&
         (save->cr4 & X86_CR4_SMEP) != 0)
         return false;
-    if ((rights & SVM_CAN_USER) != 0 && access != SVM_FETCH &&
+    if ((rights & CPU_CAN_USER) != 0 && access != CPU_FETCH &&
         (save->cr4 & X86_CR4_SMAP) != 0 && (save->rflags & X86_RFLAGS_AC) == 0)
         return false;
     return (rights & access) != 0 ||
-           (access == SVM_WRITE && (save->cr0 & X86_CR0_WP) == 0);
+           (access == CPU_WRITE && (save->cr0 & X86_CR0_WP) == 0);
 }
 
-static const struct svm_tlb_entry *remembered(struct fake_svm *cpu,
+static const struct cpu_tlb_entry *remembered(struct fake_x86 *cpu,
                                               uint64_t linear,
-                                              enum svm_access access,
+                                              enum cpu_access access,
                                               unsigned cpl)
 {
-    const struct svm_tlb_entry *entry =
-        svm_tlb_find_linear(cpu, linear >> PAGE_SHIFT);
+    const struct cpu_tlb_entry *entry =
+        cpu_tlb_find_linear(cpu, linear >> PAGE_SHIFT);
 
     if (entry == NULL || !permits(cpu, entry->rights, access, cpl))
         return NULL;
     if (entry->guest == cpu->source)
         return entry;
     violation(RULE_STALE_ASID, "linear 0x%llx, ASID %u on CPU %u",
-              (unsigned long long)linear, entry->asid, cpu->index);
+              (unsigned long long)linear, entry->tag.id, cpu->index);
     return NULL;
 }
 
 /* The guest-physical page behind `linear`. */
-static bool linear_page(struct fake_svm *cpu, uint64_t linear,
-                        enum svm_access access, unsigned cpl, uint64_t *page,
-                        struct svm_translation *why)
+static bool linear_page(struct fake_x86 *cpu, uint64_t linear,
+                        enum cpu_access access, unsigned cpl, uint64_t *page,
+                        struct cpu_translation *why)
 {
-    const struct svm_tlb_entry *entry = remembered(cpu, linear, access, cpl);
+    const struct cpu_tlb_entry *entry = remembered(cpu, linear, access, cpl);
     struct guest_walk walk;
-    uint64_t used = NPT_A | (access == SVM_WRITE ? NPT_D : 0);
+    uint64_t used = PTE_A | (access == CPU_WRITE ? PTE_D : 0);
 
     if (entry != NULL) {
         *page = entry->to;
@@ -205,41 +222,41 @@ static bool linear_page(struct fake_svm *cpu, uint64_t linear,
             return false;
     }
     /* A store must come by again to set D. */
-    if ((walk.leaf & NPT_D) == 0)
-        walk.rights &= ~(unsigned)SVM_CAN_WRITE;
-    svm_tlb_put_linear(cpu, linear >> PAGE_SHIFT, walk.page, walk.rights);
+    if ((walk.leaf & PTE_D) == 0)
+        walk.rights &= ~(unsigned)CPU_CAN_WRITE;
+    cpu_tlb_put_linear(cpu, linear >> PAGE_SHIFT, walk.page, walk.rights);
     *page = walk.page;
     return true;
 }
 
-struct svm_translation mmu_linear(struct fake_svm *cpu, uint64_t linear,
-                                  enum svm_access access, unsigned cpl)
+struct cpu_translation mmu_linear(struct fake_x86 *cpu, uint64_t linear,
+                                  enum cpu_access access, unsigned cpl)
 {
-    const struct svm_tlb_entry *entry;
+    const struct cpu_tlb_entry *entry;
     uint64_t gpa;
     uint64_t page;
-    struct svm_translation why;
+    struct cpu_translation why;
 
-    if (!svm_long_mode(cpu))
+    if (!cpu_long_mode(cpu))
         linear &= UINT32_MAX;
     gpa = linear;
-    if ((cpu->guest.save.cr0 & X86_CR0_PG) != 0) {
+    if ((cpu->state.cr0 & X86_CR0_PG) != 0) {
         if (!linear_page(cpu, linear, access, cpl, &page, &why))
             return why;
         gpa = page << PAGE_SHIFT | (linear & (PAGE_SIZE - 1));
     } else {
         /* Whoever turns paging off flushes: MOV to CR0 does. */
-        entry = svm_tlb_find_linear(cpu, linear >> PAGE_SHIFT);
+        entry = cpu_tlb_find_linear(cpu, linear >> PAGE_SHIFT);
         if (entry != NULL)
             gpa = entry->to << PAGE_SHIFT | (linear & (PAGE_SIZE - 1));
     }
-    return npt_translate(cpu, gpa, access, NPF_FINAL);
+    return cpu->vendor->translate(cpu, gpa, access, CPU_FINAL);
 }
 
-bool svm_copy(struct fake_svm *cpu, uint64_t linear, void *bytes, size_t size,
-              enum svm_access access, unsigned cpl)
+bool cpu_copy(struct fake_x86 *cpu, uint64_t linear, void *bytes, size_t size,
+              enum cpu_access access, unsigned cpl)
 {
-    struct svm_translation parts[2];
+    struct cpu_translation parts[2];
     uint64_t first = PAGE_SIZE - (linear & (PAGE_SIZE - 1));
     unsigned count = size > first ? 2 : 1;
     uint8_t *at = bytes;
@@ -251,19 +268,19 @@ bool svm_copy(struct fake_svm *cpu, uint64_t linear, void *bytes, size_t size,
 
         parts[i] = mmu_linear(cpu, address, access, cpl);
         if (!parts[i].ok) {
-            svm_memory_fault(cpu, address, &parts[i]);
+            cpu_memory_fault(cpu, address, &parts[i]);
             return false;
         }
     }
     for (unsigned i = 0; i < count; i++) {
         uint64_t part = i == 0 ? first : size - first;
-        void *host = svm_host_memory(cpu, parts[i].hpa, part);
+        void *host = cpu_host_memory(cpu, parts[i].hpa, part);
 
         if (host == NULL) {
-            svm_shutdown(cpu);
+            cpu_shutdown(cpu);
             return false;
         }
-        if (access == SVM_WRITE) {
+        if (access == CPU_WRITE) {
             memcpy(host, at, part);
             ram_note_write(hpa(parts[i].hpa), part);
         } else {

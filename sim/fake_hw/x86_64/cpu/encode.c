@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "sim/fake_hw/x86_64/svm/cpu.h"
+#include "sim/fake_hw/x86_64/cpu/cpu.h"
 
 #define PREFIX_OPERAND 0x66
 #define PREFIX_ADDRESS 0x67
@@ -67,18 +67,18 @@ static const struct {
 #undef PLAIN
 };
 
-unsigned svm_address_reg(const struct guest_op *op)
+unsigned cpu_address_reg(const struct guest_op *op)
 {
     return (op->reg & 15) == X86_GPR_RBX ? X86_GPR_RSI : X86_GPR_RBX;
 }
 
-static bool is_16bit(const struct fake_svm *cpu)
+static bool is_16bit(const struct fake_x86 *cpu)
 {
-    return !svm_64bit(cpu) && (cpu->guest.save.cs.attrib & VMCB_ATTRIB_D) == 0;
+    return !cpu_64bit(cpu) && (cpu->state.cs.attrib & VMCB_ATTRIB_D) == 0;
 }
 
 /* Prefixes of an instruction on `width` bytes in register `reg`. */
-static void emit_prefixes(const struct fake_svm *cpu, struct code *code,
+static void emit_prefixes(const struct fake_x86 *cpu, struct code *code,
                           const struct guest_op *op, bool has_memory)
 {
     unsigned width = op->width;
@@ -88,7 +88,7 @@ static void emit_prefixes(const struct fake_svm *cpu, struct code *code,
         emit(code, PREFIX_ADDRESS);
     if (width == 2 ? !is_16bit(cpu) : width == 4 && is_16bit(cpu))
         emit(code, PREFIX_OPERAND);
-    if (!svm_64bit(cpu))
+    if (!cpu_64bit(cpu))
         return;
     if (width == 8)
         rex |= REX_W;
@@ -101,15 +101,15 @@ static void emit_prefixes(const struct fake_svm *cpu, struct code *code,
 }
 
 /* MOV or, of `opcode`, another instruction between `reg` and memory. */
-static void encode_memory(const struct fake_svm *cpu, struct code *code,
+static void encode_memory(const struct fake_x86 *cpu, struct code *code,
                           const struct guest_op *op, unsigned opcode)
 {
     emit_prefixes(cpu, code, op, true);
     emit(code, op->width == 1 ? opcode : opcode | 1);
-    emit(code, (op->reg & 7u) << 3 | svm_address_reg(op));
+    emit(code, (op->reg & 7u) << 3 | cpu_address_reg(op));
 }
 
-static void encode_port(const struct fake_svm *cpu, struct code *code,
+static void encode_port(const struct fake_x86 *cpu, struct code *code,
                         const struct guest_op *op, unsigned opcode)
 {
     if (op->width == (is_16bit(cpu) ? 4 : 2))
@@ -118,13 +118,13 @@ static void encode_port(const struct fake_svm *cpu, struct code *code,
 }
 
 /* MOV to or from a control or debug register. */
-static void encode_control(const struct fake_svm *cpu, struct code *code,
+static void encode_control(const struct fake_x86 *cpu, struct code *code,
                            const struct guest_op *op, unsigned opcode)
 {
     unsigned rex = ((op->number & 8) != 0 ? REX_R : 0u) |
                    ((op->reg & 8) != 0 ? REX_B : 0u);
 
-    if (rex != 0 && svm_64bit(cpu))
+    if (rex != 0 && cpu_64bit(cpu))
         emit(code, rex);
     emit(code, 0x0f);
     emit(code, opcode);
@@ -149,7 +149,7 @@ static const struct group groups[OP_X86_END - OP_X86_FIRST] = {
 #undef GROUP
 };
 
-static void encode_group(const struct fake_svm *cpu, struct code *code,
+static void encode_group(const struct fake_x86 *cpu, struct code *code,
                          const struct guest_op *op)
 {
     const struct group *group = &groups[op->kind - OP_X86_FIRST];
@@ -157,12 +157,12 @@ static void encode_group(const struct fake_svm *cpu, struct code *code,
 
     if (group->is_memory && is_16bit(cpu))
         emit(code, PREFIX_ADDRESS);
-    if (!group->is_memory && (op->reg & 8) != 0 && svm_64bit(cpu))
+    if (!group->is_memory && (op->reg & 8) != 0 && cpu_64bit(cpu))
         emit(code, REX_B);
     emit(code, 0x0f);
     emit(code, group->opcode);
     if (group->is_memory)
-        emit(code, extension | svm_address_reg(op));
+        emit(code, extension | cpu_address_reg(op));
     else
         emit(code, 0xc0 | extension | (op->reg & 7u));
 }
@@ -175,12 +175,12 @@ static void encode_bytes(struct code *code, uint64_t value, unsigned size)
 
 /* JMP ptr16:16 or ptr16:32. 64-bit mode has it only through memory, where this
  * is JMP m16:32 through a register. */
-static void encode_jump(const struct fake_svm *cpu, struct code *code,
+static void encode_jump(const struct fake_x86 *cpu, struct code *code,
                         const struct guest_op *op)
 {
-    if (svm_64bit(cpu)) {
+    if (cpu_64bit(cpu)) {
         emit(code, 0xff);
-        emit(code, 5u << 3 | svm_address_reg(op));
+        emit(code, 5u << 3 | cpu_address_reg(op));
         return;
     }
     emit(code, 0xea);
@@ -189,21 +189,21 @@ static void encode_jump(const struct fake_svm *cpu, struct code *code,
 }
 
 /* INVPCID r, m128. */
-static void encode_invpcid(const struct fake_svm *cpu, struct code *code,
+static void encode_invpcid(const struct fake_x86 *cpu, struct code *code,
                            const struct guest_op *op)
 {
     if (is_16bit(cpu))
         emit(code, PREFIX_ADDRESS);
     emit(code, PREFIX_OPERAND);
-    if ((op->reg & 8) != 0 && svm_64bit(cpu))
+    if ((op->reg & 8) != 0 && cpu_64bit(cpu))
         emit(code, REX_R);
     emit(code, 0x0f);
     emit(code, 0x38);
     emit(code, 0x82);
-    emit(code, (op->reg & 7u) << 3 | svm_address_reg(op));
+    emit(code, (op->reg & 7u) << 3 | cpu_address_reg(op));
 }
 
-static void encode_string(const struct fake_svm *cpu, struct code *code,
+static void encode_string(const struct fake_x86 *cpu, struct code *code,
                           const struct guest_op *op, unsigned opcode)
 {
     if (op->value != 0)
@@ -211,7 +211,7 @@ static void encode_string(const struct fake_svm *cpu, struct code *code,
     encode_port(cpu, code, op, opcode);
 }
 
-static void encode_x86(const struct fake_svm *cpu, struct code *code,
+static void encode_x86(const struct fake_x86 *cpu, struct code *code,
                        const struct guest_op *op)
 {
     unsigned at = op->kind - OP_X86_FIRST;
@@ -232,7 +232,7 @@ static void encode_x86(const struct fake_svm *cpu, struct code *code,
     case OP_X86_JMP_FAR: encode_jump(cpu, code, op); return;
     case OP_X86_INVPCID: encode_invpcid(cpu, code, op); return;
     case OP_X86_IRET:
-        if (svm_64bit(cpu))
+        if (cpu_64bit(cpu))
             emit(code, REX_W);
         emit(code, 0xcf);
         return;
@@ -255,8 +255,8 @@ static void encode_number(struct code *code, uint32_t number)
     } while (number != 0);
 }
 
-unsigned svm_encode(const struct fake_svm *cpu, const struct guest_op *op,
-                    uint8_t bytes[SVM_INSN_MAX])
+unsigned cpu_encode(const struct fake_x86 *cpu, const struct guest_op *op,
+                    uint8_t bytes[CPU_INSN_MAX])
 {
     struct code code = {.bytes = bytes};
 

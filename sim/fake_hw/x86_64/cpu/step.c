@@ -5,15 +5,15 @@
  */
 #include <string.h>
 
-#include "sim/fake_hw/x86_64/svm/cpu.h"
+#include "sim/fake_hw/x86_64/cpu/cpu.h"
 
-uint64_t *svm_gpr(struct fake_svm *cpu, unsigned reg)
+uint64_t *cpu_gpr(struct fake_x86 *cpu, unsigned reg)
 {
     reg %= X86_GPR_COUNT;
     if (reg == X86_GPR_RAX)
-        return &cpu->guest.save.rax;
+        return &cpu->state.rax;
     if (reg == X86_GPR_RSP)
-        return &cpu->guest.save.rsp;
+        return &cpu->state.rsp;
     return &cpu->regs->gpr[reg];
 }
 
@@ -23,14 +23,14 @@ static uint64_t pair(uint64_t low, uint64_t high)
 }
 
 /* What the operation left in its registers. */
-static void collect_values(struct fake_svm *cpu)
+static void collect_values(struct fake_x86 *cpu)
 {
-    const struct guest_op *op = svm_op(cpu);
+    const struct guest_op *op = cpu_op(cpu);
     struct guest_result *result = &cpu->source->result;
-    uint64_t rax = cpu->guest.save.rax;
-    uint64_t rbx = *svm_gpr(cpu, X86_GPR_RBX);
-    uint64_t rcx = *svm_gpr(cpu, X86_GPR_RCX);
-    uint64_t rdx = *svm_gpr(cpu, X86_GPR_RDX);
+    uint64_t rax = cpu->state.rax;
+    uint64_t rbx = *cpu_gpr(cpu, X86_GPR_RBX);
+    uint64_t rcx = *cpu_gpr(cpu, X86_GPR_RCX);
+    uint64_t rdx = *cpu_gpr(cpu, X86_GPR_RDX);
 
     switch (op->kind) {
     case OP_X86_CPUID:
@@ -48,14 +48,14 @@ static void collect_values(struct fake_svm *cpu)
     case OP_X86_RDPMC: result->value = pair(rax, rdx); break;
     case OP_X86_IN: result->value = zero_extend(rax, op->width * 8u); break;
     case OP_FP_READ:
-        memcpy(&result->value, &cpu->fpu.bytes[SVM_XMM_AT + op->reg % 16 * 16],
+        memcpy(&result->value, &cpu->fpu.bytes[CPU_XMM_AT + op->reg % 16 * 16],
                sizeof(result->value));
         break;
-    default: result->value = *svm_gpr(cpu, op->reg); break;
+    default: result->value = *cpu_gpr(cpu, op->reg); break;
     }
 }
 
-void svm_op_finish(struct fake_svm *cpu, enum guest_outcome outcome)
+void cpu_op_finish(struct fake_x86 *cpu, enum guest_outcome outcome)
 {
     struct trap_source *source = cpu->source;
     struct guest_result result;
@@ -70,100 +70,98 @@ void svm_op_finish(struct fake_svm *cpu, enum guest_outcome outcome)
     source->op = NULL;
 }
 
-void svm_advance(struct fake_svm *cpu)
+void cpu_advance(struct fake_x86 *cpu)
 {
-    uint8_t bytes[SVM_INSN_MAX];
+    uint8_t bytes[CPU_INSN_MAX];
 
-    cpu->guest.save.rip += svm_encode(cpu, svm_op(cpu), bytes);
-    cpu->guest.save.rflags &= ~X86_RFLAGS_RF;
-    cpu->guest.control.interrupt_shadow &= ~SHADOW_INTERRUPT;
+    cpu->state.rip += cpu_encode(cpu, cpu_op(cpu), bytes);
+    cpu->state.rflags &= ~X86_RFLAGS_RF;
+    cpu->shadow &= ~SHADOW_INTERRUPT;
 }
 
-void svm_retire(struct fake_svm *cpu)
+void cpu_retire(struct fake_x86 *cpu)
 {
-    svm_advance(cpu);
-    svm_op_finish(cpu, OUTCOME_RETIRED);
+    cpu_advance(cpu);
+    cpu_op_finish(cpu, OUTCOME_RETIRED);
 }
 
-void svm_set_pair(struct fake_svm *cpu, uint64_t value)
+void cpu_set_pair(struct fake_x86 *cpu, uint64_t value)
 {
-    cpu->guest.save.rax = value & UINT32_MAX;
-    *svm_gpr(cpu, X86_GPR_RDX) = value >> 32;
+    cpu->state.rax = value & UINT32_MAX;
+    *cpu_gpr(cpu, X86_GPR_RDX) = value >> 32;
 }
 
 /* What INS and OUTS find in their registers; `base` is of their segment. */
-static void load_string(struct fake_svm *cpu, unsigned reg, uint64_t base)
+static void load_string(struct fake_x86 *cpu, unsigned reg, uint64_t base)
 {
-    const struct guest_op *op = svm_op(cpu);
+    const struct guest_op *op = cpu_op(cpu);
 
-    *svm_gpr(cpu, X86_GPR_RDX) = op->number;
-    *svm_gpr(cpu, X86_GPR_RCX) = op->value;
-    *svm_gpr(cpu, reg) = op->address - (svm_64bit(cpu) ? 0 : base);
+    *cpu_gpr(cpu, X86_GPR_RDX) = op->number;
+    *cpu_gpr(cpu, X86_GPR_RCX) = op->value;
+    *cpu_gpr(cpu, reg) = op->address - (cpu_64bit(cpu) ? 0 : base);
 }
 
 /* Values that the instructions before have put into registers. */
-static void load_operands(struct fake_svm *cpu)
+static void load_operands(struct fake_x86 *cpu)
 {
     static const uint8_t call_regs[] = {X86_GPR_RAX, X86_GPR_RDI, X86_GPR_RSI,
                                         X86_GPR_RDX, X86_GPR_R10, X86_GPR_R8,
                                         X86_GPR_R9};
-    const struct guest_op *op = svm_op(cpu);
-    uint64_t ds = svm_64bit(cpu) ? 0 : cpu->guest.save.ds.base;
+    const struct guest_op *op = cpu_op(cpu);
+    uint64_t ds = cpu_64bit(cpu) ? 0 : cpu->state.ds.base;
 
     switch (op->kind) {
     case OP_ECALL:
     case OP_X86_VMMCALL:
         for (unsigned i = 0; i < ARRAY_SIZE(call_regs); i++)
-            *svm_gpr(cpu, call_regs[i]) = op->args[i];
+            *cpu_gpr(cpu, call_regs[i]) = op->args[i];
         break;
     case OP_X86_CPUID:
-        cpu->guest.save.rax = op->args[0];
-        *svm_gpr(cpu, X86_GPR_RCX) = op->args[1];
+        cpu->state.rax = op->args[0];
+        *cpu_gpr(cpu, X86_GPR_RCX) = op->args[1];
         break;
     case OP_X86_WRMSR:
-    case OP_X86_XSETBV: svm_set_pair(cpu, op->value); /* fallthrough */
+    case OP_X86_XSETBV: cpu_set_pair(cpu, op->value); /* fallthrough */
     case OP_X86_RDMSR:
     case OP_X86_RDPRU:
-    case OP_X86_RDPMC: *svm_gpr(cpu, X86_GPR_RCX) = op->number; break;
-    case OP_X86_OUT: cpu->guest.save.rax = op->value; /* fallthrough */
-    case OP_X86_IN: *svm_gpr(cpu, X86_GPR_RDX) = op->number; break;
-    case OP_X86_INS:
-        load_string(cpu, X86_GPR_RDI, cpu->guest.save.es.base);
-        break;
+    case OP_X86_RDPMC: *cpu_gpr(cpu, X86_GPR_RCX) = op->number; break;
+    case OP_X86_OUT: cpu->state.rax = op->value; /* fallthrough */
+    case OP_X86_IN: *cpu_gpr(cpu, X86_GPR_RDX) = op->number; break;
+    case OP_X86_INS: load_string(cpu, X86_GPR_RDI, cpu->state.es.base); break;
     case OP_X86_OUTS: load_string(cpu, X86_GPR_RSI, ds); break;
     case OP_X86_LMSW:
     case OP_X86_LLDT:
     case OP_X86_LTR:
     case OP_X86_WRITE_CR:
-    case OP_X86_WRITE_DR: *svm_gpr(cpu, op->reg) = op->value; break;
+    case OP_X86_WRITE_DR: *cpu_gpr(cpu, op->reg) = op->value; break;
     case OP_LOAD:
     case OP_STORE:
     case OP_AMO:
         if ((op->flags & OP_HAS_VALUE) != 0)
-            *svm_gpr(cpu, op->reg) = op->value; /* fallthrough */
+            *cpu_gpr(cpu, op->reg) = op->value; /* fallthrough */
     case OP_X86_INVLPG:
     case OP_X86_LGDT:
     case OP_X86_LIDT:
     case OP_X86_SGDT:
     case OP_X86_SIDT:
-        *svm_gpr(cpu, svm_address_reg(op)) = op->address - ds;
+        *cpu_gpr(cpu, cpu_address_reg(op)) = op->address - ds;
         break;
-    case OP_X86_INVPCID: *svm_gpr(cpu, op->reg) = op->value; /* fallthrough */
+    case OP_X86_INVPCID: *cpu_gpr(cpu, op->reg) = op->value; /* fallthrough */
     case OP_X86_JMP_FAR:
-        *svm_gpr(cpu, svm_address_reg(op)) = op->address - ds;
+        *cpu_gpr(cpu, cpu_address_reg(op)) = op->address - ds;
         break;
     default: break;
     }
 }
 
 /* Up to the end of the page, or 15 in all. */
-static void note_fetched(struct fake_svm *cpu, uint64_t at, const uint8_t *host)
+static void note_fetched(struct fake_x86 *cpu, uint64_t at, const uint8_t *host)
 {
     unsigned count = cpu->fetched_count;
     uint64_t room = PAGE_SIZE - (at & (PAGE_SIZE - 1));
 
-    if (room > SVM_INSN_MAX - count)
-        room = SVM_INSN_MAX - count;
+    if (room > CPU_INSN_MAX - count)
+        room = CPU_INSN_MAX - count;
     memcpy(cpu->fetched + count, host, room);
     cpu->fetched_count = (uint8_t)(count + room);
 }
@@ -172,41 +170,41 @@ static void note_fetched(struct fake_svm *cpu, uint64_t at, const uint8_t *host)
  * Fetches the operation's instruction, which has been in the guest's memory all
  * the time. False: the fetch has faulted.
  */
-static bool place_code(struct fake_svm *cpu)
+static bool place_code(struct fake_x86 *cpu)
 {
-    const struct vmcb_save *save = &cpu->guest.save;
-    uint64_t at = (svm_64bit(cpu) ? 0 : save->cs.base) + save->rip;
-    uint8_t bytes[SVM_INSN_MAX];
-    unsigned length = svm_encode(cpu, svm_op(cpu), bytes);
+    const struct vmcb_save *save = &cpu->state;
+    uint64_t at = (cpu_64bit(cpu) ? 0 : save->cs.base) + save->rip;
+    uint8_t bytes[CPU_INSN_MAX];
+    unsigned length = cpu_encode(cpu, cpu_op(cpu), bytes);
 
     cpu->fetched_count = 0;
     for (unsigned i = 0; i < length; i++) {
-        struct svm_translation translation;
+        struct cpu_translation translation;
         uint8_t *host;
 
         if (i > 0 && !is_aligned(at + i, PAGE_SIZE))
             continue;
-        translation = mmu_linear(cpu, at + i, SVM_FETCH, save->cpl);
+        translation = mmu_linear(cpu, at + i, CPU_FETCH, save->cpl);
         if (!translation.ok) {
-            svm_memory_fault(cpu, at + i, &translation);
+            cpu_memory_fault(cpu, at + i, &translation);
             return false;
         }
-        host = svm_host_memory(cpu, translation.hpa, 1);
+        host = cpu_host_memory(cpu, translation.hpa, 1);
         if (host == NULL)
             continue;
-        if ((svm_op(cpu)->flags & OP_NO_FETCH) == 0)
-            svm_put_code(translation.hpa, host, bytes + i, length - i);
+        if ((cpu_op(cpu)->flags & OP_NO_FETCH) == 0)
+            cpu_put_code(translation.hpa, host, bytes + i, length - i);
         note_fetched(cpu, at + i, host);
     }
     return true;
 }
 
-void svm_op_execute(struct fake_svm *cpu)
+void cpu_op_execute(struct fake_x86 *cpu)
 {
-    cpu->source->op_pc = cpu->guest.save.rip;
+    cpu->source->op_pc = cpu->state.rip;
     if (!cpu->source->op_begun)
         load_operands(cpu);
     cpu->source->op_begun = true;
     if (place_code(cpu))
-        svm_op_do(cpu);
+        cpu_op_do(cpu);
 }

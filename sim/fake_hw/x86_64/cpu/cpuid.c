@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What CPUID says of a fake CPU: a processor of AMD's with what its profile
- * has, and what all of them have. APM volume 3, appendix E.
+ * What CPUID says of a fake CPU: a processor of its vendor's with what its
+ * profile has, and what all of them have. APM volume 3, appendix E.
  */
-#include "sim/fake_hw/x86_64/svm/cpu.h"
+#include <string.h>
+
+#include "sim/fake_hw/x86_64/cpu/cpu.h"
 
 #define CPUID_EXT_LAST X86_CPUID_SVM
 
-/* Family 17h; CLFLUSH of 64 bytes. */
-#define SIGNATURE    0x00800f12
-#define CLFLUSH_SIZE (8u << 8)
+#define CLFLUSH_SIZE (8u << 8) /* 64 bytes */
 
 enum cpuid_reg { EAX, EBX, ECX, EDX };
 
@@ -102,12 +102,15 @@ static void fill_leaf(const struct x86_profile *profile, uint32_t leaf,
                       uint32_t subleaf, struct x86_cpuid *result)
 {
     switch (leaf) {
-    case X86_CPUID_VENDOR: /* "AuthenticAMD" */
-        *result = (struct x86_cpuid){X86_CPUID_XSTATE, 0x68747541, 0x444d4163,
-                                     0x69746e65};
+    case X86_CPUID_VENDOR:
+        result->eax = X86_CPUID_XSTATE;
+        memcpy(&result->ebx, profile->vendor->cpuid_vendor, 4);
+        memcpy(&result->edx, profile->vendor->cpuid_vendor + 4, 4);
+        memcpy(&result->ecx, profile->vendor->cpuid_vendor + 8, 4);
         break;
     case X86_CPUID_FEATURES:
-        *result = (struct x86_cpuid){SIGNATURE, CLFLUSH_SIZE, 0, 0};
+        *result =
+            (struct x86_cpuid){profile->vendor->signature, CLFLUSH_SIZE, 0, 0};
         break;
     case X86_CPUID_STRUCTURED:
         result->ebx = profile->invpcid ? STRUCTURED_EBX_INVPCID : 0;
@@ -134,7 +137,7 @@ static void fill_leaf(const struct x86_profile *profile, uint32_t leaf,
     }
 }
 
-void svm_cpuid(const struct fake_svm *cpu, uint32_t leaf, uint32_t subleaf,
+void cpu_cpuid(const struct fake_x86 *cpu, uint32_t leaf, uint32_t subleaf,
                struct x86_cpuid *result)
 {
     *result = (struct x86_cpuid){0};

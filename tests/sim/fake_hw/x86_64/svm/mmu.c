@@ -210,7 +210,7 @@ Test(mmu, asid_of_another_guest)
 
     rig_one(&load);
     *rig_nested(RIG_DATA) = frame.raw | RIG_LEAF;
-    fake_svm_set_source(0, &other);
+    fake_x86_set_source(0, &other);
     rig_one(&load);
     cr_assert_eq(violations_of(RULE_STALE_ASID), 1);
     cr_assert_eq(violations_of(RULE_STALE_NPT), 0);

@@ -3,12 +3,12 @@
  * A guest on the fake SVM CPU without a hypervisor above it: a VMCB that VMRUN
  * accepts, nested tables made by hand, a list of operations.
  */
-#ifndef TESTS_SIM_FAKE_HW_X86_64_RIG_H
-#define TESTS_SIM_FAKE_HW_X86_64_RIG_H
+#ifndef TESTS_SIM_FAKE_HW_X86_64_SVM_RIG_H
+#define TESTS_SIM_FAKE_HW_X86_64_SVM_RIG_H
 
 #include <criterion/criterion.h>
 
-#include "sim/fake_hw/x86_64/svm/cpu.h"
+#include "sim/fake_hw/x86_64/svm/svm.h"
 #include "sim/sim.h"
 #include "support/rows.h"
 
@@ -23,7 +23,7 @@
 #define RIG_LEAF (NPT_P | NPT_RW | NPT_US)
 
 struct rig {
-    struct fake_svm *cpu;
+    struct fake_x86 *cpu;
     struct vmcb *vmcb;
     hpa_t vmcb_pa;
     struct x86_regs regs;
