@@ -13,23 +13,40 @@
 #include "device/pc/lapic.h"
 #include "lib/bits.h"
 
-/* Exceptions by what they make of a second one: APM volume 2, table 8-4. */
-#define CONTRIBUTORY                                                \
-    (BIT(X86_VECTOR_DE) | BIT(X86_VECTOR_TS) | BIT(X86_VECTOR_NP) | \
-     BIT(X86_VECTOR_SS) | BIT(X86_VECTOR_GP) | BIT(X86_VECTOR_CP))
+/* Exceptions by what they make of a second one: APM volume 2, section 8.2.9;
+ * SDM volume 3, tables 6-4 and 6-5. */
+enum kind { BENIGN, CONTRIBUTORY, PAGE_FAULT, DOUBLE_FAULT, KINDS };
 
-static bool is_contributory(uint8_t vector)
+static enum kind kind_of(uint8_t vector)
 {
-    return (CONTRIBUTORY >> vector & 1) != 0;
+    switch (vector) {
+    case X86_VECTOR_DE:
+    case X86_VECTOR_TS:
+    case X86_VECTOR_NP:
+    case X86_VECTOR_SS:
+    case X86_VECTOR_GP:
+    case X86_VECTOR_CP: return CONTRIBUTORY;
+    case X86_VECTOR_PF: return PAGE_FAULT;
+    case X86_VECTOR_DF: return DOUBLE_FAULT;
+    default: return BENIGN;
+    }
 }
 
-/* Whether exception `second`, while `first` is being delivered, is #DF. */
-static bool makes_double_fault(uint8_t first, uint8_t second)
+/* What comes of a second exception while the first is being delivered. Where
+ * the second simply takes its place, the first comes again by itself. */
+enum combination { SECOND, DOUBLE, SHUTDOWN };
+
+static const uint8_t combinations[KINDS][KINDS] = {
+    [CONTRIBUTORY] = {[CONTRIBUTORY] = DOUBLE},
+    [PAGE_FAULT] = {[CONTRIBUTORY] = DOUBLE, [PAGE_FAULT] = DOUBLE},
+    [DOUBLE_FAULT] = {[CONTRIBUTORY] = SHUTDOWN,
+                      [PAGE_FAULT] = SHUTDOWN,
+                      [DOUBLE_FAULT] = SHUTDOWN},
+};
+
+static enum combination combine(uint8_t first, uint8_t second)
 {
-    if (is_contributory(first))
-        return is_contributory(second);
-    return first == X86_VECTOR_PF &&
-           (is_contributory(second) || second == X86_VECTOR_PF);
+    return combinations[kind_of(first)][kind_of(second)];
 }
 
 static void add_injected(struct x86_vcpu *v, uint8_t vector)
@@ -50,40 +67,40 @@ static void put_back(struct x86_vcpu *v, const struct x86_event *event)
     vcpu_request(&v->base, VCPU_REQUEST_INTERRUPT);
 }
 
+/* Real mode has no error codes. */
+static struct x86_event make_exception(const struct x86_vcpu *v, uint8_t vector,
+                                       bool has_error, uint32_t error)
+{
+    if ((v->vendor->get(v, X86_REG_CR0) & X86_CR0_PE) == 0)
+        has_error = false;
+    return (struct x86_event){X86_EVENT_EXCEPTION, vector, has_error,
+                              has_error ? error : 0};
+}
+
 void x86_inject_exception(struct x86_vcpu *v,
                           const struct x86_exception *exception)
 {
-    struct x86_event event = {
-        .type = X86_EVENT_EXCEPTION,
-        .vector = exception->vector,
-        .has_error = exception->has_error,
-        .error = exception->error,
-    };
+    struct x86_event event = make_exception(
+        v, exception->vector, exception->has_error, exception->error);
     struct x86_event waiting;
 
     if (v->vendor->get_event(v, &waiting)) {
         if (waiting.type != X86_EVENT_EXCEPTION)
             put_back(v, &waiting);
-        else if (makes_double_fault(waiting.vector, event.vector))
-            event =
-                (struct x86_event){X86_EVENT_EXCEPTION, X86_VECTOR_DF, true, 0};
+        else if (combine(waiting.vector, event.vector) == DOUBLE)
+            event = make_exception(v, X86_VECTOR_DF, true, 0);
+        else if (combine(waiting.vector, event.vector) == SHUTDOWN)
+            v->wait = X86_IS_DOWN;
     }
     if (exception->vector == X86_VECTOR_PF)
         v->vendor->set(v, X86_REG_CR2, exception->address);
     v->vendor->set_event(v, &event);
 }
 
-/* Real mode has no error codes. */
-static bool has_error_codes(const struct x86_vcpu *v)
-{
-    return (v->vendor->get(v, X86_REG_CR0) & X86_CR0_PE) != 0;
-}
-
 void x86_inject_gp(struct x86_vcpu *v)
 {
     x86_inject_exception(
-        v, &(struct x86_exception){.vector = X86_VECTOR_GP,
-                                   .has_error = has_error_codes(v)});
+        v, &(struct x86_exception){.vector = X86_VECTOR_GP, .has_error = true});
 }
 
 void x86_inject_ud(struct x86_vcpu *v)
@@ -109,8 +126,7 @@ bool x86_inject_fault(struct vcpu *vcpu, const struct vm_exit *exit)
         x86_inject_exception(
             v, &(struct x86_exception){
                    .vector = vector,
-                   .has_error = has_error_codes(v) &&
-                                (X86_ERROR_CODE_VECTORS & BIT(vector)) != 0,
+                   .has_error = (X86_ERROR_CODE_VECTORS & BIT(vector)) != 0,
                    .error = (uint32_t)exit->exception.value});
         break;
     }
@@ -198,7 +214,7 @@ void x86_sync_events(struct x86_vcpu *v)
     if (v->lapic != NULL &&
         (lapic_attention(v->lapic) & (LAPIC_INIT | LAPIC_SIPI)) != 0)
         x86_take_startup(v);
-    if (v->wait == X86_WAITS_FOR_SIPI)
+    if (v->wait == X86_WAITS_FOR_SIPI || v->wait == X86_IS_DOWN)
         return;
     sync_nmi(v);
     sync_interrupt(v);

@@ -291,6 +291,24 @@ uint64_t x86_wakeup_deadline(struct vcpu *vcpu)
     return UINT64_MAX;
 }
 
+/* What the VM's reason says then: faults. */
+#define REASON_TRIPLE_FAULT 3
+
+void x86_decode_shutdown(struct vm_exit *exit)
+{
+    exit->kind = EXIT_SYSTEM_DOWN;
+    exit->system_down.reboot = true;
+    exit->system_down.reason = REASON_TRIPLE_FAULT;
+}
+
+void x86_decode_wait(const struct x86_vcpu *v, struct vm_exit *exit)
+{
+    if (v->wait == X86_IS_DOWN)
+        x86_decode_shutdown(exit);
+    else
+        exit->kind = EXIT_HALT;
+}
+
 /* Registers -------------------------------------------------------------- */
 
 /* RIP behind an instruction that reaches beyond 4 GiB: only 64-bit code goes on

@@ -102,6 +102,7 @@ enum x86_wait {
     X86_RUNS,
     X86_HALTS, /* until an event that it takes */
     X86_WAITS_FOR_SIPI,
+    X86_IS_DOWN, /* by a triple fault: its exit resets the VM */
 };
 
 struct x86_vcpu {
@@ -192,6 +193,11 @@ uint64_t x86_wakeup_deadline(struct vcpu *vcpu);
 
 /* INIT and SIPI that the local APIC has accepted. */
 void x86_take_startup(struct x86_vcpu *v);
+
+/* The exit of a vCPU that was not entered, because it waits. */
+void x86_decode_wait(const struct x86_vcpu *v, struct vm_exit *exit);
+/* The exit by a triple fault. */
+void x86_decode_shutdown(struct vm_exit *exit);
 
 /* --- dispatch.c --- */
 

@@ -165,9 +165,7 @@ static void decode_ioio(const struct svm_vcpu *v, struct vm_exit *exit)
 
 static void decode_shutdown(const struct svm_vcpu *v, struct vm_exit *exit)
 {
-    exit->kind = EXIT_SYSTEM_DOWN;
-    exit->system_down.reboot = true;
-    exit->system_down.reason = VMEXIT_SHUTDOWN;
+    x86_decode_shutdown(exit);
 }
 
 /* Exit codes below VMEXIT_NPF. */
@@ -249,7 +247,7 @@ EXIT_PATH void svm_decode(const struct vcpu *vcpu, struct vm_exit *exit)
     if (code == VMEXIT_NPF)
         decode_npf(v, exit);
     else if (unlikely(v->x86.wait != X86_RUNS))
-        exit->kind = EXIT_HALT;
+        x86_decode_wait(&v->x86, exit);
     else if (likely(code < ARRAY_SIZE(decoders) && decoders[code] != NULL))
         decoders[code](v, exit);
     else

@@ -402,6 +402,22 @@ Test(events, delivered_again)
     }
 }
 
+/* An exit with this code has cut short the delivery of `event`. */
+static void cut_short(uint64_t code, uint64_t event)
+{
+    struct guest_op op = {.kind = OP_RAW_EXIT};
+
+    op.args[0] = code;
+    op.args[3] = event;
+    /* Whoever injects an NMI knows that it masks others. */
+    if (event == EVENT(NMI, X86_VECTOR_NMI)) {
+        rig_vcpu(0)->nmi = NMI_HANDLED;
+        vmcb_set_intercept(&rig_vmcb(0)->control, INTERCEPT_IRET, true);
+        rig_vmcb(0)->control.clean = 0;
+    }
+    rig_do(0, op);
+}
+
 /* An exception takes the place of what was on its way; that comes after it. */
 Test(events, cut_short_by_an_exception)
 {
@@ -419,18 +435,8 @@ Test(events, cut_short_by_an_exception)
 
     for (unsigned p = 0; rig_profiles[p] != NULL; p++) {
         for_each_row (i, rows) {
-            struct guest_op op = {.kind = OP_RAW_EXIT};
-
             start(rig_profiles[p], X86_RFLAGS_IF);
-            op.args[0] = VMEXIT_EXCP0 + rows[i].exception;
-            op.args[3] = rows[i].first;
-            /* Whoever injects an NMI knows that it masks others. */
-            if (rows[i].first == EVENT(NMI, 2)) {
-                rig_vcpu(0)->nmi = NMI_HANDLED;
-                vmcb_set_intercept(&rig_vmcb(0)->control, INTERCEPT_IRET, true);
-                rig_vmcb(0)->control.clean = 0;
-            }
-            rig_do(0, op);
+            cut_short(VMEXIT_EXCP0 + rows[i].exception, rows[i].first);
             cr_expect_eq(rig_handler(0), (int)rows[i].exception,
                          "%s, row %zu: %d", rig_profiles[p], i, rig_handler(0));
             if (rows[i].exception == X86_VECTOR_AC)
@@ -448,7 +454,7 @@ Test(events, cut_short_by_an_exception)
  * another one's handler. Of those that do not go together the second wins. */
 Test(events, double_faults)
 {
-    enum kind { BENIGN, CONTRIBUTORY, PAGE_FAULT };
+    enum kind { BENIGN, CONTRIBUTORY, PAGE_FAULT, DOUBLE };
     static const struct {
         uint8_t vector;
         enum kind kind;
@@ -456,38 +462,97 @@ Test(events, double_faults)
         {X86_VECTOR_DE, CONTRIBUTORY}, {X86_VECTOR_DB, BENIGN},
         {X86_VECTOR_BP, BENIGN},       {X86_VECTOR_OF, BENIGN},
         {X86_VECTOR_BR, BENIGN},       {X86_VECTOR_UD, BENIGN},
-        {X86_VECTOR_NM, BENIGN},       {X86_VECTOR_TS, CONTRIBUTORY},
-        {X86_VECTOR_NP, CONTRIBUTORY}, {X86_VECTOR_SS, CONTRIBUTORY},
-        {X86_VECTOR_GP, CONTRIBUTORY}, {X86_VECTOR_PF, PAGE_FAULT},
-        {X86_VECTOR_MF, BENIGN},       {X86_VECTOR_AC, BENIGN},
-        {X86_VECTOR_XF, BENIGN},
+        {X86_VECTOR_NM, BENIGN},       {X86_VECTOR_DF, DOUBLE},
+        {X86_VECTOR_TS, CONTRIBUTORY}, {X86_VECTOR_NP, CONTRIBUTORY},
+        {X86_VECTOR_SS, CONTRIBUTORY}, {X86_VECTOR_GP, CONTRIBUTORY},
+        {X86_VECTOR_PF, PAGE_FAULT},   {X86_VECTOR_MF, BENIGN},
+        {X86_VECTOR_AC, BENIGN},       {X86_VECTOR_MC, BENIGN},
+        {X86_VECTOR_XF, BENIGN},       {X86_VECTOR_CP, CONTRIBUTORY},
     };
-    static const bool doubles[3][3] = {
-        [CONTRIBUTORY] = {[CONTRIBUTORY] = true},
-        [PAGE_FAULT] = {[CONTRIBUTORY] = true, [PAGE_FAULT] = true},
+    static const char outcomes[4][5] = {
+        /* second: benign, contributory, #PF, #DF */
+        [BENIGN] = "2222",
+        [CONTRIBUTORY] = "2D22",
+        [PAGE_FAULT] = "2DD2",
+        [DOUBLE] = "2SSS",
     };
 
-    start("full", 0);
-    for_each_row (i, exceptions) {
-        for_each_row (j, exceptions) {
-            struct x86_vcpu *v = &rig_vcpu(0)->x86;
-            struct x86_event event = {X86_EVENT_EXCEPTION, exceptions[i].vector,
-                                      false, 0};
-            bool is_double = doubles[exceptions[i].kind][exceptions[j].kind];
+    for (unsigned real = 0; real < 2; real++) {
+        start("full", 0);
+        if (real)
+            rig_mode(0, RIG_REAL);
+        for_each_row (i, exceptions) {
+            for_each_row (j, exceptions) {
+                struct x86_vcpu *v = &rig_vcpu(0)->x86;
+                struct x86_event event = {X86_EVENT_EXCEPTION,
+                                          exceptions[i].vector, false, 0};
+                char what = outcomes[exceptions[i].kind][exceptions[j].kind];
 
-            svm_set_event(v, &event);
-            x86_inject_exception(
-                v, &(struct x86_exception){.vector = exceptions[j].vector,
-                                           .has_error = false});
-            cr_assert(svm_get_event(v, &event));
-            cr_expect_eq(event.vector,
-                         is_double ? X86_VECTOR_DF : exceptions[j].vector);
-            cr_expect_eq(event.has_error, is_double);
-            cr_expect_eq(event.error, 0);
+                svm_set_event(v, &event);
+                x86_inject_exception(
+                    v, &(struct x86_exception){.vector = exceptions[j].vector,
+                                               .has_error = false});
+                cr_expect_eq(v->wait, what == 'S' ? X86_IS_DOWN : X86_RUNS);
+                v->wait = X86_RUNS;
+                cr_assert(svm_get_event(v, &event));
+                cr_expect_eq(event.vector, what == 'D' ? X86_VECTOR_DF
+                                                       : exceptions[j].vector);
+                cr_expect_eq(event.has_error, what == 'D' && !real);
+                cr_expect_eq(event.error, 0);
+            }
+        }
+        rig_vmcb(0)->control.eventinj = 0;
+        rig_stop();
+    }
+}
+
+/* The same by exits that have cut short the delivery of the first, and whose
+ * answer is the second. */
+Test(events, exceptions_that_exits_deserve)
+{
+    enum { RESET = -2 };
+    static const struct {
+        uint64_t first, code;
+        int handler, then; /* after its IRET */
+    } rows[] = {
+        {EVENT(EXCEPTION, X86_VECTOR_GP), VMEXIT_RDPMC, X86_VECTOR_DF, -1},
+        {EVENT(EXCEPTION, X86_VECTOR_PF), VMEXIT_RDPMC, X86_VECTOR_DF, -1},
+        {EVENT(EXCEPTION, X86_VECTOR_UD), VMEXIT_RDPMC, X86_VECTOR_GP, -1},
+        {EVENT(EXCEPTION, X86_VECTOR_GP), VMEXIT_MWAIT, X86_VECTOR_UD, -1},
+        {EVENT(EXCEPTION, X86_VECTOR_DF), VMEXIT_MWAIT, X86_VECTOR_UD, -1},
+        {EVENT(EXCEPTION, X86_VECTOR_DF), VMEXIT_RDPMC, RESET, RESET},
+        {EVENT(INTR, 0x41), VMEXIT_RDPMC, X86_VECTOR_GP, 0x41},
+        {EVENT(NMI, 2), VMEXIT_RDPMC, X86_VECTOR_GP, 2},
+        {EVENT(SOFT, 0x80), VMEXIT_RDPMC, X86_VECTOR_GP, -1},
+        {EVENT(EXCEPTION, X86_VECTOR_BP), VMEXIT_RDPMC, X86_VECTOR_GP, -1},
+    };
+
+    for (unsigned p = 0; rig_profiles[p] != NULL; p++) {
+        for_each_row (i, rows) {
+            uint64_t codes = X86_ERROR_CODE_VECTORS;
+
+            start(rig_profiles[p], X86_RFLAGS_IF);
+            cut_short(rows[i].code, rows[i].first);
+            if (rows[i].handler == RESET) {
+                cr_expect_eq(exit_stats_count(rig_vcpu(0)->x86.base.stats,
+                                              EXIT_SYSTEM_DOWN),
+                             1, "%s", rig_profiles[p]);
+                cr_expect_eq(rig.vm->state, VM_RUNNING);
+                cr_expect_neq(rip(), RIG_CODE);
+                rig_stop();
+                continue;
+            }
+            cr_expect_eq(rig_handler(0), rows[i].handler, "%s, row %zu: %d",
+                         rig_profiles[p], i, rig_handler(0));
+            if ((codes >> rows[i].handler & 1) != 0)
+                set_stack(rig_vmcb(0)->save.rsp + 8);
+            rig_do(0, iret);
+            rig_go_on(0);
+            cr_expect_eq(rig_handler(0), rows[i].then, "%s, row %zu: %d",
+                         rig_profiles[p], i, rig_handler(0));
+            rig_stop();
         }
     }
-    rig_vmcb(0)->control.eventinj = 0;
-    rig_stop();
 }
 
 /* TF: the trap comes behind the instruction, whoever makes it. */
