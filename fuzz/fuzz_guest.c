@@ -169,19 +169,12 @@ static void decode_unit(struct fuzz_input *input, struct guest_op *op)
     op->value = fuzz_number(input);
 }
 
-/* The prefix of the console's own commands is for the host's user. */
-#define CONSOLE_ESCAPE 0x1d
-
 static void decode_event(struct fuzz_input *input, struct guest_op *op)
 {
     op->kind = fuzz_pick(input, 2) != 0 ? FUZZ_TYPE : FUZZ_INJECT;
     op->number = (uint32_t)fuzz_take(input, 1) % 64;
     op->width = (uint8_t)(op->number % 9);
     op->value = fuzz_number(input);
-    for (unsigned i = 0; i < 64; i += 8) {
-        if ((op->value >> i & 0xff) == CONSOLE_ESCAPE)
-            op->value ^= UINT64_C(0xff) << i;
-    }
 }
 
 static void decode(struct fuzz_input *input, struct fuzz_script *script)

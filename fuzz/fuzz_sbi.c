@@ -13,9 +13,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define VCPUS     4
 #define BYSTANDER 2
 
-/* Typed bytes without a bit that the console's own prefix, 0x1d, has. */
-#define NO_ESCAPE UINT64_C(0x6f6f6f6f6f6f6f6f)
-
 /* A step's first byte: below these, a call of the extension that it picks. */
 enum { KIND_START = 0x80, KIND_OTHER = 0xa0 };
 
@@ -88,8 +85,6 @@ static void decode_other(struct fuzz_input *input, unsigned kind,
     op->flags = OP_HAS_VALUE;
     op->width = 8;
     op->value = fuzz_number(input) & UINT64_C(0x1fffffffffffff);
-    if (op->kind == FUZZ_TYPE)
-        op->value &= NO_ESCAPE;
     op->address = SPEC_MEMORY + fuzz_number(input);
 }
 

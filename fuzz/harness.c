@@ -54,10 +54,24 @@ struct guest_op *fuzz_add(struct fuzz_script *script)
     return op;
 }
 
-static void happen(const struct fuzz_actor *actor, const struct guest_op *op)
+/* What prefixes the console's own commands, one of which powers off: those are
+ * the host's user's. */
+#define CONSOLE_ESCAPE 0x1d
+
+static void type(const struct guest_op *op)
 {
     uint8_t bytes[sizeof(op->value)];
 
+    memcpy(bytes, &op->value, sizeof(bytes));
+    for (unsigned i = 0; i < sizeof(bytes); i++) {
+        if (bytes[i] == CONSOLE_ESCAPE)
+            bytes[i] = (uint8_t)~CONSOLE_ESCAPE;
+    }
+    (void)console_inject(bytes, op->width % (sizeof(bytes) + 1));
+}
+
+static void happen(const struct fuzz_actor *actor, const struct guest_op *op)
+{
     if (op->kind == FUZZ_INJECT) {
         err_t refused = machine_inject(machine, actor->vm, actor->vcpu,
                                        (interrupt_vector)op->number);
@@ -65,8 +79,7 @@ static void happen(const struct fuzz_actor *actor, const struct guest_op *op)
         (void)refused;
         return;
     }
-    memcpy(bytes, &op->value, sizeof(bytes));
-    (void)console_inject(bytes, op->width % (sizeof(bytes) + 1));
+    type(op);
 }
 
 static const struct guest_op *next_op(struct trap_source *source)
