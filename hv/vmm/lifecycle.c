@@ -120,7 +120,7 @@ static void report(struct vm *vm)
     console_report_stats(vm);
 }
 
-static void reset_and_start(struct vm *vm)
+static err_t reset_and_start(struct vm *vm)
 {
     char what[VM_REASON_SIZE];
     err_t error = vm_reset(vm, what);
@@ -130,6 +130,7 @@ static void reset_and_start(struct vm *vm)
     if (error != OK)
         console_print("VM %u (%s) cannot be reset: %s", vm->config.id,
                       vm->config.name, what);
+    return error;
 }
 
 /*
@@ -151,6 +152,7 @@ static bool end_was_last(void)
 void vmm_finish_stop(struct vm *vm)
 {
     bool stopped = false;
+    err_t ignored = OK; /* the console tells of a reset that fails */
 
     spin_lock(&vmm->lock);
     if (vm->state == VM_PAUSING) {
@@ -167,7 +169,8 @@ void vmm_finish_stop(struct vm *vm)
     report(vm);
     if (vm->stop == VM_STOP_RESTART ||
         (vm->stop == VM_STOP_REBOOT && vm->config.restart_on_reboot))
-        reset_and_start(vm);
+        ignored = reset_and_start(vm);
+    (void)ignored;
     if (end_was_last() && vmm->power_off_when_done)
         host_power_off(false);
 }
@@ -179,10 +182,8 @@ err_t vmm_restart_vm(struct vm *vm)
     spin_lock(&vmm->lock);
     rests = vm->state == VM_STOPPED || vm->state == VM_FAILED;
     spin_unlock(&vmm->lock);
-    if (rests) {
-        reset_and_start(vm);
-        return OK;
-    }
+    if (rests)
+        return reset_and_start(vm);
     return vmm_stop_vm(vm, VM_STOP_RESTART, "to be started again");
 }
 
