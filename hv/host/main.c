@@ -23,6 +23,7 @@
 #include "lib/string.h"
 #include "trace/record.h"
 #include "trace/ring.h"
+#include "vm/vm.h"
 
 #define KIB              (UINT64_C(1) << 10)
 #define MIB              (UINT64_C(1) << 20)
@@ -205,7 +206,10 @@ static void make_vms(const struct vmm_boot *boot)
         host_refuse("the virtual machines cannot be made: %s",
                     error_text(error));
     for (vm_id id = 0; id < VMM_MAX_VMS; id++) {
-        if (vmm_find_vm(id) != NULL)
+        const struct vm *vm = vmm_find_vm(id);
+
+        /* What could not be loaded never stops, either. */
+        if (vm != NULL && vm->state != VM_CREATED)
             return;
     }
     host_refuse("none of the bundle's virtual machines can run: see above");
