@@ -11,6 +11,7 @@
 
 #include "lib/addr.h"
 
+struct arena;
 struct aspace;
 struct device;
 struct vcpu;
@@ -46,6 +47,7 @@ struct vm_boot {
     struct device *const *devices;
     unsigned device_count;
     struct aspace *aspace;
+    struct arena *arena; /* the VM's: what is taken stays until it ends */
 };
 
 #endif

@@ -152,6 +152,7 @@ err_t vm_load_images(struct vm *vm, char *what)
         .devices = vm->devices.devices,
         .device_count = vm->devices.count,
         .aspace = &vm->aspace,
+        .arena = &vm->arena,
     };
 
     return vm->arch->load != NULL ? vm->arch->load(&boot, vm->boot_state, what)

@@ -158,16 +158,23 @@ static err_t add_item(struct fw_cfg *cfg, uint16_t key, const void *bytes,
     return OK;
 }
 
+static bool has_file(const struct fw_cfg *cfg, const char *name)
+{
+    for (unsigned i = 0; i < cfg->file_count; i++) {
+        if (strcmp(cfg->directory.files[i].name, name) == 0)
+            return true;
+    }
+    return false;
+}
+
 static err_t check_file(const struct fw_cfg *cfg, const char *name)
 {
     size_t length = strnlen(name, FW_CFG_NAME_SIZE);
 
     if (length == 0 || length == FW_CFG_NAME_SIZE)
         return ERR_INVALID_INPUT;
-    for (unsigned i = 0; i < cfg->file_count; i++) {
-        if (strcmp(cfg->directory.files[i].name, name) == 0)
-            return ERR_ALREADY_EXISTS;
-    }
+    if (has_file(cfg, name))
+        return ERR_ALREADY_EXISTS;
     return cfg->file_count < MAX_FILES ? OK : ERR_NO_MEMORY;
 }
 
@@ -194,6 +201,11 @@ err_t fw_cfg_add_file(struct device *device, const char *name,
                       const void *bytes, uint32_t size)
 {
     return add_file(to_fw_cfg(device), name, bytes, size);
+}
+
+bool fw_cfg_has_file(const struct device *device, const char *name)
+{
+    return has_file(container_of(device, const struct fw_cfg, device), name);
 }
 
 /* --- Reading --- */
@@ -518,3 +530,12 @@ static const struct device_model fw_cfg_model = {
     .create = fw_cfg_create,
 };
 DEVICE_MODEL(fw_cfg_model);
+
+struct device *fw_cfg_find(struct device *const *devices, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        if (devices[i]->model == &fw_cfg_model)
+            return devices[i];
+    }
+    return NULL;
+}

@@ -16,4 +16,10 @@
 err_t fw_cfg_add_file(struct device *device, const char *name,
                       const void *bytes, uint32_t size) MUST_CHECK;
 
+/* Whether it has the file. */
+bool fw_cfg_has_file(const struct device *device, const char *name);
+
+/* The first of a VM's devices that is one; NULL: none. */
+struct device *fw_cfg_find(struct device *const *devices, unsigned count);
+
 #endif

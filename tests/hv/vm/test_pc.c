@@ -9,6 +9,7 @@
 
 #include "support/machine.h"
 #include "support/rows.h"
+#include "vmm/internal.h"
 
 #define TEXT_SIZE 2048
 #define RSDP      0xe0000
@@ -377,6 +378,106 @@ Test(pc, its_tables_tell_its_devices)
         cr_expect_eq(memory_at(vm, madt + 60, 2), 0x0c01u);
         cr_expect(dsdt_has(vm, "COM1"));
         cr_expect_eq(dsdt_has(vm, "PCI0"), with_pci != 0);
+        end_machine();
+    }
+}
+
+/* fw_cfg ------------------------------------------------------------------*/
+
+#define FW_CFG_SELECT   0x510
+#define FW_CFG_DATA     0x511
+#define FW_CFG_FILE_DIR 0x19
+
+static uint64_t take_big_endian(struct vm *vm, unsigned width)
+{
+    uint64_t number = 0, byte;
+
+    while (width-- > 0) {
+        cr_assert_eq(
+            bus_read(&vm->devices.buses[BUS_PORT], FW_CFG_DATA, 1, &byte), OK);
+        number = number << 8 | byte;
+    }
+    return number;
+}
+
+static void select_item(struct vm *vm, uint16_t key)
+{
+    cr_assert_eq(bus_write(&vm->devices.buses[BUS_PORT], FW_CFG_SELECT, 2, key),
+                 OK);
+}
+
+/* The file's contents, as a guest reads them; its size, or 0. */
+static size_t read_file(struct vm *vm, const char *wanted, uint8_t *to,
+                        size_t most)
+{
+    size_t found = 0;
+    uint16_t key = 0;
+
+    select_item(vm, FW_CFG_FILE_DIR);
+    for (uint64_t left = take_big_endian(vm, 4); left > 0; left--) {
+        size_t size = take_big_endian(vm, 4);
+        uint16_t select = (uint16_t)take_big_endian(vm, 2);
+        char name[56];
+
+        (void)take_big_endian(vm, 2);
+        for (unsigned i = 0; i < sizeof(name); i++)
+            name[i] = (char)take_big_endian(vm, 1);
+        if (strcmp(name, wanted) == 0) {
+            cr_assert_eq(found, 0u, "%s is there twice", wanted);
+            found = size;
+            key = select;
+        }
+    }
+    cr_assert_leq(found, most, "%s", wanted);
+    select_item(vm, key);
+    for (size_t i = 0; i < found; i++)
+        to[i] = (uint8_t)take_big_endian(vm, 1);
+    return found;
+}
+
+static bool has_name(const uint8_t *bytes, size_t size, const char *name)
+{
+    for (size_t at = 0; at + 4 <= size; at++) {
+        if (memcmp(bytes + at, name, 4) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Firmware gets the tables as files, which are of this machine; others find
+ * them in memory. */
+Test(pc, its_tables_for_firmware)
+{
+    static const char *const names[] = {"etc/acpi/rsdp", "etc/acpi/tables",
+                                        "etc/table-loader"};
+    static uint8_t first[ARRAY_SIZE(names)][0x4000], again[0x4000];
+
+    memset(kernel, 0x90, sizeof(kernel));
+    for (int is_firmware = 0; is_firmware < 2; is_firmware++) {
+        struct vm *vm = make_pc(is_firmware ? "boot-protocol = \"firmware\";"
+                                            : "boot-protocol = \"flat\";",
+                                "", "");
+        size_t sizes[ARRAY_SIZE(names)];
+
+        for_each_row (i, names) {
+            sizes[i] = read_file(vm, names[i], first[i], sizeof(first[i]));
+            cr_expect_eq(sizes[i] != 0, is_firmware != 0, "%s", names[i]);
+        }
+        if (is_firmware) {
+            cr_expect_eq(sizes[0], 36u);
+            cr_expect_eq(memcmp(first[0], "RSD PTR ", 8), 0);
+            cr_expect_eq(sizes[2], 14 * 128u);
+            cr_expect(has_name(first[1], sizes[1], "COM1"));
+        }
+        /* Another life has the same ones, once. */
+        cr_assert_eq(vmm_stop_vm(vm, VM_STOP_RESTART, "by a test"), OK);
+        (void)machine_run(machine, 100);
+        cr_assert_eq(vm->state, VM_RUNNING);
+        for_each_row (i, names) {
+            cr_expect_eq(read_file(vm, names[i], again, sizeof(again)),
+                         sizes[i], "%s", names[i]);
+            cr_expect_eq(memcmp(first[i], again, sizes[i]), 0, "%s", names[i]);
+        }
         end_machine();
     }
 }

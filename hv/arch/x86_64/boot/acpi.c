@@ -2,8 +2,10 @@
 /* The ACPI tables of a PC. ACPI 6.5, section 5.2; each table names its own. */
 #include "arch/x86_64/boot/acpi.h"
 
+#include "arch/x86_64/boot/acpi_script.h"
 #include "arch/x86_64/boot/dsdt.h"
 #include "lib/bits.h"
+#include "lib/check.h"
 #include "lib/string.h"
 
 #define TABLE_LIMIT (UINT64_C(1) << 32)
@@ -18,28 +20,62 @@
 #define CREATOR_ID      "TWNX"
 #define CREATOR_VERSION 1
 
+/* Where the RSDP ends, and the other tables begin. */
+#define RSDP_SIZE 36
+#define TABLES_AT ACPI_ALIGN
+_Static_assert(RSDP_SIZE <= TABLES_AT, "the RSDP has its place");
+
+/*
+ * Tables are at `base`, or, where firmware places them, in two files: then a
+ * pointer is an offset in ACPI_FILE_TABLES, a checksum 0, and the script says
+ * what becomes of them.
+ */
 struct builder {
     const struct acpi_machine *machine;
     uint64_t base;
     struct blob blob;
+    struct blob *script; /* NULL: there is none */
 };
 
-/* The guest's address of what is at `offset`. */
-static uint64_t address_of(const struct builder *builder, size_t offset)
+/* The file that has `offset`, and where in it that is. */
+static const char *file_of(size_t *offset)
 {
-    return builder->base + offset;
+    if (*offset < TABLES_AT)
+        return ACPI_FILE_RSDP;
+    *offset -= TABLES_AT;
+    return ACPI_FILE_TABLES;
 }
 
-static void set_checksum(struct blob *blob, size_t start, size_t count,
+static void set_checksum(struct builder *builder, size_t start, size_t count,
                          size_t at)
 {
+    struct blob *blob = &builder->blob;
     uint8_t sum = 0;
 
+    if (builder->script != NULL) {
+        const char *file = file_of(&at);
+
+        (void)file_of(&start);
+        acpi_script_checksum(builder->script, file, at, start, count);
+        return;
+    }
     if (blob->is_full)
         return;
     for (size_t i = 0; i < count; i++)
         sum = (uint8_t)(sum + blob->bytes[start + i]);
     blob_patch(blob, at, (uint8_t)-sum, 1);
+}
+
+/* The address of the table at `target` becomes the number at `at`. */
+static void set_pointer(struct builder *builder, size_t at, unsigned width,
+                        size_t target)
+{
+    blob_patch(&builder->blob, at, builder->base + target, width);
+    if (builder->script != NULL) {
+        const char *file = file_of(&at);
+
+        acpi_script_pointer(builder->script, file, at, width, ACPI_FILE_TABLES);
+    }
 }
 
 /* Begins a table; what is put until its end is its contents. */
@@ -68,7 +104,7 @@ static void end_table(struct builder *builder, size_t start)
     struct blob *blob = &builder->blob;
 
     blob_patch(blob, start + TABLE_LENGTH, blob->used - start, 4);
-    set_checksum(blob, start, blob->used - start, start + TABLE_CHECKSUM);
+    set_checksum(builder, start, blob->used - start, start + TABLE_CHECKSUM);
 }
 
 /* FACS, section 5.2.10 -----------------------------------------------------*/
@@ -161,8 +197,6 @@ static size_t put_fadt(struct builder *builder, size_t facs, size_t dsdt)
         uint16_t offset, width;
         uint64_t value;
     } fields[] = {
-        {36, 4, address_of(builder, facs)},
-        {40, 4, address_of(builder, dsdt)},
         {46, 2, machine->sci},
         {56, 4, machine->pm_event},
         {64, 4, machine->pm_control},
@@ -181,7 +215,6 @@ static size_t put_fadt(struct builder *builder, size_t facs, size_t dsdt)
         {120, 8, RESET_PORT},
         {128, 1, RESET_VALUE},
         {131, 1, FADT_MINOR},
-        {140, 8, address_of(builder, dsdt)},
         {148, 4, GAS(PM_EVENT_BYTES, ACCESS_WORD)},
         {152, 8, machine->pm_event},
         {172, 4, GAS(PM_CONTROL_BYTES, ACCESS_WORD)},
@@ -196,6 +229,9 @@ static size_t put_fadt(struct builder *builder, size_t facs, size_t dsdt)
     for (unsigned i = 0; i < ARRAY_SIZE(fields); i++)
         blob_patch(&builder->blob, start + fields[i].offset, fields[i].value,
                    fields[i].width);
+    set_pointer(builder, start + 36, 4, facs);
+    set_pointer(builder, start + 40, 4, dsdt);
+    set_pointer(builder, start + 140, 8, dsdt);
     end_table(builder, start);
     return start;
 }
@@ -312,13 +348,12 @@ static size_t put_xsdt(struct builder *builder, size_t fadt, size_t madt)
 {
     size_t start = begin_table(builder, "XSDT", 1);
 
-    blob_put(&builder->blob, address_of(builder, fadt), 8);
-    blob_put(&builder->blob, address_of(builder, madt), 8);
+    set_pointer(builder, blob_reserve(&builder->blob, 8), 8, fadt);
+    set_pointer(builder, blob_reserve(&builder->blob, 8), 8, madt);
     end_table(builder, start);
     return start;
 }
 
-#define RSDP_SIZE              36
 #define RSDP_REVISION          2
 #define RSDP_CHECKSUM          8
 #define RSDP_CHECKED           20 /* by the first checksum */
@@ -335,9 +370,9 @@ static void patch_rsdp(struct builder *builder, size_t xsdt)
     memcpy(blob->bytes + 9, OEM_ID, 6);
     blob_patch(blob, 15, RSDP_REVISION, 1);
     blob_patch(blob, 20, RSDP_SIZE, 4);
-    blob_patch(blob, 24, address_of(builder, xsdt), 8);
-    set_checksum(blob, 0, RSDP_CHECKED, RSDP_CHECKSUM);
-    set_checksum(blob, 0, RSDP_SIZE, RSDP_EXTENDED_CHECKSUM);
+    set_pointer(builder, 24, 8, xsdt);
+    set_checksum(builder, 0, RSDP_CHECKED, RSDP_CHECKSUM);
+    set_checksum(builder, 0, RSDP_SIZE, RSDP_EXTENDED_CHECKSUM);
 }
 
 static bool is_window(uint64_t base, uint64_t size, uint64_t limit)
@@ -355,24 +390,64 @@ static bool is_right(const struct acpi_machine *machine)
            is_window(pci->high_base, pci->high_size, UINT64_MAX);
 }
 
+static void put_tables(struct builder *builder)
+{
+    size_t facs, dsdt, fadt, madt;
+
+    (void)blob_reserve(&builder->blob, TABLES_AT);
+    facs = put_facs(builder);
+    dsdt = put_dsdt(builder);
+    fadt = put_fadt(builder, facs, dsdt);
+    madt = put_madt(builder);
+    patch_rsdp(builder, put_xsdt(builder, fadt, madt));
+}
+
 err_t acpi_build(const struct acpi_machine *machine, gpa_t base, void *buffer,
                  size_t size, size_t *used)
 {
-    struct builder builder = {machine, base.raw, {buffer, size, 0, false}};
-    size_t facs, dsdt, fadt, madt;
+    struct builder builder = {
+        machine, base.raw, {buffer, size, 0, false}, NULL};
 
     if (!is_right(machine) || !is_aligned(base.raw, ACPI_ALIGN))
         return ERR_INVALID_INPUT;
-    (void)blob_reserve(&builder.blob, RSDP_SIZE);
-    facs = put_facs(&builder);
-    dsdt = put_dsdt(&builder);
-    fadt = put_fadt(&builder, facs, dsdt);
-    madt = put_madt(&builder);
-    patch_rsdp(&builder, put_xsdt(&builder, fadt, madt));
+    put_tables(&builder);
     if (builder.blob.is_full)
         return ERR_NO_MEMORY;
     *used = builder.blob.used;
     return base.raw > TABLE_LIMIT || *used > TABLE_LIMIT - base.raw
                ? ERR_OUT_OF_RANGE
                : OK;
+}
+
+/* Files ------------------------------------------------------------------- */
+
+/* Files are put at addresses before anything points to them. Of the RSDP, the
+ * zone is where it is searched for; an alignment of 16 is its own. */
+#define RSDP_ALIGN 16
+
+err_t acpi_build_files(const struct acpi_machine *machine, void *buffer,
+                       size_t size, struct acpi_files *files)
+{
+    uint8_t entries[ACPI_SCRIPT_SIZE];
+    struct blob script = {entries, sizeof(entries), 0, false};
+    struct builder builder = {
+        machine, -(uint64_t)TABLES_AT, {buffer, size, 0, false}, &script};
+    size_t script_at;
+
+    if (!is_right(machine))
+        return ERR_INVALID_INPUT;
+    acpi_script_allocate(&script, ACPI_FILE_RSDP, RSDP_ALIGN, ACPI_ZONE_FSEG);
+    acpi_script_allocate(&script, ACPI_FILE_TABLES, ACPI_ALIGN, ACPI_ZONE_HIGH);
+    put_tables(&builder);
+    script_at = builder.blob.used;
+    blob_put_bytes(&builder.blob, entries, script.used);
+    CHECK(!script.is_full);
+    if (builder.blob.is_full)
+        return ERR_NO_MEMORY;
+    *files = (struct acpi_files){
+        .rsdp = {0, RSDP_SIZE},
+        .tables = {TABLES_AT, script_at - TABLES_AT},
+        .script = {script_at, script.used},
+    };
+    return OK;
 }

@@ -31,4 +31,24 @@
 err_t acpi_build(const struct acpi_machine *machine, gpa_t base, void *buffer,
                  size_t size, size_t *used) MUST_CHECK;
 
+/* The files by which firmware gets them, of fw_cfg as QEMU has it. */
+#define ACPI_FILE_RSDP   "etc/acpi/rsdp"
+#define ACPI_FILE_TABLES "etc/acpi/tables"
+#define ACPI_FILE_SCRIPT "etc/table-loader" /* acpi_script.h */
+
+#define ACPI_SCRIPT_SIZE 2048
+
+struct acpi_files {
+    struct {
+        size_t at, size; /* in the buffer */
+    } rsdp, tables, script;
+};
+
+/*
+ * Writes the same tables to `buffer` as files, of which firmware makes them at
+ * addresses of its own. ERR_INVALID_INPUT, ERR_NO_MEMORY as above.
+ */
+err_t acpi_build_files(const struct acpi_machine *machine, void *buffer,
+                       size_t size, struct acpi_files *files) MUST_CHECK;
+
 #endif

@@ -10,9 +10,10 @@
 #include "arch/x86_64/boot/acpi.h"
 #include "arch/x86_64/boot/boot.h"
 #include "arch/x86_64/hw.h"
-#include "device/device.h"
+#include "device/pc/fw_cfg.h"
 #include "lib/format.h"
 #include "lib/string.h"
+#include "memory/arena.h"
 #include "vcpu/vcpu.h"
 
 _Static_assert(VM_REASON_SIZE == X86_BOOT_WHAT_SIZE, "one message for both");
@@ -122,25 +123,62 @@ static bool describe(const struct vm_boot *boot,
            machine->pm_event != 0;
 }
 
-static err_t store_acpi(const struct vm_boot *boot,
+/* Makes the tables in a buffer of this size, and hands them over: to memory,
+ * or to fw_cfg. */
+#define ACPI_SIZE (ACPI_FRAMES * PAGE_SIZE)
+typedef err_t (*acpi_writer)(const struct vm_boot *boot,
+                             const struct acpi_machine *machine, void *buffer);
+
+static err_t write_acpi(const struct vm_boot *boot, acpi_writer writer,
                         const struct acpi_machine *machine, char *what)
 {
     hpa_t buffer = memory_alloc_contiguous(ACPI_FRAMES, PAGE_SIZE);
-    size_t used = 0;
-    err_t error;
+    err_t error = ERR_NO_MEMORY;
 
-    if (hpa_is_none(buffer)) {
-        (void)refuse(what, "ACPI tables: out of memory");
-        return ERR_NO_MEMORY;
+    if (!hpa_is_none(buffer)) {
+        error = writer(boot, machine, memory_phys_to_virt(buffer));
+        memory_free_contiguous(buffer, ACPI_FRAMES);
     }
-    error = acpi_build(machine, ACPI_BASE, memory_phys_to_virt(buffer),
-                       ACPI_FRAMES * PAGE_SIZE, &used);
-    if (error == OK)
-        error = aspace_store(boot->aspace, ACPI_BASE,
-                             memory_phys_to_virt(buffer), used);
-    memory_free_contiguous(buffer, ACPI_FRAMES);
     if (error != OK)
         (void)refuse(what, "ACPI tables: %s", error_text(error));
+    return error;
+}
+
+static err_t write_to_memory(const struct vm_boot *boot,
+                             const struct acpi_machine *machine, void *buffer)
+{
+    size_t used = 0;
+    err_t error = acpi_build(machine, ACPI_BASE, buffer, ACPI_SIZE, &used);
+
+    return error == OK ? aspace_store(boot->aspace, ACPI_BASE, buffer, used)
+                       : error;
+}
+
+/* Files stay for the VM's life. */
+static err_t write_to_fw_cfg(const struct vm_boot *boot,
+                             const struct acpi_machine *machine, void *buffer)
+{
+    struct device *fw_cfg = fw_cfg_find(boot->devices, boot->device_count);
+    struct acpi_files files;
+    err_t error = acpi_build_files(machine, buffer, ACPI_SIZE, &files);
+    size_t size = error == OK ? files.script.at + files.script.size : 0;
+    uint8_t *kept = error == OK ? arena_alloc(boot->arena, size, 1) : NULL;
+
+    if (error == OK && kept == NULL)
+        error = ERR_NO_MEMORY;
+    if (error != OK)
+        return error;
+    memcpy(kept, buffer, size);
+    error = fw_cfg_add_file(fw_cfg, ACPI_FILE_RSDP, kept + files.rsdp.at,
+                            (uint32_t)files.rsdp.size);
+    if (error == OK)
+        error =
+            fw_cfg_add_file(fw_cfg, ACPI_FILE_TABLES, kept + files.tables.at,
+                            (uint32_t)files.tables.size);
+    if (error == OK)
+        error =
+            fw_cfg_add_file(fw_cfg, ACPI_FILE_SCRIPT, kept + files.script.at,
+                            (uint32_t)files.script.size);
     return error;
 }
 
@@ -165,7 +203,21 @@ static err_t make_acpi(const struct vm_boot *boot, const struct e820 *map,
     if (!describe(boot, apic_ids, &machine) || !has_firmware_area(map))
         return OK;
     *rsdp = ACPI_BASE;
-    return store_acpi(boot, &machine, what);
+    return write_acpi(boot, write_to_memory, &machine, what);
+}
+
+/* For firmware, once in the VM's life, unless the configuration has files of
+ * that name. */
+static err_t offer_acpi(const struct vm_boot *boot, char *what)
+{
+    struct device *fw_cfg = fw_cfg_find(boot->devices, boot->device_count);
+    uint32_t apic_ids[MAX_VCPU_NUM];
+    struct acpi_machine machine;
+
+    if (fw_cfg == NULL || fw_cfg_has_file(fw_cfg, ACPI_FILE_SCRIPT) ||
+        !describe(boot, apic_ids, &machine))
+        return OK;
+    return write_acpi(boot, write_to_fw_cfg, &machine, what);
 }
 
 static uint32_t processor_signature(void)
@@ -189,8 +241,10 @@ err_t x86_boot_vm(const struct vm_boot *boot, void *state, char *what)
         error = take_images(boot, &image, what);
     if (error == OK)
         error = make_map(boot, &map, what);
-    if (error == OK && protocol != X86_BOOT_FIRMWARE)
-        error = make_acpi(boot, &map, &machine.rsdp, what);
+    if (error == OK)
+        error = protocol == X86_BOOT_FIRMWARE
+                    ? offer_acpi(boot, what)
+                    : make_acpi(boot, &map, &machine.rsdp, what);
     if (error != OK)
         return error;
     return x86_boot_load(protocol, &image, &machine, boot->aspace, state, what);

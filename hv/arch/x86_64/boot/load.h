@@ -11,7 +11,7 @@
  * `load` of struct vcpu_ops: by the protocol that the configuration names, or
  * Linux's. `state` is a struct x86_entry. A VM that has an APIC, an IOAPIC and
  * ACPI's registers, and RAM below 1 MiB, finds ACPI tables there, but for
- * firmware, which asks fw_cfg.
+ * firmware, which finds them in fw_cfg if the VM has that.
  */
 err_t x86_boot_vm(const struct vm_boot *boot, void *state,
                   char *what) MUST_CHECK;

@@ -277,3 +277,152 @@ Test(acpi, tables_need_their_place)
     cr_expect_eq(acpi_build(&pc, gpa(0xffffffc0), tables, SIZE, &ignored),
                  ERR_OUT_OF_RANGE);
 }
+
+/* The script, carried out as firmware does --------------------------------- */
+
+struct file {
+    const char *name;
+    uint8_t *bytes; /* NULL: not there, until it is allocated */
+    size_t size;
+    uint64_t at; /* where firmware has put it */
+};
+
+static struct acpi_files files;
+static struct file rsdp_file, tables_file;
+
+static struct file *find_file(const uint8_t *name)
+{
+    struct file *const known[] = {&rsdp_file, &tables_file};
+
+    for_each_row (i, known) {
+        if (strcmp((const char *)name, known[i]->name) == 0)
+            return known[i];
+    }
+    cr_assert(false, "there is no file '%.56s'", (const char *)name);
+    return NULL;
+}
+
+static struct file *find_allocated(const uint8_t *name)
+{
+    struct file *file = find_file(name);
+
+    cr_assert_neq(file->at, 0u, "%s is not allocated", file->name);
+    return file;
+}
+
+static void allocate_file(const uint8_t *entry, uint64_t at)
+{
+    struct file *file = find_file(entry);
+
+    cr_expect_eq(file->at, 0u, "%s: twice", file->name);
+    cr_expect_eq(at % get_le(entry + 56, 4), 0u, "%s", file->name);
+    file->at = at;
+}
+
+static void add_pointer(const uint8_t *entry)
+{
+    const struct file *file = find_allocated(entry);
+    const struct file *target = find_allocated(entry + 56);
+    uint64_t at = get_le(entry + 112, 4);
+    unsigned width = entry[116];
+    uint64_t value;
+
+    cr_assert_leq(at + width, file->size);
+    value = get_le(file->bytes + at, width);
+    cr_assert_lt(value, target->size, "firmware looks for a table there");
+    put_le(file->bytes + at, value + target->at, width);
+}
+
+static void set_checksum(const uint8_t *entry)
+{
+    const struct file *file = find_allocated(entry);
+    uint64_t at = get_le(entry + 56, 4), start = get_le(entry + 60, 4);
+    uint64_t count = get_le(entry + 64, 4);
+    uint8_t sum = 0;
+
+    cr_assert(at < file->size && start + count <= file->size);
+    cr_expect_eq(file->bytes[at], 0, "%s, 0x%llx", file->name,
+                 (unsigned long long)at);
+    for (uint64_t i = start; i < start + count; i++)
+        sum = (uint8_t)(sum + file->bytes[i]);
+    file->bytes[at] = (uint8_t)-sum;
+}
+
+/* Builds files, and has them at these addresses. */
+static void carry_out(uint8_t *buffer, size_t size, uint64_t rsdp,
+                      uint64_t rest)
+{
+    cr_assert_eq(acpi_build_files(&pc, buffer, size, &files), OK);
+    cr_assert_eq(files.script.size % 128, 0u);
+    rsdp_file = (struct file){"etc/acpi/rsdp", buffer + files.rsdp.at,
+                              files.rsdp.size, 0};
+    tables_file = (struct file){"etc/acpi/tables", buffer + files.tables.at,
+                                files.tables.size, 0};
+    for (size_t i = 0; i < files.script.size; i += 128) {
+        const uint8_t *entry = buffer + files.script.at + i;
+
+        switch (get_le(entry, 4)) {
+        case 1:
+            allocate_file(entry + 4,
+                          find_file(entry + 4) == &rsdp_file ? rsdp : rest);
+            break;
+        case 2: add_pointer(entry + 4); break;
+        case 3: set_checksum(entry + 4); break;
+        default: cr_assert(false, "entry %zu", i / 128);
+        }
+    }
+}
+
+/* Where acpi_build() would put them, they are the same. */
+Test(acpi, firmware_makes_the_same_tables)
+{
+    static uint8_t buffer[SIZE];
+
+    for (unsigned cpus = 1; cpus <= ACPI_MAX_CPUS; cpus += 127) {
+        for (unsigned with_pci = 0; with_pci < 2; with_pci++) {
+            size_t used = 0;
+
+            pc.cpu_count = cpus;
+            pc.pci.is_there = with_pci != 0;
+            cr_assert_eq(acpi_build(&pc, gpa(BASE), tables, SIZE, &used), OK);
+            carry_out(buffer, SIZE, BASE, BASE + 64);
+            cr_expect_eq(memcmp(buffer, tables, 36), 0, "%u CPUs", cpus);
+            cr_assert_eq(files.tables.size, used - 64);
+            cr_expect_eq(
+                memcmp(buffer + files.tables.at, tables + 64, used - 64), 0,
+                "%u CPUs", cpus);
+        }
+    }
+}
+
+/* And elsewhere each still leads to the next. */
+Test(acpi, firmware_chooses_the_addresses)
+{
+    static uint8_t buffer[SIZE];
+
+    memset(tables, 0, sizeof(tables));
+    carry_out(buffer, SIZE, BASE, BASE + 0x8000);
+    memcpy(tables, buffer, 36);
+    memcpy(tables + 0x8000, buffer + files.tables.at, files.tables.size);
+    cr_expect_eq(follow(fadt() + 40, 4, "DSDT"),
+                 follow(fadt() + 140, 8, "DSDT"));
+    cr_expect_eq(follow(fadt() + 36, 4, "FACS") % 64, 0u);
+    (void)follow(follow(24, 8, "XSDT") + 44, 8, "APIC");
+}
+
+Test(acpi, files_need_their_place)
+{
+    static uint8_t buffer[SIZE];
+    struct acpi_files ignored;
+    size_t used;
+
+    cr_assert_eq(acpi_build_files(&pc, buffer, SIZE, &files), OK);
+    used = files.script.at + files.script.size;
+    for (size_t size = 0; size < used; size++)
+        cr_assert_eq(acpi_build_files(&pc, buffer, size, &ignored),
+                     ERR_NO_MEMORY, "%zu", size);
+    cr_expect_eq(acpi_build_files(&pc, buffer, used, &ignored), OK);
+    pc.sci = 0;
+    cr_expect_eq(acpi_build_files(&pc, buffer, SIZE, &ignored),
+                 ERR_INVALID_INPUT);
+}
