@@ -1,56 +1,56 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A reset undoes everything: whatever guests did, and whatever happened to the
- * memory of the hypervisor, the machine is the one that was made, byte by byte.
- * The fuzz targets depend on it.
+ * memory of the hypervisor, the machine is the one that was made, byte by byte,
+ * on each architecture. The fuzz targets depend on it.
  */
+#include "sim/reset.h"
+
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "arch/riscv64/csr.h"
-#include "arch/riscv64/regs.h"
-#include "arch/riscv64/riscv.h"
-#include "sim/fake_hw/riscv64/cpu.h"
-#include "sim/machine.h"
 #include "sim/ram_internal.h"
 #include "sim/sim.h"
-#include "sim/spec.h"
+#include "support/rows.h"
 
 #define VMS   2
 #define VCPUS 2
-#define CPUS  2
+#define CPUS  RESET_CPUS
 #define RAM   (UINT64_C(32) << 20)
 
 /* More than the restores before frames are watched, in which the first ones
  * find out which frames to copy. */
 #define ROUNDS 200
 
+static const struct reset_arch *const archs[] = {&reset_riscv64, &reset_x86_64};
+
 static uint32_t random_state = 1;
 
-static uint32_t draw(uint32_t below)
+uint32_t draw(uint32_t below)
 {
     random_state = random_state * 1664525 + 1013904223;
     return (random_state >> 8) % below;
 }
 
-static uint64_t draw64(void)
+uint64_t draw64(void)
 {
     return (uint64_t)draw(1 << 24) << 40 ^ (uint64_t)draw(1 << 24) << 20 ^
            draw(1 << 24);
 }
 
-static struct machine *make(void)
+static struct machine *make(const struct sim_arch *arch)
 {
     static struct machine_spec spec;
-    struct machine_config config = {.cpus = CPUS, .ram = RAM, .patience = 4};
+    struct machine_config config = {
+        .cpus = CPUS, .ram = RAM, .patience = 4, .arch = arch};
     struct machine *machine = NULL;
     struct bundle bundle;
 
-    spec = (struct machine_spec){.vm_count = VMS};
+    spec = (struct machine_spec){.arch = arch, .vm_count = VMS};
     for (uint32_t i = 0; i < VMS; i++) {
-        spec_usual_vm(&spec.vms[i], i + 1, VCPUS);
+        arch->usual_vm(&spec.vms[i], i + 1, VCPUS);
         spec.vms[i].memory[0].size = UINT64_C(2) << 20;
         spec.vms[i].stop_on_reboot = i == 0;
     }
@@ -69,14 +69,14 @@ struct image {
     uint8_t bytes[RAM / 4];
 };
 
-static void put(struct image *image, const void *bytes, size_t size)
+void put(struct image *image, const void *bytes, size_t size)
 {
     cr_assert_leq(image->size + size, sizeof(image->bytes));
     memcpy(image->bytes + image->size, bytes, size);
     image->size += size;
 }
 
-static void put_number(struct image *image, uint64_t number)
+void put_number(struct image *image, uint64_t number)
 {
     put(image, &number, sizeof(number));
 }
@@ -93,27 +93,18 @@ static void put_ram(struct image *image)
     }
 }
 
-static void put_cpu(struct image *image, uint32_t index)
-{
-    const struct fake_riscv *cpu = &fake_riscv_cpus[index];
-
-    put(image, cpu, offsetof(struct fake_riscv, vector));
-    put_number(image, (uintptr_t)cpu->regs);
-    put_number(image, cpu->user ? 1 : 0);
-    put_number(image, cpu->exited ? 1 : 0);
-    put(image, &riscv_cpus[index], sizeof(riscv_cpus[index]));
-    put_number(image, clock_next_deadline(index));
-}
-
-static void take_image(struct image *image, struct machine *machine)
+static void take_image(struct image *image, const struct reset_arch *arch,
+                       struct machine *machine)
 {
     size_t written;
     const char *output = console_output(&written);
 
     image->size = 0;
     put_ram(image);
-    for (uint32_t cpu = 0; cpu < CPUS; cpu++)
-        put_cpu(image, cpu);
+    for (uint32_t cpu = 0; cpu < CPUS; cpu++) {
+        arch->put_cpu(image, cpu);
+        put_number(image, clock_next_deadline(cpu));
+    }
     put_number(image, clock_ticks());
     put_number(image, clock_timer_count());
     put_number(image, machine_exits(machine));
@@ -137,44 +128,22 @@ static void expect_same(const struct image *image, const struct image *wanted,
 
 /* Damage -------------------------------------------------------------------*/
 
-static uint64_t draw_address(void)
+static void guest_acts(const struct reset_arch *arch, struct machine *machine)
 {
-    static const uint64_t bases[] = {SPEC_MEMORY, SPEC_UART, SPEC_PLIC,
-                                     SPEC_VIRTIO, SPEC_FINISHER};
-
-    return bases[draw(ARRAY_SIZE(bases))] + (draw(0x2000) & ~7u);
-}
-
-static void guest_acts(struct machine *machine)
-{
-    static const uint64_t extensions[] = {0x10,     0x54494d45, 0x735049,
-                                          0x48534d, 0x4442434e, 0x53525354};
-    static const uint8_t kinds[] = {OP_LOAD,  OP_STORE, OP_STORE,
-                                    OP_ECALL, OP_WFI,   OP_CSR_WRITE,
-                                    OP_DELAY, OP_FP,    OP_SET_REG};
-    struct guest_op op = {.kind = kinds[draw(sizeof(kinds))],
-                          .width = (uint8_t)(1u << draw(4)),
-                          .reg = (uint8_t)draw(REG_COUNT),
-                          .flags = OP_HAS_VALUE,
-                          .number = CSR_sscratch,
-                          .address = draw_address(),
-                          .value = draw(100000)};
+    struct guest_op op = arch->draw_op();
     struct guest_result result;
 
-    op.args[7] = extensions[draw(ARRAY_SIZE(extensions))];
-    op.args[6] = draw(4);
-    op.args[0] = draw(3);
-    op.args[1] = SPEC_MEMORY;
     (void)!machine_do(machine, 1 + draw(VMS), draw(VCPUS), &op, &result);
 }
 
-static void outside_acts(struct machine *machine)
+static void outside_acts(const struct reset_arch *arch, struct machine *machine)
 {
     switch (draw(3)) {
     case 0: (void)console_inject("typed", 1 + draw(5)); break;
     case 1: console_write("lost", 4); break;
     default:
-        (void)!machine_inject(machine, 1 + draw(VMS), draw(VCPUS), IRQ_VS_SOFT);
+        (void)!machine_inject(machine, 1 + draw(VMS), draw(VCPUS),
+                              arch->interrupt);
     }
 }
 
@@ -209,61 +178,68 @@ static void frames_come_and_go(uint32_t frames)
 }
 
 /* Guests first: with damaged memory, nothing can run any more. */
-static void damage(struct machine *machine)
+static void damage(const struct reset_arch *arch, struct machine *machine)
 {
     uint32_t frames = (uint32_t)ram.touched;
 
     for (uint32_t i = draw(20); i != 0; i--)
-        guest_acts(machine);
+        guest_acts(arch, machine);
     for (uint32_t i = draw(3); i != 0; i--)
-        outside_acts(machine);
+        outside_acts(arch, machine);
     for (uint32_t i = draw(40); i != 0; i--)
         memory_is_damaged(frames);
     for (uint32_t i = draw(10); i != 0; i--)
         frames_come_and_go(frames);
     clock_advance_ticks(draw(1000));
-    fake_riscv_cpus[draw(CPUS)].vsatp = draw64();
-    fake_riscv_cpus[draw(CPUS)].fp.f[draw(32)] = draw64();
+    arch->damage_cpu(draw(CPUS));
 }
 
 static struct image made, now;
 
-Test(reset, undoes_whatever_has_happened)
+static void expect_undone(const struct reset_arch *arch)
 {
-    struct machine *machine = make();
+    struct machine *machine = make(arch->arch);
+    char when[64];
 
-    take_image(&made, machine);
+    take_image(&made, arch, machine);
     cr_assert_eq(machine_snapshot(machine), OK);
     ram_snapshot_watch();
     for (unsigned round = 0; round < ROUNDS; round++) {
-        char when[32];
-
-        damage(machine);
+        damage(arch, machine);
         machine_reset(machine);
-        take_image(&now, machine);
-        snprintf(when, sizeof(when), "round %u", round);
+        take_image(&now, arch, machine);
+        snprintf(when, sizeof(when), "%s, round %u", arch->arch->name, round);
         expect_same(&now, &made, when);
     }
     cr_assert_eq(machine_destroy(machine), 0);
-    machine = make();
-    take_image(&now, machine);
-    expect_same(&now, &made, "one that is made anew");
+    machine = make(arch->arch);
+    take_image(&now, arch, machine);
+    snprintf(when, sizeof(when), "%s, one that is made anew", arch->arch->name);
+    expect_same(&now, &made, when);
     cr_assert_eq(machine_destroy(machine), 0);
+}
+
+Test(reset, undoes_whatever_has_happened)
+{
+    for_each_row (i, archs)
+        expect_undone(archs[i]);
 }
 
 /* What was typed and not read yet is typed again. */
 Test(reset, brings_back_what_waits_in_the_console)
 {
-    struct machine *machine = make();
-    char bytes[16] = {0};
+    for_each_row (i, archs) {
+        struct machine *machine = make(archs[i]->arch);
+        char bytes[16] = {0};
 
-    cr_assert_eq(console_inject("first", 5), 5);
-    cr_assert_eq(machine_snapshot(machine), OK);
-    for (unsigned i = 0; i < 2; i++) {
-        cr_assert_eq(console_read_impl(bytes, sizeof(bytes)), 5);
-        cr_assert_eq(memcmp(bytes, "first", 5), 0, "round %u", i);
-        cr_assert_eq(console_inject("other text", 10), 10);
-        machine_reset(machine);
+        cr_assert_eq(console_inject("first", 5), 5);
+        cr_assert_eq(machine_snapshot(machine), OK);
+        for (unsigned round = 0; round < 2; round++) {
+            cr_assert_eq(console_read_impl(bytes, sizeof(bytes)), 5);
+            cr_assert_eq(memcmp(bytes, "first", 5), 0, "round %u", round);
+            cr_assert_eq(console_inject("other text", 10), 10);
+            machine_reset(machine);
+        }
+        cr_assert_eq(machine_destroy(machine), 0);
     }
-    cr_assert_eq(machine_destroy(machine), 0);
 }
