@@ -111,21 +111,12 @@ static void make_pvh(void)
 
 /* The machine --------------------------------------------------------------*/
 
-/* A file of the tree's. */
-static void find_folder(const char *name, char path[TEXT_SIZE])
-{
-    const char *slash = strrchr(__FILE__, '/');
-
-    (void)snprintf(path, TEXT_SIZE, "%.*s/../../../%s", (int)(slash - __FILE__),
-                   __FILE__, name);
-}
-
 /* A PC with further properties, further nodes, and further devices. */
 static struct vm *make_pc(const char *properties, const char *nodes,
                           const char *devices)
 {
-    char text[TEXT_SIZE], folder[TEXT_SIZE], what[BUNDLE_WHAT_SIZE];
-    const char *const folders[] = {folder};
+    char text[TEXT_SIZE], what[BUNDLE_WHAT_SIZE];
+    const char *const folders[] = {TWINAX_SOURCE_DIR "/images/vms/x86_64"};
     const struct bundle_file files[] = {{"kernel", kernel, KERNEL_SIZE},
                                         {"module", "a module", 8}};
     const struct bundle_source source = {.text = text,
@@ -140,7 +131,6 @@ static struct vm *make_pc(const char *properties, const char *nodes,
                                           .bundle = &bundle,
                                           .power_off_when_done = true};
 
-    find_folder("images/vms/x86_64", folder);
     (void)snprintf(text, sizeof(text),
                    "/dts-v1/; / { vms { vm@1 { compatible = \"twinax,vm\";"
                    " id = <1>; cpus = <2>;"
