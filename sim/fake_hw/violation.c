@@ -25,6 +25,9 @@ static const struct {
 #define X(rule, name, text) {name, text},
     VIOLATION_RULES(X)
 #undef X
+#define X(rule, name, section, failure, text) {name, text},
+        VMX_RULES(X)
+#undef X
 };
 
 void violations_reset(void)

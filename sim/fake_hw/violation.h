@@ -11,6 +11,9 @@
 #include <stdint.h>
 
 #include "lib/compiler.h"
+#include "sim/fake_hw/x86_64/vmx/rule_controls.h"
+#include "sim/fake_hw/x86_64/vmx/rule_guest.h"
+#include "sim/fake_hw/x86_64/vmx/rule_host.h"
 
 /* X(rule, name, what it says) */
 /* clang-format off */
@@ -54,6 +57,10 @@
     X(RULE_SVM_XCR0, "svm-xcr0", "an XCR0 that the processor rejects")         \
     X(RULE_SVM_MSR, "svm-msr",                                                 \
       "the host used an MSR or a value that the processor does not have")      \
+    X(RULE_VMX_ADDRESS, "vmx-address",                                         \
+      "a VMXON region or a VMCS that is not in allocated memory")              \
+    X(RULE_VMX_TWO_PROCESSORS, "vmx-two-processors",                           \
+      "a VMCS became active on a processor while it was on another")           \
     X(RULE_VMCB_EFER_SVME, "vmcb-efer-svme", "EFER.SVME is zero")              \
     X(RULE_VMCB_CR0_NW, "vmcb-cr0-nw", "CR0.CD is zero and CR0.NW is set")     \
     X(RULE_VMCB_CR0_HIGH, "vmcb-cr0-high", "CR0[63:32] are not zero")          \
@@ -103,11 +110,28 @@
       "INTR or V_INTR_MASKING is clear: the guest could keep the CPU")
 /* clang-format on */
 
+/* What VM entries check, in that order. X(rule, name, section, failure, what it
+ * says) */
+#define VMX_RULES(X)          \
+    VMX_RULES_EXECUTION(X)    \
+    VMX_RULES_EXIT(X)         \
+    VMX_RULES_ENTRY(X)        \
+    VMX_RULES_HOST(X)         \
+    VMX_RULES_REGISTERS(X)    \
+    VMX_RULES_SEGMENTS(X)     \
+    VMX_RULES_TABLES(X)       \
+    VMX_RULES_NON_REGISTER(X) \
+    VMX_RULES_PDPTES(X)       \
+    VMX_RULES_MSRS(X)
+
 enum violation_rule {
 #define X(rule, name, text) rule,
     VIOLATION_RULES(X)
 #undef X
-        RULE_COUNT
+#define X(rule, name, section, failure, text) RULE_VMX_##rule,
+        VMX_RULES(X)
+#undef X
+            RULE_COUNT
 };
 
 /* What an illegal entry state does. */

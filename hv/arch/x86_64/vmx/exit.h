@@ -199,15 +199,15 @@ enum vmx_activity {
     VMX_ACTIVITY_WAIT_FOR_SIPI,
 };
 
-/* Pending debug exceptions; bits 3:0 are DR6's. */
+/* Pending debug exceptions; bits 3:0 are DR6's. A VM exit may leave a bus lock
+ * pending, which no VM entry takes. */
 #define VMX_PENDING_B       BIT_MASK(3, 0)
 #define VMX_PENDING_BLD     BIT(11) /* bus lock */
 #define VMX_PENDING_ENABLED BIT(12) /* a breakpoint that was enabled */
 #define VMX_PENDING_BS      BIT(14)
 #define VMX_PENDING_RTM     BIT(16)
-#define VMX_PENDING_RESERVED                                   \
-    (~(VMX_PENDING_B | VMX_PENDING_BLD | VMX_PENDING_ENABLED | \
-       VMX_PENDING_BS | VMX_PENDING_RTM))
+#define VMX_PENDING_RESERVED \
+    (~(VMX_PENDING_B | VMX_PENDING_ENABLED | VMX_PENDING_BS | VMX_PENDING_RTM))
 
 /* Exit qualification of EPT violations. */
 #define VMX_EPT_READ          BIT(0)

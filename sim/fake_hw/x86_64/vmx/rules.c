@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The rules of VM entries together, and the three modes; see rules.h. */
+#include <stddef.h>
+#include <string.h>
+
+#include "api/memory.h"
+#include "lib/check.h"
+#include "sim/fake_hw/x86_64/vmx/rules_internal.h"
+#include "sim/ram.h"
+
+/* Repairing a rule can break one before it. As each repair takes something from
+ * the state, or puts it to what few others look at, this many rounds are more
+ * than any state needs. */
+#define REPAIR_ROUNDS 16
+
+static const struct vmx_rule_group *const groups[] = {
+#define X(group) &vmx_group_##group,
+    RULE_GROUPS(X)
+#undef X
+};
+
+static enum rule_mode rule_mode;
+
+void (*vmx_rule_listener)(enum violation_rule rule);
+
+uint64_t vmx_memory(uint64_t address, unsigned size)
+{
+    uint64_t value = 0;
+
+    if (!ram_has(address, size))
+        return zero_extend(UINT64_MAX, size * 8);
+    memcpy(&value, memory_phys_to_virt(hpa(address)), size);
+    return value;
+}
+
+const struct vmx_rule *vmx_rule(unsigned i)
+{
+    for (unsigned k = 0; k < ARRAY_SIZE(groups); k++) {
+        if (i < groups[k]->count)
+            return &groups[k]->rows[i];
+        i -= groups[k]->count;
+    }
+    return NULL;
+}
+
+/* The row of a rule that is broken. */
+static const struct vmx_rule *row_of(const struct vmx_rule_group *group,
+                                     enum violation_rule rule)
+{
+    const struct vmx_rule *row = &group->rows[rule - group->rows[0].rule];
+
+    CHECK(row->rule == rule);
+    return row;
+}
+
+const struct vmx_rule *vmx_first_broken(const struct vmx_check *check)
+{
+    for (unsigned k = 0; k < ARRAY_SIZE(groups); k++) {
+        enum violation_rule rule = groups[k]->broken(check);
+
+        if (unlikely(rule != RULE_COUNT))
+            return row_of(groups[k], rule);
+    }
+    return NULL;
+}
+
+/* One after the other; whether something was broken. */
+static bool repair_once(struct vmx_check *check)
+{
+    bool changed = false;
+    const struct vmx_rule *rule;
+
+    for (unsigned i = 0; (rule = vmx_rule(i)) != NULL; i++) {
+        if (likely(rule->holds(check)))
+            continue;
+        if (vmx_rule_listener != NULL)
+            vmx_rule_listener(rule->rule);
+        rule->repair(check);
+        changed = true;
+    }
+    return changed;
+}
+
+void vmx_repair(struct vmx_check *check)
+{
+    for (unsigned i = 0; vmx_first_broken(check) != NULL; i++) {
+        CHECK(i < REPAIR_ROUNDS);
+        repair_once(check);
+    }
+}
+
+void vmx_set_rule_mode(enum rule_mode mode)
+{
+    rule_mode = mode;
+}
+
+static void report(const struct vmx_check *check, const struct vmx_rule *rule)
+{
+    violation(rule->rule, "RIP 0x%llx, VMCS 0x%llx",
+              (unsigned long long)check->field[VMCS_AT_GUEST_RIP],
+              (unsigned long long)check->current);
+}
+
+/* Counts all that are broken. */
+static void label(const struct vmx_check *check)
+{
+    const struct vmx_rule *rule;
+
+    for (unsigned i = 0; (rule = vmx_rule(i)) != NULL; i++) {
+        if (!rule->holds(check))
+            report(check, rule);
+    }
+}
+
+const struct vmx_rule *vmx_check_entry(struct vmx_check *check)
+{
+    const struct vmx_rule *rule = vmx_first_broken(check);
+
+    if (likely(rule == NULL))
+        return NULL;
+    switch (rule_mode) {
+    case RULES_REPAIR: vmx_repair(check); return NULL;
+    case RULES_LABEL: label(check); return NULL;
+    case RULES_REJECT: break;
+    }
+    report(check, rule);
+    return rule;
+}
