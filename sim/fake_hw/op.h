@@ -79,7 +79,8 @@ enum guest_op_kind {
     X(OP_X86_READ_DR,  "mov-from-dr")                                          \
     X(OP_X86_WRITE_DR, "mov-to-dr")                                            \
     X(OP_X86_INVLPG,   "invlpg")    /* address */                              \
-    X(OP_X86_VMMCALL,  "vmmcall")   /* args: RAX, RDI, RSI, RDX, R10, R8, R9*/ \
+    /* The vendor's hypercall. args: RAX, RDI, RSI, RDX, R10, R8, R9 */        \
+    X(OP_X86_VMMCALL,  "vmmcall")                                              \
     X(OP_X86_PAUSE,    "pause")                                                \
     X(OP_X86_MONITOR,  "monitor")                                              \
     X(OP_X86_MWAIT,    "mwait")                                                \
@@ -123,8 +124,9 @@ enum guest_op_kind {
     X(OP_X86_CLGI,     "clgi")                                                 \
     X(OP_X86_SKINIT,   "skinit")                                               \
     X(OP_X86_INVLPGA,  "invlpga")                                              \
-    /* No instruction: width bytes at offset number of the VMCB's save area are\
-     * value, and what then is no legal state is made one. */                  \
+    /* No instruction: width bytes at offset number of the VMCB's save area, or\
+     * the VMCS's field of encoding number, are value, and what then is no     \
+     * legal state is made one. */                                             \
     X(OP_X86_STATE,    "state")                                                \
     /* No instruction: an IDT at address whose gates lead to the next page,    \
      * plus their vector; the stack ends with the page behind that. */         \
@@ -132,7 +134,21 @@ enum guest_op_kind {
     X(OP_X86_SHUTDOWN, "shutdown")  /* what a triple fault leads to */         \
     X(OP_X86_NMI,      "nmi")       /* arrives at the CPU, as the others */    \
     X(OP_X86_SMI,      "smi")                                                  \
-    X(OP_X86_INIT,     "init")
+    X(OP_X86_INIT,     "init")                                                 \
+    X(OP_X86_RDRAND,   "rdrand")    /* reg */                                  \
+    X(OP_X86_RDSEED,   "rdseed")                                               \
+    X(OP_X86_GETSEC,   "getsec")    /* SMX's */                                \
+    X(OP_X86_VMCLEAR,  "vmclear")   /* VMX's own: #UD for these guests; of */  \
+    X(OP_X86_VMLAUNCH, "vmlaunch")  /* address, or of the field in reg */      \
+    X(OP_X86_VMPTRLD,  "vmptrld")                                              \
+    X(OP_X86_VMPTRST,  "vmptrst")                                              \
+    X(OP_X86_VMREAD,   "vmread")                                               \
+    X(OP_X86_VMRESUME, "vmresume")                                             \
+    X(OP_X86_VMWRITE,  "vmwrite")                                              \
+    X(OP_X86_VMXOFF,   "vmxoff")                                               \
+    X(OP_X86_VMXON,    "vmxon")                                                \
+    X(OP_X86_INVEPT,   "invept")                                               \
+    X(OP_X86_INVVPID,  "invvpid")
 /* clang-format on */
 
 #define OP_X86_FIRST 128

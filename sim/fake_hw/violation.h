@@ -57,6 +57,14 @@
     X(RULE_SVM_XCR0, "svm-xcr0", "an XCR0 that the processor rejects")         \
     X(RULE_SVM_MSR, "svm-msr",                                                 \
       "the host used an MSR or a value that the processor does not have")      \
+    X(RULE_STALE_EPT, "stale-ept",                                             \
+      "an EPT translation was changed without an INVEPT of it")                \
+    X(RULE_STALE_VPID, "stale-vpid",                                           \
+      "a VPID was given to another guest without an INVVPID of it")            \
+    X(RULE_VMX_INSTRUCTION, "vmx-instruction",                                 \
+      "a VMX instruction of the host has failed")                              \
+    X(RULE_VMX_ABORT, "vmx-abort",                                             \
+      "a VM exit cannot store or load an MSR: a VMX abort")                    \
     X(RULE_VMX_ADDRESS, "vmx-address",                                         \
       "a VMXON region or a VMCS that is not in allocated memory")              \
     X(RULE_VMX_TWO_PROCESSORS, "vmx-two-processors",                           \

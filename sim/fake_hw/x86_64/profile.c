@@ -7,6 +7,7 @@
 #include "arch/x86_64/regs.h"
 #include "sim/fake_hw/x86_64/cpu/vendor.h"
 #include "sim/fake_hw/x86_64/profile.h"
+#include "sim/fake_hw/x86_64/vmx/capability.h"
 
 /* Bits of CR4 of the first and of the present ones: VME to OSXMMEXCPT. */
 #define CR4_PHENOM BIT_MASK(10, 0)
@@ -16,7 +17,8 @@
 #define EFER_USUAL                                               \
     (X86_EFER_SCE | X86_EFER_LME | X86_EFER_LMA | X86_EFER_NXE | \
      X86_EFER_LMSLE | X86_EFER_FFXSR)
-#define XCR0_SSE (X86_XCR0_X87 | X86_XCR0_SSE)
+#define EFER_INTEL (X86_EFER_SCE | X86_EFER_LME | X86_EFER_LMA | X86_EFER_NXE)
+#define XCR0_SSE   (X86_XCR0_X87 | X86_XCR0_SSE)
 
 const struct x86_profile x86_profiles[] = {
     {
@@ -77,12 +79,45 @@ const struct x86_profile x86_profiles[] = {
     {.base = {NULL, NULL}},
 };
 
+/* Row `index` of vmx_profiles[], whose CR4 it repeats. */
+#define VMX(index, id, text, cr4_bits, xcr0_bits, phys, is_new)             \
+    {                                                                       \
+        .base = {id, text}, .vendor = &vmx_fake_vendor,                     \
+        .vmx = &vmx_profiles[index], .cr4 = (cr4_bits), .efer = EFER_INTEL, \
+        .xcr0 = (xcr0_bits), .phys_bits = (phys), .invpcid = (is_new),      \
+        .random = (is_new),                                                 \
+    }
+
+const struct x86_profile x86_vmx_profiles[] = {
+    VMX(0, "full", "everything that entries can check", UINT64_C(0xf77fff),
+        XCR0_SSE | X86_XCR0_AVX, 46, true),
+    VMX(1, "penryn", "as Bochs' core2_penryn_t9600: no EPT, no VPID",
+        UINT64_C(0x467ff), 0, 40, false),
+    VMX(2, "lynnfield",
+        "as Bochs' corei5_lynnfield_750: EPT, no unrestricted guest",
+        UINT64_C(0x67ff), 0, 40, false),
+    VMX(3, "haswell", "as Bochs' corei7_haswell_4770: unrestricted guest",
+        UINT64_C(0x1727ff), XCR0_SSE | X86_XCR0_AVX, 40, true),
+    VMX(4, "skylake", "as Bochs' corei7_skylake_x", UINT64_C(0x3727ff),
+        XCR0_SSE | X86_XCR0_AVX, 40, true),
+    {.base = {NULL, NULL}},
+};
+
+static const struct x86_profile *find(const struct x86_profile *profiles,
+                                      const char *name)
+{
+    while (profiles->base.name != NULL &&
+           strcmp(profiles->base.name, name) != 0)
+        profiles++;
+    return profiles->base.name != NULL ? profiles : NULL;
+}
+
 const struct x86_profile *x86_profile_find(const char *name)
 {
-    for (const struct x86_profile *p = x86_profiles; p->base.name != NULL;
-         p++) {
-        if (strcmp(p->base.name, name) == 0)
-            return p;
-    }
-    return NULL;
+    return find(x86_profiles, name);
+}
+
+const struct x86_profile *x86_vmx_profile_find(const char *name)
+{
+    return find(x86_vmx_profiles, name);
 }

@@ -35,6 +35,8 @@
 #include "sim/fake_hw/x86_64/cpu/vendor.h"
 #include "sim/fake_hw/x86_64/profile.h"
 #include "sim/fake_hw/x86_64/svm/state.h"
+#include "sim/fake_hw/x86_64/vmx/state.h"
+#include "sim/fake_hw/x86_64/vmx/vmx.h"
 
 #define CPU_INSN_MAX 15 /* bytes */
 
@@ -106,7 +108,7 @@ struct fake_x86 {
     uint32_t index;
 
     /* The host's, or whoever's was loaded last. */
-    uint64_t efer, pat, tsc_aux, xcr0, cr2;
+    uint64_t efer, pat, tsc_aux, xcr0, cr2, dr6;
     uint64_t dr[4];
     struct vmcb_save loaded; /* segments and MSRs that VMRUN leaves alone */
     struct x86_xsave fpu;
@@ -122,6 +124,8 @@ struct fake_x86 {
     struct cpu_tag nested_tag, linear_tag;
     enum cpu_access table_access; /* what walks ask of nested tables */
     struct fake_svm svm;
+    struct fake_vmx vmx;
+    struct vmx_guest vmx_guest;
 
     struct cpu_tlb tlb;
 
@@ -144,6 +148,7 @@ struct fake_x86 {
 /* Why the guest takes no interrupts after the instruction. */
 enum cpu_shadow {
     CPU_SHADOW_STI = 1,
+    CPU_SHADOW_MOV_SS = 2, /* where the vendor tells them apart */
 };
 
 /* The CPUs of the machine; those from host_cpu_count() on do not exist. */
@@ -250,6 +255,9 @@ bool cpu_is_exception(const struct fake_x86 *cpu, uint64_t vector);
 /* The guest takes the event: `event` as in EVENTINJ. */
 void cpu_deliver(struct fake_x86 *cpu, uint64_t event);
 
+/* The same where it returns `length` bytes behind RIP. */
+void cpu_deliver_by(struct fake_x86 *cpu, uint64_t event, uint8_t length);
+
 /* The same of an instruction that raises it, the operation in flight. RIP stays
  * at it until the guest has taken the event: an exit in between finds it
  * there, and the guest makes the instruction again. */
@@ -285,12 +293,22 @@ void cpu_tlb_put_nested(struct fake_x86 *cpu, uint64_t page, uint64_t to,
 void cpu_tlb_put_linear(struct fake_x86 *cpu, uint64_t page, uint64_t to,
                         unsigned rights);
 void cpu_tlb_flush_all(struct fake_x86 *cpu);
+/*
+ * Whether what is remembered of a guest-physical page may be used, given what a
+ * fresh walk says: `ok`, and which page with which rights. If it allows more
+ * than the tables do, the hypervisor has left out a flush: a violation.
+ */
+bool cpu_tlb_is_right(struct fake_x86 *cpu, uint64_t page,
+                      enum cpu_access access, bool ok, unsigned rights,
+                      uint64_t to);
 /* By a tag with CPU_ANY_... in it. */
 void cpu_tlb_flush_nested(struct fake_x86 *cpu, struct cpu_tag tag);
 void cpu_tlb_flush_linear(struct fake_x86 *cpu, struct cpu_tag tag,
                           bool globals_too);
 /* MOV to CR3 and the like: of the guest's own translations. */
 void cpu_tlb_flush_guest(struct fake_x86 *cpu, bool globals_too);
+/* One page of an ID, whatever the tables. */
+void cpu_tlb_flush_address(struct fake_x86 *cpu, uint64_t address, uint32_t id);
 /* INVLPG and the like. */
 void cpu_tlb_flush_page(struct fake_x86 *cpu, uint64_t address,
                         struct cpu_tag tag);
@@ -334,6 +352,10 @@ void cpu_op_store_selector(struct fake_x86 *cpu);
 void cpu_op_traps(struct fake_x86 *cpu);
 void cpu_op_pushf(struct fake_x86 *cpu);
 void cpu_op_popf(struct fake_x86 *cpu);
+
+/* MSRs: the guest's, and the host's; NULL: no such MSR. */
+uint64_t *cpu_guest_msr(struct fake_x86 *cpu, uint32_t msr);
+uint64_t *cpu_host_msr(struct fake_x86 *cpu, uint32_t msr);
 
 /* What the control register holds. */
 uint64_t cpu_cr(const struct fake_x86 *cpu, unsigned number);

@@ -18,13 +18,15 @@ struct feature {
     uint32_t leaf;
     uint8_t reg, bit;
     uint64_t cr4, xcr0;
+    const struct fake_x86_vendor *only; /* NULL: all */
 };
 
 static const struct feature features[] = {
-    {X86_CPUID_FEATURES, ECX, 0, 0, 0},  /* SSE3 */
-    {X86_CPUID_FEATURES, ECX, 3, 0, 0},  /* MONITOR */
-    {X86_CPUID_FEATURES, ECX, 9, 0, 0},  /* SSSE3 */
-    {X86_CPUID_FEATURES, ECX, 13, 0, 0}, /* CMPXCHG16B */
+    {X86_CPUID_FEATURES, ECX, 0, 0, 0},                   /* SSE3 */
+    {X86_CPUID_FEATURES, ECX, 3, 0, 0},                   /* MONITOR */
+    {X86_CPUID_FEATURES, ECX, 5, 0, 0, &vmx_fake_vendor}, /* VMX */
+    {X86_CPUID_FEATURES, ECX, 9, 0, 0},                   /* SSSE3 */
+    {X86_CPUID_FEATURES, ECX, 13, 0, 0},                  /* CMPXCHG16B */
     {X86_CPUID_FEATURES, ECX, 17, X86_CR4_PCIDE, 0},
     {X86_CPUID_FEATURES, ECX, 19, 0, 0}, /* SSE4.1 */
     {X86_CPUID_FEATURES, ECX, 20, 0, 0}, /* SSE4.2 */
@@ -61,12 +63,13 @@ static const struct feature features[] = {
     {X86_CPUID_STRUCTURED, ECX, 3, X86_CR4_PKE, 0},
     {X86_CPUID_STRUCTURED, ECX, 7, X86_CR4_CET, 0},
     {X86_CPUID_STRUCTURED, ECX, 16, X86_CR4_LA57, 0},
-    {X86_CPUID_EXT_FEATURES, ECX, 0, 0, 0},  /* LAHF and SAHF */
-    {X86_CPUID_EXT_FEATURES, ECX, 2, 0, 0},  /* SVM */
-    {X86_CPUID_EXT_FEATURES, ECX, 4, 0, 0},  /* CR8 outside of 64-bit mode */
-    {X86_CPUID_EXT_FEATURES, EDX, 11, 0, 0}, /* SYSCALL */
-    {X86_CPUID_EXT_FEATURES, EDX, 20, 0, 0}, /* NX */
-    {X86_CPUID_EXT_FEATURES, EDX, 25, 0, 0}, /* FFXSR */
+    {X86_CPUID_EXT_FEATURES, ECX, 0, 0, 0}, /* LAHF and SAHF */
+    {X86_CPUID_EXT_FEATURES, ECX, 2, 0, 0, &svm_fake_vendor}, /* SVM */
+    /* CR8 outside of 64-bit mode */
+    {X86_CPUID_EXT_FEATURES, ECX, 4, 0, 0, &svm_fake_vendor},
+    {X86_CPUID_EXT_FEATURES, EDX, 11, 0, 0},                   /* SYSCALL */
+    {X86_CPUID_EXT_FEATURES, EDX, 20, 0, 0},                   /* NX */
+    {X86_CPUID_EXT_FEATURES, EDX, 25, 0, 0, &svm_fake_vendor}, /* FFXSR */
     {X86_CPUID_EXT_FEATURES, EDX, 26, 0, 0}, /* pages of 1 GiB */
     {X86_CPUID_EXT_FEATURES, EDX, 27, 0, 0}, /* RDTSCP */
 };
@@ -79,7 +82,8 @@ static bool has(const struct x86_profile *profile,
                 const struct feature *feature)
 {
     return (profile->cr4 & feature->cr4) == feature->cr4 &&
-           (profile->xcr0 & feature->xcr0) == feature->xcr0;
+           (profile->xcr0 & feature->xcr0) == feature->xcr0 &&
+           (feature->only == NULL || feature->only == profile->vendor);
 }
 
 static void add_features(const struct x86_profile *profile, uint32_t leaf,
@@ -120,7 +124,10 @@ static void fill_leaf(const struct x86_profile *profile, uint32_t leaf,
             *result = (struct x86_cpuid){(uint32_t)profile->xcr0,
                                          X86_XSAVE_SIZE, X86_XSAVE_SIZE, 0};
         break;
-    case X86_CPUID_EXT_MAX: result->eax = CPUID_EXT_LAST; break;
+    case X86_CPUID_EXT_MAX:
+        result->eax =
+            profile->vmx != NULL ? X86_CPUID_ADDRESSES : CPUID_EXT_LAST;
+        break;
     case X86_CPUID_EXT_FEATURES:
         if (!profile->no_long_mode)
             result->edx = (uint32_t)X86_CPUID_EXT_EDX_LM;
@@ -130,8 +137,9 @@ static void fill_leaf(const struct x86_profile *profile, uint32_t leaf,
         result->ebx = profile->rdpru ? ADDRESSES_EBX_RDPRU : 0;
         break;
     case X86_CPUID_SVM:
-        *result =
-            (struct x86_cpuid){1, profile->asids, 0, (uint32_t)profile->svm};
+        if (profile->vmx == NULL)
+            *result = (struct x86_cpuid){1, profile->asids, 0,
+                                         (uint32_t)profile->svm};
         break;
     default: break;
     }

@@ -205,6 +205,13 @@ void cpu_deliver(struct fake_x86 *cpu, uint64_t event)
     deliver(cpu, event);
 }
 
+void cpu_deliver_by(struct fake_x86 *cpu, uint64_t event, uint8_t length)
+{
+    cpu->soft_length = length;
+    deliver(cpu, event);
+    cpu->soft_length = 0;
+}
+
 void cpu_deliver_soft(struct fake_x86 *cpu, uint64_t event,
                       enum guest_outcome outcome)
 {
@@ -243,6 +250,6 @@ bool cpu_return(struct fake_x86 *cpu)
     save->rsp = cpu_long_mode(cpu) ? words[3] : save->rsp + size;
     if (cpu_long_mode(cpu))
         save->ss.selector = (uint16_t)words[4];
-    cpu->nmi_blocked = false;
+    cpu->vendor->returned(cpu);
     return true;
 }

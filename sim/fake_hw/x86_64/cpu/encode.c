@@ -36,7 +36,6 @@ static const struct {
     PLAIN(OP_X86_HLT, 0xf4),
     PLAIN(OP_X86_RDMSR, 0x0f, 0x32),
     PLAIN(OP_X86_WRMSR, 0x0f, 0x30),
-    PLAIN(OP_X86_VMMCALL, 0x0f, 0x01, 0xd9),
     PLAIN(OP_X86_PAUSE, 0xf3, 0x90),
     PLAIN(OP_X86_MONITOR, 0x0f, 0x01, 0xc8),
     PLAIN(OP_X86_MWAIT, 0x0f, 0x01, 0xc9),
@@ -64,6 +63,10 @@ static const struct {
     PLAIN(OP_X86_CLGI, 0x0f, 0x01, 0xdd),
     PLAIN(OP_X86_SKINIT, 0x0f, 0x01, 0xde),
     PLAIN(OP_X86_INVLPGA, 0x0f, 0x01, 0xdf),
+    PLAIN(OP_X86_GETSEC, 0x0f, 0x37),
+    PLAIN(OP_X86_VMLAUNCH, 0x0f, 0x01, 0xc2),
+    PLAIN(OP_X86_VMRESUME, 0x0f, 0x01, 0xc3),
+    PLAIN(OP_X86_VMXOFF, 0x0f, 0x01, 0xc4),
 #undef PLAIN
 };
 
@@ -140,12 +143,14 @@ struct group {
 
 static const struct group groups[OP_X86_END - OP_X86_FIRST] = {
 #define GROUP(op, ...) [(op)-OP_X86_FIRST] = {true, __VA_ARGS__}
-    GROUP(OP_X86_SLDT, 0x00, 0, false),  GROUP(OP_X86_STR, 0x00, 1, false),
-    GROUP(OP_X86_LLDT, 0x00, 2, false),  GROUP(OP_X86_LTR, 0x00, 3, false),
-    GROUP(OP_X86_SGDT, 0x01, 0, true),   GROUP(OP_X86_SIDT, 0x01, 1, true),
-    GROUP(OP_X86_LGDT, 0x01, 2, true),   GROUP(OP_X86_LIDT, 0x01, 3, true),
-    GROUP(OP_X86_SMSW, 0x01, 4, false),  GROUP(OP_X86_LMSW, 0x01, 6, false),
-    GROUP(OP_X86_INVLPG, 0x01, 7, true),
+    GROUP(OP_X86_SLDT, 0x00, 0, false),   GROUP(OP_X86_STR, 0x00, 1, false),
+    GROUP(OP_X86_LLDT, 0x00, 2, false),   GROUP(OP_X86_LTR, 0x00, 3, false),
+    GROUP(OP_X86_SGDT, 0x01, 0, true),    GROUP(OP_X86_SIDT, 0x01, 1, true),
+    GROUP(OP_X86_LGDT, 0x01, 2, true),    GROUP(OP_X86_LIDT, 0x01, 3, true),
+    GROUP(OP_X86_SMSW, 0x01, 4, false),   GROUP(OP_X86_LMSW, 0x01, 6, false),
+    GROUP(OP_X86_INVLPG, 0x01, 7, true),  GROUP(OP_X86_RDRAND, 0xc7, 6, false),
+    GROUP(OP_X86_RDSEED, 0xc7, 7, false), GROUP(OP_X86_VMPTRLD, 0xc7, 6, true),
+    GROUP(OP_X86_VMPTRST, 0xc7, 7, true),
 #undef GROUP
 };
 
@@ -188,9 +193,9 @@ static void encode_jump(const struct fake_x86 *cpu, struct code *code,
     encode_bytes(code, op->number, 2);
 }
 
-/* INVPCID r, m128. */
-static void encode_invpcid(const struct fake_x86 *cpu, struct code *code,
-                           const struct guest_op *op)
+/* INVPCID, INVEPT, INVVPID r, m128. */
+static void encode_invalidation(const struct fake_x86 *cpu, struct code *code,
+                                const struct guest_op *op, unsigned opcode)
 {
     if (is_16bit(cpu))
         emit(code, PREFIX_ADDRESS);
@@ -199,8 +204,31 @@ static void encode_invpcid(const struct fake_x86 *cpu, struct code *code,
         emit(code, REX_R);
     emit(code, 0x0f);
     emit(code, 0x38);
-    emit(code, 0x82);
+    emit(code, opcode);
     emit(code, (op->reg & 7u) << 3 | cpu_address_reg(op));
+}
+
+/* VMCLEAR and VMXON m64, by their prefix. */
+static void encode_vmcs_region(const struct fake_x86 *cpu, struct code *code,
+                               const struct guest_op *op, unsigned prefix)
+{
+    if (is_16bit(cpu))
+        emit(code, PREFIX_ADDRESS);
+    emit(code, prefix);
+    emit(code, 0x0f);
+    emit(code, 0xc7);
+    emit(code, 6u << 3 | cpu_address_reg(op));
+}
+
+/* VMREAD and VMWRITE between RAX and the field that `reg` names. */
+static void encode_vmcs_field(const struct fake_x86 *cpu, struct code *code,
+                              const struct guest_op *op, unsigned opcode)
+{
+    if ((op->reg & 8) != 0 && cpu_64bit(cpu))
+        emit(code, opcode == 0x78 ? REX_R : REX_B);
+    emit(code, 0x0f);
+    emit(code, opcode);
+    emit(code, 0xc0 | (op->reg & 7u) << (opcode == 0x78 ? 3 : 0));
 }
 
 static void encode_string(const struct fake_x86 *cpu, struct code *code,
@@ -209,6 +237,15 @@ static void encode_string(const struct fake_x86 *cpu, struct code *code,
     if (op->value != 0)
         emit(code, PREFIX_REP);
     encode_port(cpu, code, op, opcode);
+}
+
+/* OP_INSN's number, its bytes in the order of memory. */
+static void encode_number(struct code *code, uint32_t number)
+{
+    do {
+        emit(code, number & 0xff);
+        number >>= 8;
+    } while (number != 0);
 }
 
 static void encode_x86(const struct fake_x86 *cpu, struct code *code,
@@ -227,10 +264,17 @@ static void encode_x86(const struct fake_x86 *cpu, struct code *code,
         emit(code, 0xcd);
         emit(code, op->number);
         return;
+    case OP_X86_VMMCALL: encode_number(code, cpu->vendor->hypercall); return;
     case OP_X86_INS: encode_string(cpu, code, op, 0x6c); return;
     case OP_X86_OUTS: encode_string(cpu, code, op, 0x6e); return;
     case OP_X86_JMP_FAR: encode_jump(cpu, code, op); return;
-    case OP_X86_INVPCID: encode_invpcid(cpu, code, op); return;
+    case OP_X86_INVPCID: encode_invalidation(cpu, code, op, 0x82); return;
+    case OP_X86_INVEPT: encode_invalidation(cpu, code, op, 0x80); return;
+    case OP_X86_INVVPID: encode_invalidation(cpu, code, op, 0x81); return;
+    case OP_X86_VMCLEAR: encode_vmcs_region(cpu, code, op, 0x66); return;
+    case OP_X86_VMXON: encode_vmcs_region(cpu, code, op, 0xf3); return;
+    case OP_X86_VMREAD: encode_vmcs_field(cpu, code, op, 0x78); return;
+    case OP_X86_VMWRITE: encode_vmcs_field(cpu, code, op, 0x79); return;
     case OP_X86_IRET:
         if (cpu_64bit(cpu))
             emit(code, REX_W);
@@ -244,15 +288,6 @@ static void encode_x86(const struct fake_x86 *cpu, struct code *code,
     }
     memcpy(code->bytes, plain[at].bytes, plain[at].length);
     code->length = plain[at].length;
-}
-
-/* OP_INSN's number, its bytes in the order of memory. */
-static void encode_number(struct code *code, uint32_t number)
-{
-    do {
-        emit(code, number & 0xff);
-        number >>= 8;
-    } while (number != 0);
 }
 
 unsigned cpu_encode(const struct fake_x86 *cpu, const struct guest_op *op,
@@ -273,9 +308,9 @@ unsigned cpu_encode(const struct fake_x86 *cpu, const struct guest_op *op,
         if (op->number != 0)
             encode_number(&code, op->number);
         break;
-    case OP_ECALL: encode_number(&code, 0xd9010f); break; /* VMMCALL */
-    case OP_WFI: encode_number(&code, 0xf4); break;       /* HLT */
-    case OP_EBREAK: encode_number(&code, 0xcc); break;    /* INT3 */
+    case OP_ECALL: encode_number(&code, cpu->vendor->hypercall); break;
+    case OP_WFI: encode_number(&code, 0xf4); break;    /* HLT */
+    case OP_EBREAK: encode_number(&code, 0xcc); break; /* INT3 */
     default: break;
     }
     return code.length;

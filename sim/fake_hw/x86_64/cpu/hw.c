@@ -35,6 +35,7 @@ static void reset_cpu(struct fake_x86 *cpu, uint32_t index,
     cpu->pat = X86_PAT_RESET;
     cpu->xcr0 = profile->xcr0 != 0 ? X86_XCR0_X87 : 0;
     cpu->efer = X86_EFER_LME | X86_EFER_LMA | X86_EFER_NXE;
+    cpu->dr6 = X86_DR6_RESET;
     cpu->vendor->reset(cpu);
 }
 
@@ -69,7 +70,7 @@ size_t x86_hw_cpuid_impl(uint32_t leaf, uint32_t subleaf,
 }
 
 /* The host's MSRs. What VMLOAD loads is whoever's was loaded last. */
-static uint64_t *host_msr(struct fake_x86 *cpu, uint32_t msr)
+uint64_t *cpu_host_msr(struct fake_x86 *cpu, uint32_t msr)
 {
     struct vmcb_save *loaded = &cpu->loaded;
 
@@ -93,7 +94,7 @@ static uint64_t *host_msr(struct fake_x86 *cpu, uint32_t msr)
 
 uint64_t x86_hw_read_msr_impl(uint32_t msr)
 {
-    const uint64_t *at = host_msr(current(), msr);
+    const uint64_t *at = cpu_host_msr(current(), msr);
 
     if (at != NULL)
         return *at;
@@ -104,7 +105,7 @@ uint64_t x86_hw_read_msr_impl(uint32_t msr)
 void x86_hw_write_msr_impl(uint32_t msr, uint64_t value)
 {
     struct fake_x86 *cpu = current();
-    uint64_t *at = host_msr(cpu, msr);
+    uint64_t *at = cpu_host_msr(cpu, msr);
 
     if (at != NULL && cpu->vendor->msr_takes(cpu, msr, value))
         *at = value;
@@ -218,4 +219,14 @@ uint64_t x86_hw_read_cr2_impl(void)
 void x86_hw_write_cr2_impl(uint64_t value)
 {
     current()->cr2 = value;
+}
+
+uint64_t x86_hw_read_dr6_impl(void)
+{
+    return current()->dr6;
+}
+
+void x86_hw_write_dr6_impl(uint64_t value)
+{
+    current()->dr6 = value;
 }

@@ -191,7 +191,7 @@ static const struct cpu_tlb_entry *remembered(struct fake_x86 *cpu,
         return NULL;
     if (entry->guest == cpu->source)
         return entry;
-    violation(RULE_STALE_ASID, "linear 0x%llx, ASID %u on CPU %u",
+    violation(cpu->vendor->stale_tag, "linear 0x%llx, tag %u on CPU %u",
               (unsigned long long)linear, entry->tag.id, cpu->index);
     return NULL;
 }

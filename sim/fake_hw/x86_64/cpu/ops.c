@@ -187,6 +187,14 @@ static void do_rdpru(struct fake_x86 *cpu)
     cpu_retire(cpu);
 }
 
+/* Never the same number, and never an unforeseen one. */
+static void do_random(struct fake_x86 *cpu)
+{
+    *cpu_gpr(cpu, cpu_op(cpu)->reg) = cpu_tsc() * UINT64_C(0x9e3779b97f4a7c15);
+    cpu->state.rflags |= X86_RFLAGS_CF;
+    cpu_retire(cpu);
+}
+
 static void do_invpcid(struct fake_x86 *cpu)
 {
     cpu_tlb_flush_guest(cpu, true);
@@ -320,6 +328,25 @@ static bool vendor_denies(struct fake_x86 *cpu)
            protected_denies(cpu);
 }
 
+/* VMX's exit before the privilege level counts. */
+static bool vmx_denies(struct fake_x86 *cpu)
+{
+    bool is_compatible = cpu_long_mode(cpu) && !cpu_64bit(cpu);
+
+    return is_absent(cpu, cpu->vendor->has_op(cpu_op(cpu)->kind) &&
+                              !cpu_real_mode(cpu) && !is_compatible);
+}
+
+static bool smx_denies(struct fake_x86 *cpu)
+{
+    return is_absent(cpu, (cpu->state.cr4 & X86_CR4_SMXE) != 0);
+}
+
+static bool random_is_absent(struct fake_x86 *cpu)
+{
+    return is_absent(cpu, cpu->profile->random);
+}
+
 /* An operation, and what is looked at before it and before its exit. */
 struct op_row {
     void (*execute)(struct fake_x86 *cpu);
@@ -401,6 +428,20 @@ static const struct op_row rows[OP_X86_END - OP_X86_FIRST] = {
     X86(NMI) = {do_arrival},
     X86(SMI) = {do_arrival},
     X86(INIT) = {do_arrival},
+    X86(RDRAND) = {do_random, random_is_absent},
+    X86(RDSEED) = {do_random, random_is_absent},
+    X86(GETSEC) = {do_undefined, smx_denies},
+    X86(VMCLEAR) = {do_vendor, vmx_denies},
+    X86(VMLAUNCH) = {do_vendor, vmx_denies},
+    X86(VMPTRLD) = {do_vendor, vmx_denies},
+    X86(VMPTRST) = {do_vendor, vmx_denies},
+    X86(VMREAD) = {do_vendor, vmx_denies},
+    X86(VMRESUME) = {do_vendor, vmx_denies},
+    X86(VMWRITE) = {do_vendor, vmx_denies},
+    X86(VMXOFF) = {do_vendor, vmx_denies},
+    X86(VMXON) = {do_vendor, vmx_denies},
+    X86(INVEPT) = {do_vendor, vmx_denies},
+    X86(INVVPID) = {do_vendor, vmx_denies},
 };
 
 static void execute_row(struct fake_x86 *cpu, const struct op_row *row)

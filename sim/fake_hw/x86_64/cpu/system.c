@@ -114,7 +114,8 @@ static void finish_write(struct fake_x86 *cpu, unsigned number, uint64_t value)
     if (cpu->vendor->write_cr_exits(cpu, number, value))
         return;
     kept = cpu->vendor->merge_cr(cpu, number, value);
-    if (!write_cr(cpu, number, kept)) {
+    if (!cpu->vendor->takes_cr(cpu, number, kept) ||
+        !write_cr(cpu, number, kept)) {
         protection_fault(cpu);
         return;
     }
@@ -207,7 +208,7 @@ void cpu_op_write_dr(struct fake_x86 *cpu)
 }
 
 /* The guest's MSRs that are in registers of its own; NULL: none such. */
-static uint64_t *guest_msr(struct fake_x86 *cpu, uint32_t msr)
+uint64_t *cpu_guest_msr(struct fake_x86 *cpu, uint32_t msr)
 {
     struct vmcb_save *save = &cpu->state;
 
@@ -237,7 +238,7 @@ static bool msr_is_denied(struct fake_x86 *cpu, bool write)
 
     if (cpu->vendor->msr_exits(cpu, msr, write))
         return true;
-    if (guest_msr(cpu, msr) != NULL)
+    if (cpu_guest_msr(cpu, msr) != NULL)
         return false;
     protection_fault(cpu);
     return true;
@@ -249,7 +250,7 @@ void cpu_op_rdmsr(struct fake_x86 *cpu)
 
     if (msr_is_denied(cpu, false))
         return;
-    value = *guest_msr(cpu, cpu_op(cpu)->number);
+    value = *cpu_guest_msr(cpu, cpu_op(cpu)->number);
     cpu->state.rax = value & UINT32_MAX;
     *cpu_gpr(cpu, X86_GPR_RDX) = value >> 32;
     cpu_retire(cpu);
@@ -269,7 +270,7 @@ void cpu_op_wrmsr(struct fake_x86 *cpu)
         protection_fault(cpu);
         return;
     }
-    *guest_msr(cpu, op->number) = value;
+    *cpu_guest_msr(cpu, op->number) = value;
     if ((enum x86_msr)op->number == X86_MSR_EFER)
         cpu_update_lma(&cpu->state);
     cpu_retire(cpu);

@@ -74,6 +74,25 @@ void cpu_tlb_flush_all(struct fake_x86 *cpu)
     cpu->tlb.generation++;
 }
 
+bool cpu_tlb_is_right(struct fake_x86 *cpu, uint64_t page,
+                      enum cpu_access access, bool ok, unsigned rights,
+                      uint64_t to)
+{
+    const struct cpu_tlb_entry *entry = cpu_tlb_find_nested(cpu, page);
+
+    if (entry == NULL || (entry->rights & access) == 0 ||
+        (ok && (rights & access) != 0 && to == entry->to))
+        return true;
+    violation(entry->guest == cpu->source ? cpu->vendor->stale_nested
+                                          : cpu->vendor->stale_tag,
+              "GPA 0x%llx of tag %u on CPU %u: TLB has page 0x%llx, the "
+              "tables %s 0x%llx",
+              (unsigned long long)page << PAGE_SHIFT, entry->tag.id, cpu->index,
+              (unsigned long long)entry->to,
+              ok ? "have" : "have nothing:", (unsigned long long)to);
+    return false;
+}
+
 static void forget(struct cpu_tlb_entry *entries, struct cpu_tag tag,
                    bool globals_too)
 {
@@ -112,4 +131,14 @@ void cpu_tlb_flush_page(struct fake_x86 *cpu, uint64_t address,
 
     if (entry->page == page && is_tagged(entry, tag))
         entry->generation = 0;
+}
+
+void cpu_tlb_flush_address(struct fake_x86 *cpu, uint64_t address, uint32_t id)
+{
+    for (unsigned i = 0; i < CPU_TLB_ENTRIES; i++) {
+        struct cpu_tlb_entry *entry = &cpu->tlb.linear[i];
+
+        if (entry->page == address >> PAGE_SHIFT && entry->tag.id == id)
+            entry->generation = 0;
+    }
 }

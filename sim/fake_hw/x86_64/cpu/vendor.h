@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "sim/fake_hw/violation.h"
+
 struct fake_x86;
 struct cpu_translation;
 enum cpu_access;
@@ -20,6 +22,10 @@ struct fake_x86_vendor {
     uint64_t exceptions;      /* vectors that not all vendors have */
     uint32_t signature;       /* CPUID: family, model, stepping */
     const char *cpuid_vendor; /* EBX, EDX, ECX of leaf 0 */
+    uint32_t hypercall;       /* the instruction, its bytes as in memory */
+    /* Violations: a nested translation, and a tag that was given to another
+     * guest, that were not flushed. */
+    enum violation_rule stale_nested, stale_tag;
 
     /* Power-on of a CPU whose state is all 0. */
     void (*reset)(struct fake_x86 *cpu);
@@ -73,11 +79,16 @@ struct fake_x86_vendor {
     /* What the register becomes when the guest writes `value`. */
     uint64_t (*merge_cr)(const struct fake_x86 *cpu, unsigned number,
                          uint64_t value);
+    /* Whether the processor takes it, besides what holds for all of them. */
+    bool (*takes_cr)(const struct fake_x86 *cpu, unsigned number,
+                     uint64_t value);
     /* The instruction that did so is complete. */
     void (*wrote_cr)(struct fake_x86 *cpu, unsigned number, uint64_t value);
     void (*wrote_msr)(struct fake_x86 *cpu, uint32_t msr, uint64_t value);
     uint64_t (*read_tpr)(const struct fake_x86 *cpu);
     void (*write_tpr)(struct fake_x86 *cpu, uint64_t value);
+    /* IRET is complete. */
+    void (*returned)(struct fake_x86 *cpu);
     /* OP_X86_STATE. */
     void (*set_state)(struct fake_x86 *cpu);
 
@@ -87,6 +98,6 @@ struct fake_x86_vendor {
                                         enum cpu_place place);
 };
 
-extern const struct fake_x86_vendor svm_fake_vendor;
+extern const struct fake_x86_vendor svm_fake_vendor, vmx_fake_vendor;
 
 #endif

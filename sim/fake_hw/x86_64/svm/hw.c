@@ -85,6 +85,17 @@ static uint64_t merge_cr(const struct fake_x86 *cpu, unsigned number,
     return value;
 }
 
+static bool takes_cr(const struct fake_x86 *cpu, unsigned number,
+                     uint64_t value)
+{
+    return true;
+}
+
+static void returned(struct fake_x86 *cpu)
+{
+    cpu->nmi_blocked = false;
+}
+
 static bool has_virtual_tpr(const struct fake_x86 *cpu)
 {
     return (cpu->svm.control.vintr & VINTR_V_INTR_MASKING) != 0;
@@ -110,6 +121,9 @@ const struct fake_x86_vendor svm_fake_vendor = {
     .exceptions = BIT(30),
     .signature = 0x00800f12, /* family 17h */
     .cpuid_vendor = "AuthenticAMD",
+    .hypercall = 0xd9010f, /* VMMCALL */
+    .stale_nested = RULE_STALE_NPT,
+    .stale_tag = RULE_STALE_ASID,
     .reset = reset,
     .host_msr = host_msr,
     .msr_takes = msr_takes,
@@ -130,10 +144,12 @@ const struct fake_x86_vendor svm_fake_vendor = {
     .has_op = svm_has_op,
     .read_cr = cpu_cr,
     .merge_cr = merge_cr,
+    .takes_cr = takes_cr,
     .wrote_cr = svm_wrote_cr,
     .wrote_msr = svm_wrote_msr,
     .read_tpr = read_tpr,
     .write_tpr = write_tpr,
+    .returned = returned,
     .set_state = svm_set_state,
     .translate = svm_translate,
 };

@@ -141,35 +141,16 @@ void svm_nested_fault(struct fake_x86 *cpu, uint64_t linear,
         svm_op_exit(cpu, VMEXIT_NPF, info, translation->gpa);
 }
 
-/* Whether a remembered translation may be used; reports what must not be. */
-static bool check_entry(const struct fake_x86 *cpu,
-                        const struct cpu_tlb_entry *entry,
-                        const struct walk *fresh, enum cpu_access access)
-{
-    if (fresh->ok && (fresh->rights & access) != 0 && fresh->page == entry->to)
-        return true;
-    violation(
-        entry->guest == cpu->source ? RULE_STALE_NPT : RULE_STALE_ASID,
-        "GPA 0x%llx of ASID %u on CPU %u: TLB has page 0x%llx, the "
-        "tables %s 0x%llx",
-        (unsigned long long)entry->page << PAGE_SHIFT, entry->tag.id,
-        cpu->index, (unsigned long long)entry->to,
-        fresh->ok ? "have" : "have nothing:", (unsigned long long)fresh->page);
-    return false;
-}
-
 struct cpu_translation svm_translate(struct fake_x86 *cpu, uint64_t gpa,
                                      enum cpu_access access,
                                      enum cpu_place place)
 {
     uint64_t page = gpa >> PAGE_SHIFT;
     struct walk fresh = walk_nested(cpu, gpa);
-    const struct cpu_tlb_entry *entry = cpu_tlb_find_nested(cpu, page);
 
-    if (entry != NULL && (entry->rights & access) != 0 &&
-        !check_entry(cpu, entry, &fresh, access))
-        return fault(&fresh, gpa, access, place);
-    if (!fresh.ok || (fresh.rights & access) == 0)
+    if (!cpu_tlb_is_right(cpu, page, access, fresh.ok, fresh.rights,
+                          fresh.page) ||
+        !fresh.ok || (fresh.rights & access) == 0)
         return fault(&fresh, gpa, access, place);
     cpu_tlb_put_nested(cpu, page, fresh.page, fresh.rights);
     set_used(cpu, &fresh, access);
