@@ -17,9 +17,9 @@ struct vcpu_ops;
 /* "riscv64" */
 extern const char machine_name[];
 /* What the vCPUs of this image are. */
-extern const struct vcpu_ops *const machine_vcpu_ops;
+const struct vcpu_ops *machine_vcpu_ops(void);
 /* Its part of the traces. */
-extern const struct trace_arch *const machine_trace_arch;
+const struct trace_arch *machine_trace_arch(void);
 
 /* The CPU this is called on. */
 struct host_cpu *machine_this_cpu(void);

@@ -130,7 +130,7 @@ static void start_recording(const struct board *board,
     sink = trace_ring_sink(&ring_writer);
     memory = need_memory(trace_recorder_size(), "the recorder");
     const struct trace_machine machine = {
-        .arch = machine_trace_arch,
+        .arch = machine_trace_arch(),
         .ram_base = hpa(span.start),
         .ram_size = span.size,
         .cpu_count = host_cpu_count_impl(),
@@ -172,7 +172,7 @@ static struct vmm_boot read_bundle(const struct board *board)
     if (images > size)
         images = size;
     return (struct vmm_boot){
-        .arch = machine_vcpu_ops,
+        .arch = machine_vcpu_ops(),
         .config = config,
         .images = hpa(board->bundle.start + images),
         .images_size = size - images,

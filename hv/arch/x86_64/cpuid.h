@@ -18,6 +18,9 @@
 #define X86_CPUID_ADDRESSES    0x80000008
 #define X86_CPUID_SVM          0x8000000a
 
+/* Fn0000_0001: ECX. */
+#define X86_CPUID_ECX_VMX BIT(5)
+
 /* Fn8000_0001: ECX, EDX. */
 #define X86_CPUID_EXT_ECX_SVM     BIT(2)
 #define X86_CPUID_EXT_EDX_NX      BIT(20)

@@ -123,6 +123,7 @@ bool x86_inject_fault(struct vcpu *vcpu, const struct vm_exit *exit)
     case EXIT_EXCEPTION: {
         uint8_t vector = (uint8_t)exit->exception.number;
 
+        v->vendor->take_exception(v, vector);
         x86_inject_exception(
             v, &(struct x86_exception){
                    .vector = vector,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Instructions that the hypervisor answers: CPUID, XSETBV, writes of CR4,
- * accesses to CR8. AMD APM volumes 2 and 3, Intel SDM volume 2.
+ * Instructions that the hypervisor answers: CPUID, XSETBV, writes of CR0 and
+ * CR4, accesses to CR8. AMD APM volumes 2 and 3, Intel SDM volume 2.
  */
 #include "arch/x86_64/guest_control.h"
 #include "arch/x86_64/x86.h"
@@ -140,6 +140,55 @@ static bool write_cr4(struct x86_vcpu *v, uint64_t value)
     return true;
 }
 
+/* Changes of these drop the translations, too. */
+#define CR0_FLUSHING (X86_CR0_PG | X86_CR0_WP | X86_CR0_PE)
+
+/* The others are reserved, and writes of them ignored. */
+#define CR0_BITS                                                      \
+    (X86_CR0_PE | X86_CR0_MP | X86_CR0_EM | X86_CR0_TS | X86_CR0_NE | \
+     X86_CR0_WP | X86_CR0_AM | X86_CR0_NW | X86_CR0_CD | X86_CR0_PG)
+
+/* SDM volume 2, MOV to control registers. */
+static bool cr0_is_valid(const struct x86_cpu *cpu, uint64_t value)
+{
+    uint64_t changed = cpu->control.cr0 ^ value;
+    bool is_64_bit = (cpu->segment[X86_CS].attributes & X86_SEG_LONG) != 0;
+
+    if (value >> 32 != 0)
+        return false;
+    if ((value & (X86_CR0_PG | X86_CR0_PE)) == X86_CR0_PG ||
+        (value & (X86_CR0_NW | X86_CR0_CD)) == X86_CR0_NW)
+        return false;
+    if ((changed & X86_CR0_PG) == 0)
+        return true;
+    if ((value & X86_CR0_PG) == 0)
+        return (cpu->control.cr4 & X86_CR4_PCIDE) == 0 &&
+               x86_mode_of(cpu) != X86_MODE_64;
+    return (cpu->control.efer & X86_EFER_LME) == 0 ||
+           ((cpu->control.cr4 & X86_CR4_PAE) != 0 && !is_64_bit);
+}
+
+/* PG switches long mode on and off, if EFER.LME asks for it. */
+static bool write_cr0(struct x86_vcpu *v, uint64_t value)
+{
+    struct x86_cpu cpu;
+    uint64_t efer;
+
+    v->vendor->get_cpu(v, &cpu);
+    if (!cr0_is_valid(&cpu, value))
+        return false;
+    value = (value & CR0_BITS) | X86_CR0_ET;
+    efer = cpu.control.efer & ~X86_EFER_LMA;
+    if ((value & X86_CR0_PG) != 0 && (efer & X86_EFER_LME) != 0)
+        efer |= X86_EFER_LMA;
+    if (efer != cpu.control.efer)
+        v->vendor->set(v, X86_REG_EFER, efer);
+    v->vendor->set(v, X86_REG_CR0, value);
+    if (((cpu.control.cr0 ^ value) & CR0_FLUSHING) != 0)
+        v->vendor->flush(v);
+    return true;
+}
+
 #define CR8_TPR BIT_MASK(3, 0)
 
 static bool write_cr8(struct x86_vcpu *v, uint64_t value)
@@ -156,49 +205,74 @@ static uint64_t read_cr8(struct x86_vcpu *v)
     return v->lapic != NULL ? lapic_cr8(v->lapic) : 0;
 }
 
-/* The operand size is the mode's, whatever prefixes say. */
-static unsigned control_width(const struct x86_insn *insn)
+/* A MOV from or to a control register. */
+struct mov_cr {
+    unsigned control, gpr;
+    bool write;
+    unsigned bits; /* the mode's operand size, whatever prefixes say */
+    uint8_t length;
+};
+
+/* As the hardware says. */
+static void take_mov_cr(const struct x86_vcpu *v, const struct vm_exit *exit,
+                        struct mov_cr *mov)
 {
-    return insn->mode == X86_MODE_64 ? 64 : 32;
+    uint64_t linear, cr3;
+
+    mov->gpr = (unsigned)FIELD_GET(X86_MOV_CR_GPR, exit->insn.operand);
+    mov->bits = v->vendor->get_code(v, &linear, &cr3) ? 64 : 32;
+    mov->length = exit->insn_len;
 }
 
-/* Whether it is the access that has exited; its memory may have changed. */
-static bool accesses(const struct x86_insn *insn, uint64_t control)
+/* As memory says, which may have changed: false if it is another instruction
+ * by now. */
+static bool fetch_mov_cr(struct x86_vcpu *v, struct mov_cr *mov)
 {
-    bool write = (control & X86_MOV_CR_WRITE) != 0;
-    const struct x86_operand *operand = &insn->operand[write ? 0 : 1];
-
-    return insn->op == X86_OP_mov_control &&
-           operand->kind == X86_OPERAND_CONTROL &&
-           operand->reg == (control & ~(uint64_t)X86_MOV_CR_WRITE);
-}
-
-static bool write_control(struct x86_vcpu *v, const struct x86_insn *insn)
-{
-    uint64_t value =
-        zero_extend(v->regs.gpr[insn->operand[1].reg], control_width(insn));
-
-    return insn->operand[0].reg == 8 ? write_cr8(v, value)
-                                     : write_cr4(v, value);
-}
-
-/* MOV from CR8, MOV to CR4 or CR8: nothing else is intercepted. What has been
- * overwritten meanwhile is tried again. */
-static enum verdict do_mov_cr(struct x86_vcpu *v, const struct vm_exit *exit)
-{
+    const struct x86_operand *control, *gpr;
     struct x86_outcome outcome;
     struct x86_insn insn;
     struct x86_cpu cpu;
 
     v->vendor->get_cpu(v, &cpu);
-    if (x86_fetch(v, &cpu, &insn, &outcome) != X86_DONE ||
-        !accesses(&insn, exit->insn.operand))
+    if (x86_fetch(v, &cpu, &insn, &outcome) != X86_DONE)
+        return false;
+    control = &insn.operand[mov->write ? 0 : 1];
+    gpr = &insn.operand[mov->write ? 1 : 0];
+    mov->gpr = gpr->reg;
+    mov->bits = insn.mode == X86_MODE_64 ? 64 : 32;
+    mov->length = insn.length;
+    return insn.op == X86_OP_mov_control &&
+           control->kind == X86_OPERAND_CONTROL && control->reg == mov->control;
+}
+
+static bool write_control(struct x86_vcpu *v, const struct mov_cr *mov)
+{
+    uint64_t value = zero_extend(v->regs.gpr[mov->gpr], mov->bits);
+
+    switch (mov->control) {
+    case 0: return write_cr0(v, value);
+    case 8: return write_cr8(v, value);
+    default: return write_cr4(v, value);
+    }
+}
+
+/* MOV from CR8, MOV to CR0, CR4 or CR8: nothing else is intercepted. What has
+ * been overwritten meanwhile is tried again. */
+static enum verdict do_mov_cr(struct x86_vcpu *v, const struct vm_exit *exit)
+{
+    uint64_t operand = exit->insn.operand;
+    struct mov_cr mov = {.control = operand & BIT_MASK(3, 0),
+                         .write = (operand & X86_MOV_CR_WRITE) != 0};
+
+    if ((operand & X86_MOV_CR_DECODED) != 0)
+        take_mov_cr(v, exit, &mov);
+    else if (!fetch_mov_cr(v, &mov))
         return VERDICT_RESUME;
-    if (insn.operand[0].kind != X86_OPERAND_CONTROL)
-        v->regs.gpr[insn.operand[0].reg] = read_cr8(v);
-    else if (!write_control(v, &insn))
+    if (!mov.write)
+        v->regs.gpr[mov.gpr] = read_cr8(v);
+    else if (!write_control(v, &mov))
         return do_gp(v, exit);
-    x86_step_over(v, insn.length);
+    x86_step_over(v, mov.length);
     return VERDICT_RESUME;
 }
 

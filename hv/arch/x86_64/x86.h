@@ -13,7 +13,8 @@
  *   guest_*.c    what guests are told: CPUID and MSR policy
  *   emulate/     the instruction emulator
  *   boot/        boot protocols
- *   svm/         what AMD's SVM has of its own: the rest of struct vcpu_ops
+ *   svm/, vmx/   what AMD's SVM and Intel's VMX have of their own: the rest of
+ *                struct vcpu_ops
  */
 #ifndef ARCH_X86_64_X86_H
 #define ARCH_X86_64_X86_H
@@ -30,6 +31,9 @@
 
 struct lapic;
 struct x86_vcpu;
+
+/* A CPU number that is none. */
+#define X86_NO_CPU 0xff
 
 enum x86_event_type {
     X86_EVENT_INTERRUPT,
@@ -87,6 +91,9 @@ struct x86_vendor {
      * tables. */
     bool (*walks_tables)(const struct x86_vcpu *v);
 
+    /* An exception of the guest has been intercepted, which it shall have:
+     * what the processor does to registers before, and has not yet. */
+    void (*take_exception)(struct x86_vcpu *v, uint8_t vector);
     /* The one event that waits for the next entry. False: there is none. */
     bool (*get_event)(const struct x86_vcpu *v, struct x86_event *event);
     void (*set_event)(struct x86_vcpu *v, const struct x86_event *event);
@@ -278,9 +285,11 @@ enum x86_intercepted {
     X86_INTERCEPTED_COUNT
 };
 
-/* The operand of X86_INTERCEPTED_MOV_CR: the control register's number, and
- * this. */
-#define X86_MOV_CR_WRITE 0x10
+/* The operand of X86_INTERCEPTED_MOV_CR: the control register's number, this,
+ * and, if the hardware says so, the general register's number. */
+#define X86_MOV_CR_WRITE   0x10
+#define X86_MOV_CR_GPR     BIT_MASK(11, 8)
+#define X86_MOV_CR_DECODED BIT(12)
 
 /* The value of WRMSR and XSETBV. */
 uint64_t x86_edx_eax(const struct x86_vcpu *v);

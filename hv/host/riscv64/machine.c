@@ -17,8 +17,6 @@
 #define FINISHER_FAIL (UINT32_C(1) << 16 | 0x3333)
 
 const char machine_name[] = "riscv64";
-const struct vcpu_ops *const machine_vcpu_ops = &riscv_vcpu_ops;
-const struct trace_arch *const machine_trace_arch = &riscv_trace_arch;
 
 static struct {
     uint64_t frequency;
@@ -38,6 +36,16 @@ void machine_init_cpu(void)
     csr_clear(sstatus,
               STATUS_SIE | STATUS_SUM | STATUS_MXR | STATUS_FS | STATUS_VS);
     csr_write(sie, HOST_IRQS);
+}
+
+const struct vcpu_ops *machine_vcpu_ops(void)
+{
+    return &riscv_vcpu_ops;
+}
+
+const struct trace_arch *machine_trace_arch(void)
+{
+    return &riscv_trace_arch;
 }
 
 struct host_cpu *machine_this_cpu(void)

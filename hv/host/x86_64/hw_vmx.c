@@ -12,7 +12,6 @@
 #include "arch/x86_64/vmx/exit.h"
 #include "arch/x86_64/vmx/vmcs.h"
 #include "host/x86_64/processor.h"
-#include "host/x86_64/world_switch_vmx.h"
 #include "host/x86_64/x86_host.h"
 #include "lib/bits.h"
 #include "lib/check.h"
@@ -82,7 +81,7 @@ void x86_vmx_vmwrite_impl(uint32_t field, uint64_t value)
     CHECK(!failed);
 }
 
-/* world_switch_vmx.h */
+/* vmx.S */
 extern const char x86_vmx_exit[];
 
 void x86_vmx_set_host_state_impl(void)
@@ -121,9 +120,15 @@ void x86_vmx_set_host_state_impl(void)
 
 EXIT_PATH uint32_t x86_vmx_enter_impl(struct x86_regs *regs, bool launched)
 {
+    uint64_t rcx = launched, rdx = VMCS_HOST_RSP;
     bool failed, invalid;
 
-    world_switch_vmx(regs, launched, VMCS_HOST_RSP, failed, invalid);
+    __asm__ volatile("call x86_vmx_switch"
+                     : "=@ccbe"(failed), "=@ccc"(invalid), "+a"(regs),
+                       "+c"(rcx), "+d"(rdx)
+                     :
+                     : "rbx", "rbp", "rsi", "rdi", "r8", "r9", "r10", "r11",
+                       "r12", "r13", "r14", "r15", "memory");
     if (likely(!failed))
         return X86_VMX_ENTERED;
     return invalid ? X86_VMX_FAIL_INVALID : X86_VMX_FAIL_VALID;

@@ -2,7 +2,7 @@
 /* The shims of the x86_64 image: host/shim.h. */
 #include "host/shim.h"
 
-#include "arch/x86_64/svm/trace.h"
+#include "arch/x86_64/trace_rows.h"
 #include "host/x86_64/x86_host.h"
 #include "lib/string.h"
 

@@ -2,13 +2,14 @@
 /*
  * What the files of hv/host/x86_64 share.
  *
- * From vCPU to vCPU, VMLOAD leaves FS, GS, TR and LDTR to the guest: while one
- * is bound to a CPU, they are not the hypervisor's. So no code of the host
- * uses FS or GS; it finds its CPU by the stack pointer, since each stack lies
- * in an aligned block. And while TR is a guest's, no entry of the IDT names a
- * stack (IST), which the processor would take from wherever the guest's TR
- * points. Traps are taken on the stack in use, for which the image is compiled
- * without a red zone. What that means:
+ * With SVM, from vCPU to vCPU, VMLOAD leaves FS, GS, TR and LDTR to the guest:
+ * while one is bound to a CPU, they are not the hypervisor's. (With VMX, each
+ * exit gives them back, and the double fault's stack is always in use.) So no
+ * code of the host uses FS or GS; it finds its CPU by the stack pointer, since
+ * each stack lies in an aligned block. And while TR is a guest's, no entry of
+ * the IDT names a stack (IST), which the processor would take from wherever the
+ * guest's TR points. Traps are taken on the stack in use, for which the image
+ * is compiled without a red zone. What that means:
  *
  *  - an NMI may come anywhere but between CLGI and STGI, and finds a good
  *    stack, since RSP always is one of ours while the hypervisor runs;
@@ -45,8 +46,8 @@ _Static_assert(sizeof(struct x86_tss) == 104, "");
 
 /* What a CPU has beyond its struct host_cpu. */
 struct x86_host_cpu {
-    struct vmcb host_state; /* FS, GS, TR, ...: as VMSAVE stores them */
-    uint8_t vm_hsave[PAGE_SIZE];
+    struct vmcb host_state;       /* FS, GS, TR, ...: as VMSAVE stores them */
+    uint8_t virt_page[PAGE_SIZE]; /* VM_HSAVE_PA, or the VMXON region */
     uint8_t emergency_stack[PAGE_SIZE];
     uint64_t gdt[X86_GDT_ENTRIES];
     struct x86_tss tss;
@@ -176,7 +177,7 @@ void clock_wait_us(uint64_t us);
 /* smp.c: where the trampoline goes; before the page tables. */
 void smp_place_trampoline(const struct x86_board *x86);
 
-/* cpu.c: descriptor tables, control registers, SVM. */
+/* cpu.c: descriptor tables, control registers. */
 void cpu_init(struct x86_host_cpu *cpu);
 /* Double faults get a stack of their own, or not: see above. */
 void cpu_use_emergency_stack(bool on);

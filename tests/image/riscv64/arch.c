@@ -20,7 +20,7 @@ void selftest_make_vcpus(uint32_t count, const char *guest)
     vcpus = memory_phys_to_virt(memory);
     for (uint32_t cpu = 0; cpu < count; cpu++) {
         struct riscv_vcpu *v = &vcpus[cpu];
-        v->base.ops = machine_vcpu_ops;
+        v->base.ops = machine_vcpu_ops();
         v->regs.pc = (uint64_t)(uintptr_t)guest;
         v->vs.hstatus =
             HSTATUS_SPV | HSTATUS_SPVP | FIELD_PUT(HSTATUS_VSXL, XL_64);

@@ -103,7 +103,7 @@ void selftest_make_vcpus(uint32_t count, const char *guest)
     vcpus = memory_phys_to_virt(memory);
     for (uint32_t cpu = 0; cpu < count; cpu++) {
         struct svm_vcpu *v = &vcpus[cpu];
-        v->x86.base.ops = machine_vcpu_ops;
+        v->x86.base.ops = machine_vcpu_ops();
         v->vmcb_pa = memory_virt_to_phys(&v->vmcb);
         make_vmcb(&v->vmcb, guest);
         if (guest == guest_nested)

@@ -8,16 +8,7 @@
 
 #include "arch/x86_64/svm/svm.h"
 
-/* X(name, register), RAX to R15. */
 /* clang-format off */
-#define GPRS(X)                                                               \
-    X("rax", X86_GPR_RAX) X("rcx", X86_GPR_RCX) X("rdx", X86_GPR_RDX)         \
-    X("rbx", X86_GPR_RBX) X("rsp", X86_GPR_RSP) X("rbp", X86_GPR_RBP)         \
-    X("rsi", X86_GPR_RSI) X("rdi", X86_GPR_RDI) X("r8", X86_GPR_R8)           \
-    X("r9", X86_GPR_R9)   X("r10", X86_GPR_R10) X("r11", X86_GPR_R11)         \
-    X("r12", X86_GPR_R12) X("r13", X86_GPR_R13) X("r14", X86_GPR_R14)         \
-    X("r15", X86_GPR_R15)
-
 /* X(name, field of the VMCB). `cs` is selector, attributes and limit; `cpl`
  * has the privilege level in its fourth byte; `bytes` begins with their
  * number. */
@@ -74,7 +65,7 @@ static const struct trace_field fields[FIELD_COUNT] = {
 #define X(name, reg)               \
     [FIELD_GPR + (reg)] = {(name), \
                            offsetof(struct svm_vcpu, x86.regs.gpr[(reg)])},
-        GPRS(X)
+        X86_TRACE_GPRS(X)
 #undef X
 };
 
@@ -175,13 +166,11 @@ static uint64_t exit_fields(const struct vcpu *vcpu)
                                                       : set;
 }
 
-static const struct trace_row rows[] = {TRACE_ROW_TABLE(X86_HW_API)};
-
 const struct trace_arch x86_svm_trace_arch = {
     .name = "x86_64",
     .fields = fields,
     .field_count = FIELD_COUNT,
-    .rows = rows,
-    .row_count = ARRAY_SIZE(rows),
+    .rows = x86_trace_rows,
+    .row_count = X86_TRACE_ROW_COUNT,
     .exit_fields = exit_fields,
 };

@@ -25,9 +25,6 @@
 #include "lib/string.h"
 #include "memory/arena.h"
 
-/* A CPU number that is none. */
-#define NO_CPU 0xff
-
 #define INTERCEPTED_EXCEPTIONS \
     (BIT(X86_VECTOR_DB) | BIT(X86_VECTOR_AC) | BIT(X86_VECTOR_MC))
 
@@ -54,6 +51,9 @@ static void set_tsc_offset(struct x86_vcpu *x86, uint64_t offset)
     svm_dirty(svm_of(x86), CLEAN_I);
 }
 
+/* DR6 has been written, and CR2 is not intercepted. */
+static void take_exception(struct x86_vcpu *x86, uint8_t vector) {}
+
 static const struct x86_vendor svm_vendor = {
     .reserves_bit_8 = true,
     .get_cpu = svm_get_cpu,
@@ -66,6 +66,7 @@ static const struct x86_vendor svm_vendor = {
     .flush = svm_flush,
     .insn_bytes = svm_insn_bytes,
     .walks_tables = svm_walks_tables,
+    .take_exception = take_exception,
     .get_event = svm_get_event,
     .set_event = svm_set_event,
     .takes_interrupt = svm_takes_interrupt,
@@ -111,7 +112,7 @@ static void fill_control(struct svm_vcpu *v)
 static void clear_state(struct svm_vcpu *v)
 {
     x86_clear(&v->x86);
-    v->asid_cpu = NO_CPU;
+    v->asid_cpu = X86_NO_CPU;
     v->nmi = NMI_NONE;
     fill_control(v);
     memset(&v->vmcb.save, 0, sizeof(v->vmcb.save));
@@ -241,8 +242,8 @@ const struct vcpu_ops x86_svm_vcpu_ops = {
     .bind = bind,
     .unbind = unbind,
     .prepare = prepare,
-    .world_switch = x86_world_switch,
-    .decode = x86_decode,
+    .world_switch = svm_world_switch,
+    .decode = svm_decode,
     .decode_mmio = x86_decode_mmio,
     .finish_read = x86_finish_read,
     .finish_write = x86_finish_write,

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Events: the VM-entry interruption information carries one into the guest,
+ * the IDT-vectoring information says which one an exit has cut short (SDM
+ * volume 3, sections 26.6 and 27.2.4). Two controls ask for an exit as soon as
+ * the guest takes an interrupt, or an NMI; with virtual NMIs the processor
+ * knows itself when the handler of one has ended.
+ */
+#include "arch/x86_64/vmx/vmx.h"
+
+#define INFO       BIT_MASK(31, 0) /* of struct vmx_vcpu's event */
+#define ERROR_CODE BIT_MASK(63, 32)
+
+static const uint8_t event_types[] = {
+    [X86_EVENT_INTERRUPT] = VMX_EVENT_INTERRUPT,
+    [X86_EVENT_NMI] = VMX_EVENT_NMI,
+    [X86_EVENT_EXCEPTION] = VMX_EVENT_EXCEPTION,
+};
+
+bool vmx_get_event(const struct x86_vcpu *x86, struct x86_event *event)
+{
+    uint64_t waiting = vmx_of_const(x86)->event;
+
+    if ((waiting & VMX_EVENT_VALID) == 0)
+        return false;
+    *event = (struct x86_event){
+        .type = X86_EVENT_EXCEPTION,
+        .vector = (uint8_t)FIELD_GET(VMX_EVENT_VECTOR, waiting),
+        .has_error = (waiting & VMX_EVENT_ERROR_CODE) != 0,
+        .error = (uint32_t)FIELD_GET(ERROR_CODE, waiting),
+    };
+    if (FIELD_GET(VMX_EVENT_TYPE, waiting) == VMX_EVENT_INTERRUPT)
+        event->type = X86_EVENT_INTERRUPT;
+    else if (FIELD_GET(VMX_EVENT_TYPE, waiting) == VMX_EVENT_NMI)
+        event->type = X86_EVENT_NMI;
+    return true;
+}
+
+/*
+ * A handler is entered without a shadow, so that the one in which the guest is
+ * ends here; and with it a single step's trap that has been held back, which
+ * goes with the exception or is lost, as it is where nobody intercepts.
+ */
+static void leave_shadow(struct vmx_vcpu *v, uint8_t vector)
+{
+    const uint64_t shadow = VMX_BLOCKING_STI | VMX_BLOCKING_MOV_SS;
+
+    if (vector == X86_VECTOR_DB || (v->exit.interruptibility & shadow) != 0)
+        x86_vmx_vmwrite(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS, 0);
+    x86_end_shadow(&v->x86);
+}
+
+void vmx_set_event(struct x86_vcpu *x86, const struct x86_event *event)
+{
+    struct vmx_vcpu *v = vmx_of(x86);
+    uint64_t value = VMX_EVENT_VALID |
+                     FIELD_PUT(VMX_EVENT_VECTOR, event->vector) |
+                     FIELD_PUT(VMX_EVENT_TYPE, event_types[event->type]);
+
+    if (event->has_error)
+        value |= VMX_EVENT_ERROR_CODE | FIELD_PUT(ERROR_CODE, event->error);
+    v->event = value;
+    if (event->type == X86_EVENT_EXCEPTION)
+        leave_shadow(v, event->vector);
+}
+
+bool vmx_takes_interrupt(const struct x86_vcpu *x86)
+{
+    const struct vmx_vcpu *v = vmx_of_const(x86);
+    const uint64_t blocked = VMX_BLOCKING_STI | VMX_BLOCKING_MOV_SS;
+
+    return (v->exit.rflags & X86_RFLAGS_IF) != 0 &&
+           (v->exit.interruptibility & blocked) == 0;
+}
+
+bool vmx_takes_nmi(const struct x86_vcpu *x86)
+{
+    const uint64_t blocked =
+        VMX_BLOCKING_STI | VMX_BLOCKING_MOV_SS | VMX_BLOCKING_NMI;
+
+    return (vmx_of_const(x86)->exit.interruptibility & blocked) == 0;
+}
+
+void vmx_set_windows(struct x86_vcpu *x86, bool interrupt, bool nmi)
+{
+    struct vmx_vcpu *v = vmx_of(x86);
+    uint32_t controls = v->controls->cpu;
+
+    if (interrupt)
+        controls |= VMX_CPU_INTERRUPT_WINDOW_EXITING;
+    if (nmi)
+        controls |= VMX_CPU_NMI_WINDOW_EXITING;
+    if (controls == v->cpu_controls)
+        return;
+    v->cpu_controls = controls;
+    x86_vmx_vmwrite(VMCS_PRIMARY_CONTROLS, controls);
+}
+
+/* A #DB that exits has not changed DR6 and DR7. */
+void vmx_take_exception(struct x86_vcpu *x86, uint8_t vector)
+{
+    const uint64_t bits = VMX_DEBUG_B | VMX_DEBUG_BD | VMX_DEBUG_BS;
+    uint64_t why = vmx_of_const(x86)->exit.qualification;
+
+    if (vector != X86_VECTOR_DB)
+        return;
+    x86_hw_write_dr6((x86_hw_read_dr6() & ~VMX_DEBUG_B) | (why & bits));
+    if ((why & VMX_DEBUG_BD) != 0)
+        vmx_set(x86, X86_REG_DR7, vmx_get(x86, X86_REG_DR7) & ~X86_DR7_GD);
+}
+
+/* After exits ------------------------------------------------------------ */
+
+/* INT n, INT3, INTO and INT1 come again by themselves: RIP is at them. */
+static bool is_resumed(uint64_t info)
+{
+    switch ((enum vmx_event_type)FIELD_GET(VMX_EVENT_TYPE, info)) {
+    case VMX_EVENT_INTERRUPT:
+    case VMX_EVENT_NMI: return true;
+    case VMX_EVENT_EXCEPTION:
+        return FIELD_GET(VMX_EVENT_VECTOR, info) < X86_EXCEPTIONS;
+    default: return false;
+    }
+}
+
+void vmx_resume_event(struct vmx_vcpu *v)
+{
+    uint64_t info = v->exit.idt_vectoring & INFO & ~VMX_EVENT_RESERVED;
+
+    if (!is_resumed(info))
+        return;
+    v->event = info;
+    if ((info & VMX_EVENT_ERROR_CODE) != 0)
+        v->event |=
+            FIELD_PUT(ERROR_CODE, x86_vmx_get(VMCS_IDT_VECTORING_ERROR_CODE));
+    /* Its delivery has begun, and will begin again. */
+    if (FIELD_GET(VMX_EVENT_TYPE, info) == VMX_EVENT_NMI)
+        v->exit.interruptibility &= ~VMX_BLOCKING_NMI;
+}
+
+/* An IRET that faults has ended the blocking of NMIs already. */
+void vmx_take_interruption(struct vmx_vcpu *v)
+{
+    struct vmx_exit *exit = &v->exit;
+    uint64_t info = exit->interruption;
+
+    if (exit->reason == VMX_REASON_EXTERNAL_INTERRUPT ||
+        FIELD_GET(VMX_EVENT_TYPE, info) == VMX_EVENT_NMI)
+        x86_vmx_host_event((uint32_t)info);
+    else if ((info & VMX_EVENT_NMI_UNBLOCKED) != 0 &&
+             (exit->idt_vectoring & VMX_EVENT_VALID) == 0)
+        exit->interruptibility |= VMX_BLOCKING_NMI;
+}

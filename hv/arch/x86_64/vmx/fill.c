@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a VMCS holds before its first entry, and keeps: controls, bitmaps,
+ * masks. SDM volume 3, chapter 24.
+ */
+#include "api/memory.h"
+#include "arch/x86_64/guest_control.h"
+#include "arch/x86_64/vmx/vmx.h"
+
+#define INTERCEPTED_EXCEPTIONS \
+    (BIT(X86_VECTOR_DB) | BIT(X86_VECTOR_AC) | BIT(X86_VECTOR_MC))
+
+uint64_t vmx_cr4_mask(const struct vmx_vcpu *v)
+{
+    return ~x86_guest_cr4_bits(v->x86.cpuid) | X86_CR4_MCE;
+}
+
+/* All of them exit: the guest's processor has no SGX. */
+static void fill_encls(const struct vmx_controls *controls)
+{
+    if ((controls->cpu2 & VMX_CPU2_ENCLS_EXITING) != 0)
+        x86_vmx_vmwrite(VMCS_ENCLS_EXITING_BITMAP, UINT64_MAX);
+    if ((controls->cpu2 & VMX_CPU2_ENCLV_EXITING) != 0)
+        x86_vmx_vmwrite(VMCS_ENCLV_EXITING_BITMAP, UINT64_MAX);
+}
+
+void vmx_fill(struct vmx_vcpu *v)
+{
+    const struct vmx_controls *controls = v->controls;
+    const struct {
+        enum vmcs_field field;
+        uint64_t value;
+    } values[] = {
+        {VMCS_PIN_CONTROLS, controls->pin},
+        {VMCS_PRIMARY_CONTROLS, v->cpu_controls},
+        {VMCS_SECONDARY_CONTROLS, controls->cpu2},
+        {VMCS_EXIT_CONTROLS, controls->exit},
+        {VMCS_ENTRY_CONTROLS, controls->entry},
+        {VMCS_EXCEPTION_BITMAP, INTERCEPTED_EXCEPTIONS},
+        {VMCS_PAGE_FAULT_ERROR_CODE_MASK, 0},
+        {VMCS_PAGE_FAULT_ERROR_CODE_MATCH, 0},
+        {VMCS_CR3_TARGET_COUNT, 0},
+        {VMCS_EXIT_MSR_STORE_COUNT, 0},
+        {VMCS_EXIT_MSR_LOAD_COUNT, 0},
+        {VMCS_ENTRY_MSR_LOAD_COUNT, 0},
+        {VMCS_ENTRY_INTERRUPTION_INFO, 0},
+        {VMCS_ENTRY_EXCEPTION_ERROR_CODE, 0},
+        {VMCS_ENTRY_INSTRUCTION_LENGTH, 0},
+        {VMCS_MSR_BITMAPS, memory_virt_to_phys(v->msr_bitmap).raw},
+        {VMCS_EPTP, v->eptp},
+        {VMCS_LINK_POINTER, VMCS_NO_ADDRESS},
+        {VMCS_CR0_GUEST_HOST_MASK, VMX_CR0_MASK},
+        {VMCS_CR4_GUEST_HOST_MASK, vmx_cr4_mask(v)},
+        {VMCS_GUEST_IA32_PAT, X86_PAT_RESET},
+        {VMCS_GUEST_IA32_DEBUGCTL, 0},
+        {VMCS_GUEST_IA32_SYSENTER_CS, 0},
+        {VMCS_GUEST_IA32_SYSENTER_ESP, 0},
+        {VMCS_GUEST_IA32_SYSENTER_EIP, 0},
+        {VMCS_GUEST_ACTIVITY_STATE, VMX_ACTIVITY_ACTIVE},
+        {VMCS_GUEST_SMBASE, 0},
+    };
+
+    for (unsigned i = 0; i < ARRAY_SIZE(values); i++)
+        x86_vmx_vmwrite(values[i].field, values[i].value);
+    fill_encls(controls);
+}

@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The vCPU's operations on VMX: Intel SDM volume 3, chapters 24 to 27.
+ *
+ * What exits is what exits on SVM (svm/vcpu.c says why), and what VMX lets no
+ * guest do without an exit: CPUID, INVD, XSETBV, GETSEC, VMX's instructions,
+ * task switches.
+ *
+ * A VMCS is in one CPU from bind to unbind, which clears it: so it never has to
+ * be fetched out of another CPU, and the first entry after bind launches it.
+ */
+#include "addrspace/format.h"
+#include "api/memory.h"
+#include "arch/x86_64/boot/load.h"
+#include "arch/x86_64/vmx/vmx.h"
+#include "lib/check.h"
+#include "lib/string.h"
+#include "memory/arena.h"
+
+static void set_tsc_offset(struct x86_vcpu *x86, uint64_t offset)
+{
+    if (vmx_is_bound(vmx_of(x86)))
+        x86_vmx_vmwrite(VMCS_TSC_OFFSET, offset);
+}
+
+static const struct x86_vendor vmx_vendor = {
+    .reserves_bit_8 = false,
+    .get_cpu = vmx_get_cpu,
+    .get_code = vmx_get_code,
+    .set_cpu = vmx_set_cpu,
+    .get = vmx_get,
+    .set = vmx_set,
+    .set_tsc_offset = set_tsc_offset,
+    .enter_at = vmx_enter_at,
+    .flush = vmx_flush,
+    .insn_bytes = vmx_insn_bytes,
+    .walks_tables = vmx_walks_tables,
+    .get_event = vmx_get_event,
+    .set_event = vmx_set_event,
+    .takes_interrupt = vmx_takes_interrupt,
+    .takes_nmi = vmx_takes_nmi,
+    .set_windows = vmx_set_windows,
+    .take_exception = vmx_take_exception,
+};
+
+/* What all vCPUs of a VM share. */
+struct shared {
+    uint8_t msr_bitmap[VMX_MSR_BITMAP_SIZE]; /* a page */
+    struct vmx_controls controls;
+};
+
+static err_t make_shared(struct vmx_vcpu *v, struct arena *arena)
+{
+    struct vcpu *const *peers = v->x86.base.config.peers;
+    struct vmx_capability capability;
+    char refusal[VMX_REFUSAL_SIZE];
+    struct shared *shared;
+
+    if (!vcpu_is_bsp(&v->x86.base) && peers != NULL && peers[0] != NULL) {
+        v->controls = to_vmx(peers[0])->controls;
+        v->msr_bitmap = to_vmx(peers[0])->msr_bitmap;
+        return OK;
+    }
+    shared = arena_alloc(arena, sizeof(*shared), PAGE_SIZE);
+    if (shared == NULL)
+        return ERR_NO_MEMORY;
+    vmx_read_capability(&capability, x86_hw_read_msr);
+    /* The host has looked before. */
+    CHECK(vmx_choose_controls(&capability, &shared->controls, refusal));
+    vmx_msr_bitmap_init(shared->msr_bitmap, v->x86.cpuid);
+    v->controls = &shared->controls;
+    v->msr_bitmap = shared->msr_bitmap;
+    return OK;
+}
+
+static void clear_state(struct vmx_vcpu *v)
+{
+    x86_clear(&v->x86);
+    v->exit = (struct vmx_exit){0};
+    v->event = 0;
+    v->cpu_controls = v->controls->cpu;
+    v->is_filled = v->launched = false;
+    v->host_cpu = v->vpid_cpu = X86_NO_CPU;
+    v->state = (struct x86_vmx_state){.dr6 = X86_DR6_RESET};
+    v->vmcs.revision = v->controls->revision;
+}
+
+static err_t init(struct vcpu *vcpu, struct arena *arena)
+{
+    struct vmx_vcpu *v = to_vmx(vcpu);
+    err_t error = x86_init(&v->x86, &vmx_vendor, arena);
+
+    if (error == OK)
+        error = make_shared(v, arena);
+    if (error != OK)
+        return error;
+    v->x86.rip = &v->exit.rip;
+    v->x86.rflags = &v->exit.rflags;
+    v->x86.shadow = &v->exit.interruptibility;
+    v->vmcs_pa = memory_virt_to_phys(&v->vmcs);
+    clear_state(v);
+    return OK;
+}
+
+static void fini(struct vcpu *vcpu) {}
+
+static err_t reset(struct vcpu *vcpu)
+{
+    clear_state(to_vmx(vcpu));
+    return OK;
+}
+
+static const struct s2_format *ept_format(const struct vmx_controls *controls)
+{
+    return controls->has_1g ? &s2_ept : &s2_ept_2m;
+}
+
+static err_t setup(struct vcpu *vcpu)
+{
+    struct vmx_vcpu *v = to_vmx(vcpu);
+
+    clear_state(v);
+    x86_setup(&v->x86);
+    v->eptp =
+        s2_ept_pointer(ept_format(v->controls), vcpu->boot.stage2.root, false);
+    vcpu_request(vcpu, VCPU_REQUEST_INTERRUPT);
+    return OK;
+}
+
+/* Of a VMCS that is current for the first time. It was another one's memory
+ * before: VMCLEAR makes it one. */
+static void fill(struct vmx_vcpu *v)
+{
+    vmx_fill(v);
+    vmx_write_entry(v, &v->entry);
+    v->is_filled = true;
+}
+
+static void write_registers(struct vmx_vcpu *v)
+{
+    v->written = (struct vmx_written){v->exit.rip, v->exit.rflags,
+                                      v->x86.regs.gpr[X86_GPR_RSP],
+                                      v->exit.interruptibility};
+    x86_vmx_vmwrite(VMCS_GUEST_RIP, v->written.rip);
+    x86_vmx_vmwrite(VMCS_GUEST_RFLAGS, v->written.rflags);
+    x86_vmx_vmwrite(VMCS_GUEST_RSP, v->written.rsp);
+    x86_vmx_vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE,
+                    v->written.interruptibility);
+}
+
+static err_t bind(struct vcpu *vcpu)
+{
+    struct vmx_vcpu *v = to_vmx(vcpu);
+    uint32_t cpu = host_current_cpu();
+
+    if (!v->is_filled)
+        x86_vmx_vmclear(v->vmcs_pa);
+    x86_vmx_vmptrld(v->vmcs_pa);
+    v->launched = false;
+    if (!v->is_filled)
+        fill(v);
+    if (v->host_cpu != cpu)
+        x86_vmx_set_host_state();
+    v->host_cpu = (uint8_t)cpu;
+    vmx_assign_vpid(v, cpu);
+    write_registers(v);
+    x86_vmx_vmwrite(VMCS_TSC_OFFSET, v->x86.tsc_offset);
+    x86_vmx_load_state(&v->state);
+    x86_bind(&v->x86);
+    return OK;
+}
+
+static err_t unbind(struct vcpu *vcpu)
+{
+    struct vmx_vcpu *v = to_vmx(vcpu);
+
+    x86_unbind(&v->x86);
+    x86_vmx_save_state(&v->state);
+    x86_vmx_vmclear(v->vmcs_pa);
+    return OK;
+}
+
+static err_t prepare(struct vcpu *vcpu, uint32_t requests)
+{
+    struct vmx_vcpu *v = to_vmx(vcpu);
+
+    if (requests & VCPU_REQUEST_INTERRUPT)
+        x86_sync_events(&v->x86);
+    if (requests & VCPU_REQUEST_FLUSH)
+        vmx_flush_stage2(v);
+    return OK;
+}
+
+/* The world switch -------------------------------------------------------- */
+
+static ALWAYS_INLINE void put(enum vmcs_field field, uint64_t *written,
+                              uint64_t value)
+{
+    if (*written != value) {
+        *written = value;
+        x86_vmx_put(field, value);
+    }
+}
+
+static NOINLINE void put_event(const struct vmx_vcpu *v)
+{
+    x86_vmx_put(VMCS_ENTRY_EXCEPTION_ERROR_CODE, v->event >> 32);
+    x86_vmx_put(VMCS_ENTRY_INTERRUPTION_INFO, (uint32_t)v->event);
+}
+
+static ALWAYS_INLINE void put_registers(struct vmx_vcpu *v)
+{
+    put(VMCS_GUEST_RIP, &v->written.rip, v->exit.rip);
+    put(VMCS_GUEST_RSP, &v->written.rsp, v->x86.regs.gpr[X86_GPR_RSP]);
+    put(VMCS_GUEST_RFLAGS, &v->written.rflags, v->exit.rflags);
+    put(VMCS_GUEST_INTERRUPTIBILITY_STATE, &v->written.interruptibility,
+        v->exit.interruptibility);
+    if (unlikely(v->event != 0))
+        put_event(v);
+}
+
+/* The fields that come with this exit and not with all. */
+static ALWAYS_INLINE void get_more(struct vmx_exit *exit)
+{
+    uint64_t *values = (uint64_t *)(void *)exit;
+    uint32_t set = vmx_fields_of_reason[exit->reason & (VMX_REASON_MAX - 1)];
+
+    for (; set != 0; set &= set - 1) {
+        unsigned field = bit_lowest(set);
+
+        values[field] = x86_vmx_get(vmx_field_encodings[field]);
+    }
+}
+
+static ALWAYS_INLINE void get_exit(struct vmx_vcpu *v)
+{
+    struct vmx_exit *exit = &v->exit;
+
+#define X(member, field) exit->member = x86_vmx_get(VMCS_##field);
+    VMX_FIELDS_ALWAYS(X)
+#undef X
+    v->x86.regs.gpr[X86_GPR_RSP] = x86_vmx_get(VMCS_GUEST_RSP);
+    v->written = (struct vmx_written){exit->rip, exit->rflags,
+                                      v->x86.regs.gpr[X86_GPR_RSP],
+                                      exit->interruptibility};
+    v->event = 0;
+    get_more(exit);
+}
+
+/* Once for all ways in which an entry is refused: section 30.4 for the number,
+ * section 26.8 for those that look like exits. */
+static NOINLINE void refuse_entry(struct vmx_vcpu *v, uint32_t result)
+{
+    v->exit.reason = VMX_ENTRY_REFUSED;
+    if (result == X86_VMX_FAIL_VALID)
+        v->exit.reason |= x86_vmx_get(VMCS_VM_INSTRUCTION_ERROR);
+}
+
+/* A vCPU that waits has nothing to run: it exits as one that halts. */
+EXIT_PATH void vmx_world_switch(struct vcpu *vcpu)
+{
+    struct vmx_vcpu *v = to_vmx(vcpu);
+    uint32_t result;
+
+    if (unlikely(v->x86.wait != X86_RUNS)) {
+        v->exit.reason = VMX_REASON_HLT;
+        return;
+    }
+    put_registers(v);
+    result = x86_vmx_enter(&v->x86.regs, v->launched);
+    if (unlikely(result != X86_VMX_ENTERED)) {
+        refuse_entry(v, result);
+        return;
+    }
+    v->launched = true;
+    get_exit(v);
+    if (unlikely(v->exit.idt_vectoring & VMX_EVENT_VALID))
+        vmx_resume_event(v);
+    if (unlikely(v->exit.reason <= VMX_REASON_EXTERNAL_INTERRUPT))
+        vmx_take_interruption(v);
+}
+
+static const struct s2_format *stage2_format(uint64_t top)
+{
+    struct vmx_capability capability;
+    struct vmx_controls controls;
+    char refusal[VMX_REFUSAL_SIZE];
+    const struct s2_format *format;
+
+    vmx_read_capability(&capability, x86_hw_read_msr);
+    CHECK(vmx_choose_controls(&capability, &controls, refusal));
+    format = ept_format(&controls);
+    return top == 0 || (top - 1) >> format->gpa_bits == 0 ? format : NULL;
+}
+
+const struct vcpu_ops x86_vmx_vcpu_ops = {
+    .name = "x86_64",
+    .size = sizeof(struct vmx_vcpu),
+    .align = PAGE_SIZE,
+    .reset_machine = vmx_reset_machine,
+    .init = init,
+    .fini = fini,
+    .setup = setup,
+    .reset = reset,
+    .bind = bind,
+    .unbind = unbind,
+    .prepare = prepare,
+    .world_switch = vmx_world_switch,
+    .decode = vmx_decode,
+    .decode_mmio = x86_decode_mmio,
+    .finish_read = x86_finish_read,
+    .finish_write = x86_finish_write,
+    .advance = x86_advance,
+    .inject_fault = x86_inject_fault,
+    .emulate = x86_emulate_access,
+    .stage2_format = stage2_format,
+    .load = x86_boot_vm,
+    .boot_state_size = sizeof(struct x86_entry),
+    .firmware_call = x86_firmware_call,
+    .sysreg = x86_sysreg,
+    .instruction = x86_instruction,
+    .set_cpu_up_result = x86_set_cpu_up_result,
+    .get_pc = x86_get_pc,
+    .set_pc = x86_set_pc,
+    .get_gpr = x86_get_gpr,
+    .set_gpr = x86_set_gpr,
+    .gpr_count = X86_GPR_COUNT,
+    .set_return_value = x86_set_return_value,
+    .inject_interrupt = x86_inject_interrupt,
+    .set_interrupt_line = x86_set_interrupt_line,
+    .handle_eoi = x86_handle_eoi,
+    .has_wakeup = x86_has_wakeup,
+    .wakeup_deadline = x86_wakeup_deadline,
+};
