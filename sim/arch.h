@@ -65,7 +65,8 @@ struct sim_arch {
 };
 
 extern const struct sim_arch riscv64_sim_arch;
-extern const struct sim_arch x86_64_sim_arch;
+extern const struct sim_arch x86_64_sim_arch;     /* with SVM */
+extern const struct sim_arch x86_64_vmx_sim_arch; /* with VMX */
 
 /* All of them, the default first; NULL behind the last. */
 extern const struct sim_arch *const sim_archs[];

@@ -4,4 +4,4 @@
 #include "sim/arch.h"
 
 const struct sim_arch *const sim_archs[] = {&riscv64_sim_arch, &x86_64_sim_arch,
-                                            NULL};
+                                            &x86_64_vmx_sim_arch, NULL};

@@ -1,67 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* x86_64 with SVM, for the simulator: see sim/arch.h. */
+/* What x86_64's two architectures share in the simulator: see arch.h. */
 #include "sim/x86_64/arch.h"
 
 #include <string.h>
 
 #include "arch/x86_64/svm/svm.h"
-#include "arch/x86_64/svm/trace.h"
-#include "sim/fake_hw/x86_64/svm/svm.h"
-#include "sim/x86_64/insn.h"
+#include "arch/x86_64/vmx/vmx.h"
+#include "sim/fake_hw/x86_64/cpu/cpu.h"
 
-static const struct fake_profile *profile(unsigned index)
-{
-    const struct fake_profile *base = &x86_profiles[index].base;
-
-    return base->name != NULL ? base : NULL;
-}
-
-static void reset(const struct fake_profile *base, uint32_t cpus)
-{
-    fake_x86_reset(base != NULL ? container_of(base, struct x86_profile, base)
-                                : NULL,
-                   cpus);
-}
-
-/* SVM is on, and each CPU has a page to leave the host's state in. */
-static err_t power_on(uint32_t cpus)
-{
-    for (uint32_t i = 0; i < cpus; i++) {
-        struct fake_x86 *cpu = &fake_x86_cpus[i];
-        hpa_t page = memory_alloc_frame_impl();
-
-        if (hpa_is_none(page))
-            return ERR_NO_MEMORY;
-        cpu->svm.vm_hsave_pa = page.raw;
-        cpu->efer |= X86_EFER_SVME;
-    }
-    return OK;
-}
-
-static void power_off(uint32_t cpus)
-{
-    for (uint32_t i = 0; i < cpus; i++) {
-        if (fake_x86_cpus[i].svm.vm_hsave_pa != 0)
-            memory_free_frame_impl(hpa(fake_x86_cpus[i].svm.vm_hsave_pa));
-        fake_x86_cpus[i].svm.vm_hsave_pa = 0;
-    }
-}
-
+/* Of both vendors, though one of them is in use. */
 struct snapshot {
-    struct svm_cpu known[MAX_CPU_NUM];
+    struct svm_cpu svm[MAX_CPU_NUM];
+    struct vmx_cpu vmx[MAX_CPU_NUM];
     struct fake_x86 fake[];
 };
 
-static size_t snapshot_size(uint32_t cpus)
+size_t x86_64_snapshot_size(uint32_t cpus)
 {
     return sizeof(struct snapshot) + cpus * sizeof(struct fake_x86);
 }
 
-static void save(void *to, uint32_t cpus)
+void x86_64_save(void *to, uint32_t cpus)
 {
     struct snapshot *snapshot = to;
 
-    memcpy(snapshot->known, svm_cpus, sizeof(svm_cpus));
+    memcpy(snapshot->svm, svm_cpus, sizeof(svm_cpus));
+    memcpy(snapshot->vmx, vmx_cpus, sizeof(vmx_cpus));
     memcpy(snapshot->fake, fake_x86_cpus, cpus * sizeof(struct fake_x86));
 }
 
@@ -75,50 +39,18 @@ static void restore_cpu(struct fake_x86 *cpu, const struct fake_x86 *then)
     cpu->source = NULL;
 }
 
-static void restore(const void *from, uint32_t cpus)
+void x86_64_restore(const void *from, uint32_t cpus)
 {
     const struct snapshot *snapshot = from;
 
-    memcpy(svm_cpus, snapshot->known, cpus * sizeof(struct svm_cpu));
+    memcpy(svm_cpus, snapshot->svm, cpus * sizeof(struct svm_cpu));
+    memcpy(vmx_cpus, snapshot->vmx, cpus * sizeof(struct vmx_cpu));
     for (uint32_t cpu = 0; cpu < cpus; cpu++)
         restore_cpu(&fake_x86_cpus[cpu], &snapshot->fake[cpu]);
 }
 
-/* Where a processor does not say how long an instruction is, guest memory would
- * be looked at. */
-static void init_scratch(struct vcpu *vcpu)
-{
-    to_svm(vcpu)->features = SVM_FEATURE_NRIPS;
-}
-
-static bool instruction(const struct vcpu *vcpu, char *text, size_t size)
-{
-    return x86_64_insn(&to_svm_const(vcpu)->vmcb, text, size);
-}
-
-static bool format_value(const char *field, uint64_t value, char *text,
+bool x86_64_format_value(const char *field, uint64_t value, char *text,
                          size_t size)
 {
     return false;
 }
-
-const struct sim_arch x86_64_sim_arch = {
-    .name = "x86_64",
-    .ops = &x86_svm_vcpu_ops,
-    .trace = &x86_svm_trace_arch,
-    .profile = profile,
-    .reset = reset,
-    .power_on = power_on,
-    .power_off = power_off,
-    .set_source = fake_x86_set_source,
-    .snapshot_size = snapshot_size,
-    .save = save,
-    .restore = restore,
-    .init_scratch = init_scratch,
-    .instruction = instruction,
-    .format_value = format_value,
-    .seeds = &x86_64_seeds,
-    .usual_vm = x86_64_usual_vm,
-    .complete_vm = x86_64_complete_vm,
-    .language = &x86_64_language,
-};

@@ -6,8 +6,18 @@
 #include "sim/arch.h"
 #include "sim/spec.h"
 
-extern const struct scenario_language x86_64_language;
-extern const struct seed_format x86_64_seeds;
+/* With SVM, and with VMX. */
+extern const struct scenario_language x86_64_language, x86_64_vmx_language;
+extern const struct seed_format x86_64_seeds, x86_64_vmx_seeds;
+
+/* --- arch.c --- */
+
+/* Those of struct sim_arch that do not depend on the vendor. */
+size_t x86_64_snapshot_size(uint32_t cpus);
+void x86_64_save(void *to, uint32_t cpus);
+void x86_64_restore(const void *from, uint32_t cpus);
+bool x86_64_format_value(const char *field, uint64_t value, char *text,
+                         size_t size);
 
 /* --- spec.c --- */
 

@@ -27,4 +27,10 @@ const char *x86_64_exit_name(uint64_t code);
 /* The code of a name; false: there is none. */
 bool x86_64_exit_code(const char *name, uint64_t *code);
 
+/* The same of VMX: what its exit reason and exit qualification tell, and the
+ * reason of a name. */
+bool x86_64_vmx_insn(uint64_t reason, uint64_t qualification, char *text,
+                     size_t size);
+bool x86_64_vmx_exit_code(const char *name, uint64_t *code);
+
 #endif

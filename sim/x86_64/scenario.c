@@ -75,6 +75,11 @@ static bool parse_exit(const char *text, uint64_t *code)
     return x86_64_exit_code(text, code) || parse_number(text, code);
 }
 
+static bool parse_vmx_exit(const char *text, uint64_t *reason)
+{
+    return x86_64_vmx_exit_code(text, reason) || parse_number(text, reason);
+}
+
 static bool parse_msr(const char *text, uint32_t *number)
 {
     static const struct scenario_name names[] = {
@@ -222,6 +227,20 @@ static bool read_invpcid(struct op_reader *reader)
            op_take_number(reader, &reader->op->address);
 }
 
+/* exit REASON [qualification=N] [physical=N] [vectoring=N] [length=N]
+ * [interruption=N] [error=N] [insn=N] */
+static bool read_vmx_exit(struct op_reader *reader)
+{
+    static const char *const keys[] = {
+        "qualification", "physical", "vectoring", "length",
+        "interruption",  "error",    "insn"};
+
+    if (!op_read_raw_exit(reader, parse_vmx_exit, keys, ARRAY_SIZE(keys)))
+        return false;
+    reader->op->number = (uint32_t)reader->op->args[ARRAY_SIZE(keys)];
+    return true;
+}
+
 /* exit CODE [info1=N] [info2=N] [intinfo=N] [nrip=N] [insn=N] */
 static bool read_raw_exit(struct op_reader *reader)
 {
@@ -234,83 +253,103 @@ static bool read_raw_exit(struct op_reader *reader)
     return true;
 }
 
-static const struct op_syntax ops[] = {
-    {OP_LOAD, true, op_read_load},
-    {OP_STORE, true, op_read_store},
-    {OP_AMO, true, op_read_store},
-    {OP_FETCH, false, op_read_address},
-    {OP_WFI, false, op_read_modifiers},
-    {OP_FP, false, op_read_set},
-    {OP_FP_READ, false, op_take_register},
-    {OP_INSN, false, op_read_number},
-    {OP_SET_REG, false, op_read_set},
-    {OP_SET_PC, false, op_read_address},
-    {OP_USER_MODE, false, op_read_modifiers},
-    {OP_SUPERVISOR_MODE, false, op_read_modifiers},
-    {OP_DELAY, false, op_read_value},
-    {OP_RAW_EXIT, false, read_raw_exit},
-    {OP_X86_CPUID, false, read_cpuid},
-    {OP_X86_HLT, false, op_read_modifiers},
-    {OP_X86_RDMSR, false, read_msr},
-    {OP_X86_WRMSR, false, read_msr},
-    {OP_X86_IN, true, read_in},
-    {OP_X86_OUT, true, read_out},
-    {OP_X86_INS, true, read_string},
-    {OP_X86_OUTS, true, read_string},
-    {OP_X86_READ_CR, false, read_from_control},
-    {OP_X86_WRITE_CR, false, read_to_control},
-    {OP_X86_READ_DR, false, read_from_control},
-    {OP_X86_WRITE_DR, false, read_to_control},
-    {OP_X86_LMSW, false, op_read_value},
-    {OP_X86_SMSW, false, op_read_modifiers},
-    {OP_X86_CLTS, false, op_read_modifiers},
-    {OP_X86_INVLPG, false, op_read_address},
-    {OP_X86_INVLPGA, false, op_read_modifiers},
-    {OP_X86_INVPCID, false, read_invpcid},
-    {OP_X86_VMMCALL, false, read_vmmcall},
-    {OP_X86_PAUSE, false, op_read_modifiers},
-    {OP_X86_MONITOR, false, op_read_modifiers},
-    {OP_X86_MWAIT, false, op_read_modifiers},
-    {OP_X86_XSETBV, false, read_number_value},
-    {OP_X86_RDTSC, false, op_read_modifiers},
-    {OP_X86_RDTSCP, false, op_read_modifiers},
-    {OP_X86_RDPMC, false, op_read_number},
-    {OP_X86_RDPRU, false, op_read_number},
-    {OP_X86_INT, false, op_read_number},
-    {OP_X86_INT3, false, op_read_modifiers},
-    {OP_X86_ICEBP, false, op_read_modifiers},
-    {OP_X86_RAISE, false, read_raise},
-    {OP_X86_FWAIT, false, op_read_modifiers},
-    {OP_X86_IRET, false, op_read_modifiers},
-    {OP_X86_STI, false, op_read_modifiers},
-    {OP_X86_CLI, false, op_read_modifiers},
-    {OP_X86_PUSHF, false, op_read_modifiers},
-    {OP_X86_POPF, false, op_read_modifiers},
-    {OP_X86_INVD, false, op_read_modifiers},
-    {OP_X86_WBINVD, false, op_read_modifiers},
-    {OP_X86_LGDT, false, read_table},
-    {OP_X86_LIDT, false, read_table},
-    {OP_X86_SGDT, false, op_read_address},
-    {OP_X86_SIDT, false, op_read_address},
-    {OP_X86_LLDT, false, op_read_value},
-    {OP_X86_LTR, false, op_read_value},
-    {OP_X86_SLDT, false, op_read_modifiers},
-    {OP_X86_STR, false, op_read_modifiers},
-    {OP_X86_JMP_FAR, false, read_far},
-    {OP_X86_RSM, false, op_read_modifiers},
-    {OP_X86_VMRUN, false, op_read_modifiers},
-    {OP_X86_VMLOAD, false, op_read_modifiers},
-    {OP_X86_VMSAVE, false, op_read_modifiers},
-    {OP_X86_STGI, false, op_read_modifiers},
-    {OP_X86_CLGI, false, op_read_modifiers},
-    {OP_X86_SKINIT, false, op_read_modifiers},
-    {OP_X86_SHUTDOWN, false, op_read_modifiers},
-    {OP_X86_NMI, false, op_read_modifiers},
-    {OP_X86_SMI, false, op_read_modifiers},
-    {OP_X86_INIT, false, op_read_modifiers},
-    {OP_X86_STATE, true, read_number_value},
-    {OP_X86_TRAPS, false, op_read_address},
-};
+/* clang-format off */
+/* All but raw exits. */
+#define OPS                                                                    \
+    {OP_LOAD, true, op_read_load},                                             \
+    {OP_STORE, true, op_read_store},                                           \
+    {OP_AMO, true, op_read_store},                                             \
+    {OP_FETCH, false, op_read_address},                                        \
+    {OP_WFI, false, op_read_modifiers},                                        \
+    {OP_FP, false, op_read_set},                                               \
+    {OP_FP_READ, false, op_take_register},                                     \
+    {OP_INSN, false, op_read_number},                                          \
+    {OP_SET_REG, false, op_read_set},                                          \
+    {OP_SET_PC, false, op_read_address},                                       \
+    {OP_USER_MODE, false, op_read_modifiers},                                  \
+    {OP_SUPERVISOR_MODE, false, op_read_modifiers},                            \
+    {OP_DELAY, false, op_read_value},                                          \
+    {OP_X86_CPUID, false, read_cpuid},                                         \
+    {OP_X86_HLT, false, op_read_modifiers},                                    \
+    {OP_X86_RDMSR, false, read_msr},                                           \
+    {OP_X86_WRMSR, false, read_msr},                                           \
+    {OP_X86_IN, true, read_in},                                                \
+    {OP_X86_OUT, true, read_out},                                              \
+    {OP_X86_INS, true, read_string},                                           \
+    {OP_X86_OUTS, true, read_string},                                          \
+    {OP_X86_READ_CR, false, read_from_control},                                \
+    {OP_X86_WRITE_CR, false, read_to_control},                                 \
+    {OP_X86_READ_DR, false, read_from_control},                                \
+    {OP_X86_WRITE_DR, false, read_to_control},                                 \
+    {OP_X86_LMSW, false, op_read_value},                                       \
+    {OP_X86_SMSW, false, op_read_modifiers},                                   \
+    {OP_X86_CLTS, false, op_read_modifiers},                                   \
+    {OP_X86_INVLPG, false, op_read_address},                                   \
+    {OP_X86_INVLPGA, false, op_read_modifiers},                                \
+    {OP_X86_INVPCID, false, read_invpcid},                                     \
+    {OP_X86_VMMCALL, false, read_vmmcall},                                     \
+    {OP_X86_PAUSE, false, op_read_modifiers},                                  \
+    {OP_X86_MONITOR, false, op_read_modifiers},                                \
+    {OP_X86_MWAIT, false, op_read_modifiers},                                  \
+    {OP_X86_XSETBV, false, read_number_value},                                 \
+    {OP_X86_RDTSC, false, op_read_modifiers},                                  \
+    {OP_X86_RDTSCP, false, op_read_modifiers},                                 \
+    {OP_X86_RDPMC, false, op_read_number},                                     \
+    {OP_X86_RDPRU, false, op_read_number},                                     \
+    {OP_X86_INT, false, op_read_number},                                       \
+    {OP_X86_INT3, false, op_read_modifiers},                                   \
+    {OP_X86_ICEBP, false, op_read_modifiers},                                  \
+    {OP_X86_RAISE, false, read_raise},                                         \
+    {OP_X86_FWAIT, false, op_read_modifiers},                                  \
+    {OP_X86_IRET, false, op_read_modifiers},                                   \
+    {OP_X86_STI, false, op_read_modifiers},                                    \
+    {OP_X86_CLI, false, op_read_modifiers},                                    \
+    {OP_X86_PUSHF, false, op_read_modifiers},                                  \
+    {OP_X86_POPF, false, op_read_modifiers},                                   \
+    {OP_X86_INVD, false, op_read_modifiers},                                   \
+    {OP_X86_WBINVD, false, op_read_modifiers},                                 \
+    {OP_X86_LGDT, false, read_table},                                          \
+    {OP_X86_LIDT, false, read_table},                                          \
+    {OP_X86_SGDT, false, op_read_address},                                     \
+    {OP_X86_SIDT, false, op_read_address},                                     \
+    {OP_X86_LLDT, false, op_read_value},                                       \
+    {OP_X86_LTR, false, op_read_value},                                        \
+    {OP_X86_SLDT, false, op_read_modifiers},                                   \
+    {OP_X86_STR, false, op_read_modifiers},                                    \
+    {OP_X86_JMP_FAR, false, read_far},                                         \
+    {OP_X86_RSM, false, op_read_modifiers},                                    \
+    {OP_X86_VMRUN, false, op_read_modifiers},                                  \
+    {OP_X86_VMLOAD, false, op_read_modifiers},                                 \
+    {OP_X86_VMSAVE, false, op_read_modifiers},                                 \
+    {OP_X86_STGI, false, op_read_modifiers},                                   \
+    {OP_X86_CLGI, false, op_read_modifiers},                                   \
+    {OP_X86_SKINIT, false, op_read_modifiers},                                 \
+    {OP_X86_SHUTDOWN, false, op_read_modifiers},                               \
+    {OP_X86_NMI, false, op_read_modifiers},                                    \
+    {OP_X86_SMI, false, op_read_modifiers},                                    \
+    {OP_X86_INIT, false, op_read_modifiers},                                   \
+    {OP_X86_STATE, true, read_number_value},                                   \
+    {OP_X86_TRAPS, false, op_read_address},                                    \
+    {OP_X86_RDRAND, false, op_read_modifiers},                                 \
+    {OP_X86_RDSEED, false, op_read_modifiers},                                 \
+    {OP_X86_GETSEC, false, op_read_modifiers},                                 \
+    {OP_X86_VMCLEAR, false, op_read_address},                                  \
+    {OP_X86_VMPTRLD, false, op_read_address},                                  \
+    {OP_X86_VMPTRST, false, op_read_address},                                  \
+    {OP_X86_VMXON, false, op_read_address},                                    \
+    {OP_X86_INVEPT, false, op_read_address},                                   \
+    {OP_X86_INVVPID, false, op_read_address},                                  \
+    {OP_X86_VMLAUNCH, false, op_read_modifiers},                               \
+    {OP_X86_VMREAD, false, op_read_modifiers},                                 \
+    {OP_X86_VMRESUME, false, op_read_modifiers},                               \
+    {OP_X86_VMWRITE, false, op_read_modifiers},                                \
+    {OP_X86_VMXOFF, false, op_read_modifiers}
+/* clang-format on */
+
+static const struct op_syntax ops[] = {{OP_RAW_EXIT, false, read_raw_exit},
+                                       OPS};
+static const struct op_syntax vmx_ops[] = {{OP_RAW_EXIT, false, read_vmx_exit},
+                                           OPS};
 
 const struct scenario_language x86_64_language = {
     .parse_register = parse_register,
@@ -321,4 +360,15 @@ const struct scenario_language x86_64_language = {
     .default_reg = X86_GPR_RAX,
     .ops = ops,
     .op_count = ARRAY_SIZE(ops),
+};
+
+const struct scenario_language x86_64_vmx_language = {
+    .parse_register = parse_register,
+    .read_register = read_register,
+    .parse_cause = parse_exception,
+    .cause_name = exception_name,
+    .took = took,
+    .default_reg = X86_GPR_RAX,
+    .ops = vmx_ops,
+    .op_count = ARRAY_SIZE(vmx_ops),
 };

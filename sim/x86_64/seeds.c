@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Exits of x86_64 as seeds of fuzz_x86_exits. */
+/* Exits of x86_64 as seeds of fuzz_x86_exits and fuzz_vmx_exits. */
 #include "arch/x86_64/svm/svm.h"
+#include "arch/x86_64/vmx/exit.h"
 #include "sim/report_seeds.h"
 #include "sim/x86_64/arch.h"
 
@@ -63,4 +64,35 @@ static uint64_t add_exit(const struct seed_exit *exit, struct seed *seed)
 const struct seed_format x86_64_seeds = {
     .exits = "x86_exits",
     .add_exit = add_exit,
+};
+
+/* The same on VMX: fuzz/fuzz_vmx_exits.c has the same steps. Its numbers are
+ * the reason, qualification and guest-physical address. */
+static uint64_t add_vmx_exit(const struct seed_exit *exit, struct seed *seed)
+{
+    uint64_t reason = exit->event->fields[TRACE_FIELD_CAUSE];
+    uint64_t qualification = seed_field(exit, "qualification");
+    uint64_t length = seed_field(exit, "length");
+    uint64_t sort = codec_mix(reason, exit->event->exit_kind);
+
+    if (reason != VMX_REASON_EPT_VIOLATION)
+        add_registers(exit, seed);
+    seed_put(seed, EXITS_ANY, 1);
+    seed_put_number(seed, reason);
+    seed_put_number(seed, qualification);
+    seed_put_number(seed, seed_field(exit, "guest_physical"));
+    seed_put(seed, EXITS_NO_EVENT, 1);
+    seed_put(seed, length < 16 ? length : 0, 1);
+    seed_put_number(seed, 0);
+    sort =
+        codec_mix(sort, reason == VMX_REASON_RDMSR || reason == VMX_REASON_WRMSR
+                            ? seed_field(exit, "rcx")
+                            : qualification);
+    return exit->about->device != NULL ? codec_mix(sort, exit->about->gpa)
+                                       : sort;
+}
+
+const struct seed_format x86_64_vmx_seeds = {
+    .exits = "vmx_exits",
+    .add_exit = add_vmx_exit,
 };

@@ -137,6 +137,7 @@ struct fake_x86 {
      * guest returns to behind it; 0: RIP says where. */
     uint8_t soft_length;
     bool exited;
+    uint64_t debug_cause; /* bits of DR6 that the #DB on its way sets */
     /* What was fetched with the operation: its bytes, and some behind. */
     uint8_t fetched_count, fetched[CPU_INSN_MAX];
 

@@ -59,6 +59,8 @@ static void take_exception(struct fake_x86 *cpu, unsigned vector,
 
     if (vector == X86_VECTOR_PF)
         cpu->state.cr2 = cr2;
+    if (vector == X86_VECTOR_DB)
+        cpu->state.dr6 |= cpu->debug_cause;
     if (cpu->delivering == 0 && source != NULL && source->op != NULL) {
         source->result.cause = vector;
         source->result.tval = vector == X86_VECTOR_PF ? cr2 : error;

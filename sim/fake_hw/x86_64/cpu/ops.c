@@ -114,6 +114,7 @@ static void do_trap(struct fake_x86 *cpu)
     bool is_int3 = cpu_op(cpu)->kind != OP_X86_ICEBP;
     unsigned vector = is_int3 ? X86_VECTOR_BP : X86_VECTOR_DB;
 
+    cpu->debug_cause = 0;
     if (cpu->vendor->exception_exits(cpu, vector, 0, 0))
         return;
     cpu->source->result.cause = vector;
@@ -131,8 +132,7 @@ static void do_raise(struct fake_x86 *cpu)
         do_undefined(cpu);
         return;
     }
-    if (vector == X86_VECTOR_DB)
-        cpu->state.dr6 |= X86_DR6_BS;
+    cpu->debug_cause = vector == X86_VECTOR_DB ? X86_DR6_BS : 0;
     cpu_exception(cpu, vector, op->value, op->address);
 }
 

@@ -13,6 +13,8 @@ bool svm_exception_exits(struct fake_x86 *cpu, unsigned vector, uint64_t error,
 
     if ((cpu->svm.control.intercept_exceptions & BIT(vector)) == 0)
         return false;
+    if (vector == X86_VECTOR_DB)
+        cpu->state.dr6 |= cpu->debug_cause;
     if (cpu_in_op(cpu))
         svm_op_exit(cpu, code, error, cr2);
     else

@@ -203,7 +203,7 @@ bool vmx_condition_holds(const struct vmx_profile *profile,
              rows[condition].other)) != 0;
 }
 
-static uint64_t controls(struct vmx_controls true_ones, uint32_t default1)
+static uint64_t controls(struct vmx_control_word true_ones, uint32_t default1)
 {
     return (uint64_t)true_ones.allowed1 << 32 | true_ones.fixed1 | default1;
 }

@@ -14,7 +14,7 @@
 #include "sim/fake_hw/profile.h"
 
 /* Of 32 controls: which must be 1, and which may. */
-struct vmx_controls {
+struct vmx_control_word {
     uint32_t fixed1, allowed1;
 };
 
@@ -22,7 +22,7 @@ struct vmx_profile {
     struct fake_profile base;
     uint64_t basic, misc;
     /* Those of the MSRs TRUE_..., if IA32_VMX_BASIC says that there are. */
-    struct vmx_controls pin, cpu, exit, entry;
+    struct vmx_control_word pin, cpu, exit, entry;
     uint32_t cpu2; /* may be 1, as in the following */
     uint64_t cpu3, exit2, function;
     uint64_t cr0_fixed0, cr0_fixed1, cr4_fixed0, cr4_fixed1;

@@ -70,8 +70,7 @@ bool fake_vmx_exception_exits(struct fake_x86 *cpu, unsigned vector,
     if (vector == X86_VECTOR_PF)
         exit.qualification = cr2;
     if (vector == X86_VECTOR_DB)
-        exit.qualification =
-            cpu->state.dr6 & (VMX_DEBUG_B | VMX_DEBUG_BD | VMX_DEBUG_BS);
+        exit.qualification = cpu->debug_cause;
     /* What two exceptions have become is no exit on the way of the first. */
     if (vector == X86_VECTOR_DF && cpu->delivering != 0) {
         cpu->delivering = 0;
@@ -94,7 +93,7 @@ static void take_debug(struct fake_x86 *cpu)
     uint64_t pending = cpu->vmx_guest.pending_debug;
 
     cpu->vmx_guest.pending_debug = 0;
-    cpu->state.dr6 |= pending & (VMX_PENDING_B | VMX_PENDING_BS);
+    cpu->debug_cause = pending & (VMX_PENDING_B | VMX_PENDING_BS);
     cpu_exception(cpu, X86_VECTOR_DB, 0, 0);
 }
 

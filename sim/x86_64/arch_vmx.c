@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* x86_64 with VMX, for the simulator: see sim/arch.h. */
+#include <stdio.h>
+
+#include "arch/x86_64/vmx/capability.h"
+#include "arch/x86_64/vmx/trace.h"
+#include "arch/x86_64/vmx/vmx.h"
+#include "sim/fake_hw/x86_64/cpu/cpu.h"
+#include "sim/x86_64/arch.h"
+#include "sim/x86_64/insn.h"
+
+static const struct fake_profile *profile(unsigned index)
+{
+    const struct fake_profile *base = &x86_vmx_profiles[index].base;
+
+    return base->name != NULL ? base : NULL;
+}
+
+static void reset(const struct fake_profile *base, uint32_t cpus)
+{
+    if (base == NULL)
+        base = &x86_vmx_profiles[0].base;
+    fake_x86_reset(container_of(base, struct x86_profile, base), cpus);
+}
+
+/* VMXON, with a region of the CPU's own. */
+static err_t start(struct fake_x86 *cpu)
+{
+    hpa_t region = memory_alloc_frame_impl();
+    uint32_t *revision;
+
+    if (hpa_is_none(region))
+        return ERR_NO_MEMORY;
+    revision = memory_phys_to_virt(region);
+    *revision =
+        (uint32_t)FIELD_GET(VMX_BASIC_REVISION, cpu->profile->vmx->basic);
+    cpu->vmx.cr4 |= X86_CR4_VMXE;
+    return vmx_vmxon(&cpu->vmx, region.raw) == VMX_SUCCEED ? OK : ERR_BAD_STATE;
+}
+
+/* Whether the hypervisor runs on such processors. */
+static bool is_supported(void)
+{
+    struct vmx_capability capability;
+    struct vmx_controls controls;
+    char refusal[VMX_REFUSAL_SIZE];
+
+    vmx_read_capability(&capability, x86_hw_read_msr_impl);
+    if (vmx_choose_controls(&capability, &controls, refusal))
+        return true;
+    fprintf(stderr, "twinax: %s\n", refusal);
+    return false;
+}
+
+static err_t power_on(uint32_t cpus)
+{
+    err_t error = is_supported() ? OK : ERR_UNSUPPORTED;
+
+    for (uint32_t i = 0; error == OK && i < cpus; i++)
+        error = start(&fake_x86_cpus[i]);
+    return error;
+}
+
+static void power_off(uint32_t cpus)
+{
+    for (uint32_t i = 0; i < cpus; i++) {
+        struct fake_vmx *vmx = &fake_x86_cpus[i].vmx;
+        hpa_t region = hpa(vmx->vmxon);
+
+        if (vmx_vmxoff(vmx) == VMX_SUCCEED)
+            memory_free_frame_impl(region);
+    }
+}
+
+static bool instruction(const struct vcpu *vcpu, char *text, size_t size)
+{
+    const struct vmx_exit *exit = &to_vmx_const(vcpu)->exit;
+
+    return x86_64_vmx_insn(exit->reason, exit->qualification, text, size);
+}
+
+const struct sim_arch x86_64_vmx_sim_arch = {
+    .name = "x86_64-vmx",
+    .ops = &x86_vmx_vcpu_ops,
+    .trace = &x86_vmx_trace_arch,
+    .profile = profile,
+    .reset = reset,
+    .power_on = power_on,
+    .power_off = power_off,
+    .set_source = fake_x86_set_source,
+    .snapshot_size = x86_64_snapshot_size,
+    .save = x86_64_save,
+    .restore = x86_64_restore,
+    .instruction = instruction,
+    .format_value = x86_64_format_value,
+    .seeds = &x86_64_vmx_seeds,
+    .usual_vm = x86_64_usual_vm,
+    .complete_vm = x86_64_complete_vm,
+    .language = &x86_64_vmx_language,
+};
