@@ -3,6 +3,7 @@
 #ifndef SIM_X86_64_ARCH_H
 #define SIM_X86_64_ARCH_H
 
+#include "arch/x86_64/vmx/vmx.h"
 #include "sim/arch.h"
 #include "sim/spec.h"
 
@@ -18,6 +19,12 @@ void x86_64_save(void *to, uint32_t cpus);
 void x86_64_restore(const void *from, uint32_t cpus);
 bool x86_64_format_value(const char *field, uint64_t value, char *text,
                          size_t size);
+
+/* --- arch_vmx.c --- */
+
+/* The register as the guest has it, wherever its VMCS is: on any CPU, in
+ * memory, or not made yet. */
+uint64_t x86_64_vmx_register(const struct vmx_vcpu *v, enum x86_register reg);
 
 /* --- spec.c --- */
 

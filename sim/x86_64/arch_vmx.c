@@ -79,6 +79,79 @@ static bool instruction(const struct vcpu *vcpu, char *text, size_t size)
     return x86_64_vmx_insn(exit->reason, exit->qualification, text, size);
 }
 
+/* Where the fields of the VMCS are, and on which CPU it is; NULL: on none. */
+static const uint64_t *find_fields(const struct vmx_vcpu *v,
+                                   const struct fake_x86 **on)
+{
+    const struct fake_vmcs *memory = memory_phys_to_virt(v->vmcs_pa);
+
+    for (unsigned cpu = 0; cpu < MAX_CPU_NUM; cpu++) {
+        const struct fake_vmx *vmx = &fake_x86_cpus[cpu].vmx;
+
+        for (unsigned i = 0; i < VMX_ACTIVE; i++) {
+            *on = &fake_x86_cpus[cpu];
+            if (vmx->active[i].address == v->vmcs_pa.raw)
+                return vmx->active[i].vmcs.field;
+        }
+    }
+    *on = NULL;
+    return memory->field;
+}
+
+static uint64_t entry_register(const struct x86_entry *entry,
+                               enum x86_register reg)
+{
+    switch (reg) {
+    case X86_REG_CR0: return entry->cr0;
+    case X86_REG_CR3: return entry->cr3;
+    case X86_REG_CR4: return entry->cr4;
+    case X86_REG_EFER: return entry->efer;
+    case X86_REG_PAT: return X86_PAT_RESET;
+    case X86_REG_DR7: return X86_DR7_RESET;
+    default: return 0;
+    }
+}
+
+/* As a read in the guest is. */
+static uint64_t masked(uint64_t value, uint64_t mask, uint64_t shadow)
+{
+    return (value & ~mask) | (shadow & mask);
+}
+
+static uint64_t field_register(const uint64_t *field, enum x86_register reg)
+{
+    switch (reg) {
+    case X86_REG_CR0:
+        return masked(field[VMCS_AT_GUEST_CR0],
+                      field[VMCS_AT_CR0_GUEST_HOST_MASK],
+                      field[VMCS_AT_CR0_READ_SHADOW]);
+    case X86_REG_CR4:
+        return masked(field[VMCS_AT_GUEST_CR4],
+                      field[VMCS_AT_CR4_GUEST_HOST_MASK],
+                      field[VMCS_AT_CR4_READ_SHADOW]);
+    case X86_REG_CR3: return field[VMCS_AT_GUEST_CR3];
+    case X86_REG_EFER: return field[VMCS_AT_GUEST_IA32_EFER];
+    case X86_REG_PAT: return field[VMCS_AT_GUEST_IA32_PAT];
+    case X86_REG_DR7: return field[VMCS_AT_GUEST_DR7];
+    default: return 0;
+    }
+}
+
+uint64_t x86_64_vmx_register(const struct vmx_vcpu *v, enum x86_register reg)
+{
+    const struct fake_x86 *on;
+    const uint64_t *field = find_fields(v, &on);
+
+    switch (reg) {
+    case X86_REG_RFLAGS: return v->exit.rflags;
+    case X86_REG_CR2: return on != NULL ? on->cr2 : v->state.cr2;
+    case X86_REG_DR6: return on != NULL ? on->dr6 : v->state.dr6;
+    default:
+        return v->is_filled ? field_register(field, reg)
+                            : entry_register(&v->entry, reg);
+    }
+}
+
 const struct sim_arch x86_64_vmx_sim_arch = {
     .name = "x86_64-vmx",
     .ops = &x86_vmx_vcpu_ops,

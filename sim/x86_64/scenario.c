@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "arch/x86_64/x86.h"
+#include "arch/x86_64/vmx/vmx.h"
 #include "sim/scenario_language.h"
 #include "sim/x86_64/arch.h"
 #include "sim/x86_64/insn.h"
@@ -29,8 +29,7 @@ static bool parse_register(const char *text, uint8_t *reg)
 }
 
 /* What `expect register` knows besides. */
-static bool read_register(const struct vcpu *vcpu, const char *name,
-                          uint64_t *value)
+static bool parse_control(const char *name, uint64_t *reg)
 {
     static const struct scenario_name names[] = {
         {"rflags", X86_REG_RFLAGS}, {"cr0", X86_REG_CR0},
@@ -39,12 +38,30 @@ static bool read_register(const struct vcpu *vcpu, const char *name,
         {"pat", X86_REG_PAT},       {"dr6", X86_REG_DR6},
         {"dr7", X86_REG_DR7},
     };
+
+    return scenario_find_name(names, ARRAY_SIZE(names), name, reg);
+}
+
+static bool read_register(const struct vcpu *vcpu, const char *name,
+                          uint64_t *value)
+{
     const struct x86_vcpu *v = to_x86_const(vcpu);
     uint64_t reg;
 
-    if (!scenario_find_name(names, ARRAY_SIZE(names), name, &reg))
+    if (!parse_control(name, &reg))
         return false;
     *value = v->vendor->get(v, (enum x86_register)reg);
+    return true;
+}
+
+static bool read_vmx_register(const struct vcpu *vcpu, const char *name,
+                              uint64_t *value)
+{
+    uint64_t reg;
+
+    if (!parse_control(name, &reg))
+        return false;
+    *value = x86_64_vmx_register(to_vmx_const(vcpu), (enum x86_register)reg);
     return true;
 }
 
@@ -364,7 +381,7 @@ const struct scenario_language x86_64_language = {
 
 const struct scenario_language x86_64_vmx_language = {
     .parse_register = parse_register,
-    .read_register = read_register,
+    .read_register = read_vmx_register,
     .parse_cause = parse_exception,
     .cause_name = exception_name,
     .took = took,
