@@ -38,6 +38,8 @@ bool bench_inject(const struct bench_options *options,
                   struct bench_report *report);
 bool bench_decode(const struct bench_options *options,
                   struct bench_report *report);
+bool bench_entry_check(const struct bench_options *options,
+                       struct bench_report *report);
 bool bench_replay(const struct bench_options *options,
                   struct bench_report *report) __attribute__((weak));
 

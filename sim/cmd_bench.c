@@ -12,7 +12,8 @@
 static const char usage[] =
     "usage: twinax bench [--json] [--seconds S] [TRACE]\n\n"
     "Measures how many injected exits the process handles per second, what\n"
-    "decoding costs, and, with a TRACE, how fast it replays.\n\n"
+    "decoding and the check of a VM entry cost, and, with a TRACE, how fast\n"
+    "it replays.\n\n"
     "  --json       print one JSON object\n"
     "  --seconds S  measure each number for S seconds (default 1)\n"
     "  --help       print this\n\n"
@@ -53,7 +54,8 @@ static void print_json(const struct bench_report *report)
 static bool run(const struct bench_options *options,
                 struct bench_report *report)
 {
-    if (!bench_inject(options, report) || !bench_decode(options, report))
+    if (!bench_inject(options, report) || !bench_decode(options, report) ||
+        !bench_entry_check(options, report))
         return false;
     if (options->trace == NULL)
         return true;

@@ -4,49 +4,101 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/compiler.h"
 #include "sim/commands.h"
 #include "sim/fake_hw/x86_64/svm/svm.h"
+#include "sim/fake_hw/x86_64/vmx/rules.h"
 #include "sim/json.h"
 
 static const char usage[] =
-    "usage: twinax rules [--cpu svm] [--json]\n\n"
+    "usage: twinax rules [--cpu svm|vmx] [--json]\n\n"
     "Lists the rules that an entry into a guest must obey, in the order in\n"
     "which they are checked: name, section of the manual, what breaks it.\n"
     "Those without a section are no processor's: it would go on, and the\n"
     "guest could have the machine.\n\n"
-    "  --cpu NAME  of this kind of processor only: svm (AMD APM volume 2)\n"
+    "  --cpu NAME  of this kind of processor only: svm (AMD APM volume 2),\n"
+    "              vmx (Intel SDM volume 3, edition of June 2026)\n"
     "  --json      print a JSON array of objects with the keys cpu, name,\n"
     "              section, text\n"
     "  --help      print this\n";
 
-static const char cpu_name[] = "svm";
+struct row {
+    const char *cpu, *name, *section, *text;
+};
 
-static void print_text(void)
+/* Rule `i` of a kind of processor; false: it has not so many. */
+static bool svm_row(unsigned i, struct row *row)
 {
-    for (unsigned i = 0; i < svm_rule_count; i++)
-        printf("%s  %-18s %-8s %s\n", cpu_name,
-               violation_rule_name(svm_rules[i].rule), svm_rules[i].section,
-               violation_rule_text(svm_rules[i].rule));
+    if (i >= svm_rule_count)
+        return false;
+    *row = (struct row){"svm", violation_rule_name(svm_rules[i].rule),
+                        svm_rules[i].section,
+                        violation_rule_text(svm_rules[i].rule)};
+    return true;
 }
 
-static void print_json(void)
+static bool vmx_row(unsigned i, struct row *row)
 {
-    printf("[");
-    for (unsigned i = 0; i < svm_rule_count; i++) {
-        printf("%s\n  {\"cpu\": \"%s\", \"name\": ", i == 0 ? "" : ",",
-               cpu_name);
-        json_string(stdout, violation_rule_name(svm_rules[i].rule));
-        printf(", \"section\": ");
-        json_string(stdout, svm_rules[i].section);
-        printf(", \"text\": ");
-        json_string(stdout, violation_rule_text(svm_rules[i].rule));
-        printf("}");
+    const struct vmx_rule *rule = vmx_rule(i);
+
+    if (rule == NULL)
+        return false;
+    *row = (struct row){"vmx", rule->name, rule->section, rule->text};
+    return true;
+}
+
+static const struct {
+    const char *name;
+    bool (*row)(unsigned i, struct row *row);
+} cpus[] = {{"svm", svm_row}, {"vmx", vmx_row}};
+
+static void print_text(const struct row *row, bool first)
+{
+    (void)first;
+    printf("%s  %-33s  %-8s  %s\n", row->cpu, row->name, row->section,
+           row->text);
+}
+
+static void print_json(const struct row *row, bool first)
+{
+    printf("%s\n  {\"cpu\": \"%s\", \"name\": ", first ? "" : ",", row->cpu);
+    json_string(stdout, row->name);
+    printf(", \"section\": ");
+    json_string(stdout, row->section);
+    printf(", \"text\": ");
+    json_string(stdout, row->text);
+    printf("}");
+}
+
+/* All rules of one kind of processor, or of all. */
+static void print_rules(const char *cpu,
+                        void (*print)(const struct row *row, bool first))
+{
+    bool first = true;
+    struct row row;
+
+    for (unsigned k = 0; k < ARRAY_SIZE(cpus); k++) {
+        if (cpu != NULL && strcmp(cpu, cpus[k].name) != 0)
+            continue;
+        for (unsigned i = 0; cpus[k].row(i, &row); i++) {
+            print(&row, first);
+            first = false;
+        }
     }
-    printf("\n]\n");
+}
+
+static bool is_cpu(const char *name)
+{
+    for (unsigned k = 0; k < ARRAY_SIZE(cpus); k++) {
+        if (strcmp(name, cpus[k].name) == 0)
+            return true;
+    }
+    return false;
 }
 
 int cmd_rules(int argc, char **argv)
 {
+    const char *cpu = NULL;
     bool json = false;
 
     for (int i = 1; i < argc; i++) {
@@ -57,8 +109,8 @@ int cmd_rules(int argc, char **argv)
         if (strcmp(argv[i], "--json") == 0) {
             json = true;
         } else if (strcmp(argv[i], "--cpu") == 0 && i + 1 < argc &&
-                   strcmp(argv[i + 1], cpu_name) == 0) {
-            i++;
+                   is_cpu(argv[i + 1])) {
+            cpu = argv[++i];
         } else {
             fprintf(stderr, "twinax rules: what is '%s'?\n\n%s",
                     strcmp(argv[i], "--cpu") == 0 && i + 1 < argc ? argv[i + 1]
@@ -67,9 +119,12 @@ int cmd_rules(int argc, char **argv)
             return EXIT_USAGE;
         }
     }
-    if (json)
-        print_json();
-    else
-        print_text();
+    if (!json) {
+        print_rules(cpu, print_text);
+        return 0;
+    }
+    printf("[");
+    print_rules(cpu, print_json);
+    printf("\n]\n");
     return 0;
 }
