@@ -269,6 +269,7 @@ VCPU_DECLARE(finish_read)
 VCPU_DECLARE(finish_write)
 VCPU_DECLARE(advance)
 VCPU_DECLARE(firmware_call)
+VCPU_DECLARE(instruction)
 #else
 #define VCPU_OP(vcpu, op) ((vcpu)->ops->op)
 #endif

@@ -79,10 +79,10 @@ static enum verdict on_lazy_state(struct vm *vm, struct vcpu *vcpu,
 }
 
 /* It always has an answer. */
-static enum verdict on_cpuid(struct vm *vm, struct vcpu *vcpu,
-                             struct vm_exit *exit)
+static ALWAYS_INLINE enum verdict on_cpuid(struct vm *vm, struct vcpu *vcpu,
+                                           struct vm_exit *exit)
 {
-    return vcpu->ops->instruction(vcpu, exit, NULL);
+    return VCPU_OP(vcpu, instruction)(vcpu, exit, NULL);
 }
 
 /* After an instruction that the architecture has made: it says why, if the VM
@@ -423,6 +423,12 @@ static ALWAYS_INLINE enum verdict handle(struct vm *vm, struct vcpu *vcpu,
         return on_firmware_call(vm, vcpu, exit);
     if (likely(exit->kind == EXIT_NESTED_PAGE_FAULT))
         return on_nested_page_fault(vm, vcpu, exit);
+    if (exit->kind == EXIT_IO_READ)
+        return on_io_read(vm, vcpu, exit);
+    if (exit->kind == EXIT_CPUID)
+        return on_cpuid(vm, vcpu, exit);
+    if (exit->kind == EXIT_HYPERCALL)
+        return on_hypercall(vm, vcpu, exit);
     return handle_other(vm, vcpu, *exit);
 }
 

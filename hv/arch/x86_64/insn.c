@@ -49,7 +49,8 @@ static NOINLINE enum verdict do_own_cpuid(struct x86_vcpu *v,
     return advance(v, exit);
 }
 
-static enum verdict do_cpuid(struct x86_vcpu *v, const struct vm_exit *exit)
+static ALWAYS_INLINE enum verdict do_cpuid(struct x86_vcpu *v,
+                                           const struct vm_exit *exit)
 {
     const struct x86_cpuid *plain =
         x86_guest_plain_cpuid(v->cpuid, (uint32_t)v->regs.gpr[X86_GPR_RAX]);
@@ -276,8 +277,8 @@ static enum verdict do_mov_cr(struct x86_vcpu *v, const struct vm_exit *exit)
     return VERDICT_RESUME;
 }
 
-enum verdict x86_instruction(struct vcpu *vcpu, struct vm_exit *exit,
-                             char *what)
+static NOINLINE enum verdict make_other(struct x86_vcpu *v,
+                                        const struct vm_exit *exit, char *what)
 {
     typedef enum verdict (*handler)(struct x86_vcpu * v,
                                     const struct vm_exit *exit);
@@ -289,11 +290,16 @@ enum verdict x86_instruction(struct vcpu *vcpu, struct vm_exit *exit,
         [X86_INTERCEPTED_UD] = do_ud,
         [X86_INTERCEPTED_GP] = do_gp,
     };
-    struct x86_vcpu *v = to_x86(vcpu);
 
-    if (likely(exit->kind == EXIT_CPUID))
-        return do_cpuid(v, exit);
     if (exit->insn.number == X86_INTERCEPTED_STRING_IO)
         return x86_emulate_string_io(v, what);
     return handlers[exit->insn.number](v, exit);
+}
+
+EXIT_PATH enum verdict x86_instruction(struct vcpu *vcpu, struct vm_exit *exit,
+                                       char *what)
+{
+    return likely(exit->kind == EXIT_CPUID)
+               ? do_cpuid(to_x86(vcpu), exit)
+               : make_other(to_x86(vcpu), exit, what);
 }

@@ -20,6 +20,9 @@
 #define HYPERVISOR_LEAF 0x40000000
 #define SIGNATURE       0x6e697754 /* "Twin" */
 
+/* What CPUID's first leaf begins the name of a processor with VMX with. */
+#define GENUINE 0x756e6547 /* "Genu", of Intel */
+
 /* A loop of ROUNDS times `operation`, at `input` and then `step` further each
  * time, and what it counts. RDI is `at`. */
 #define COUNT_LOOP(operation, step, input)                              \
@@ -47,6 +50,14 @@ static void report(const char *name, uint64_t total)
     guest_put("\n");
 }
 
+/* Each vendor has an instruction of its own for it. */
+static uint64_t count_calls(void)
+{
+    if (read_cpuid(0).ebx == GENUINE)
+        return COUNT_LOOP("vmcall", 0, 0);
+    return COUNT_LOOP("vmmcall", 0, 0);
+}
+
 void guest_main(void)
 {
     uint64_t nothing, cpuid, cpuid_prefixed, call, uart, lapic, ioapic, fault;
@@ -56,7 +67,7 @@ void guest_main(void)
         return;
 
     nothing = COUNT_LOOP("", 0, 0);
-    call = COUNT_LOOP("vmmcall", 0, 0);
+    call = count_calls();
     cpuid = COUNT_LOOP("xor %%eax, %%eax\n cpuid", 0, 0);
     cpuid_prefixed =
         COUNT_LOOP("xor %%eax, %%eax\n .byte 0x66, 0x48\n cpuid", 0, 0);

@@ -70,7 +70,8 @@ static void decode_triple_fault(const struct vmx_vcpu *v, struct vm_exit *exit)
     exit->system_down.reason = VMX_REASON_TRIPLE_FAULT;
 }
 
-static void decode_cpuid(const struct vmx_vcpu *v, struct vm_exit *exit)
+static ALWAYS_INLINE void decode_cpuid(const struct vmx_vcpu *v,
+                                       struct vm_exit *exit)
 {
     exit->kind = EXIT_CPUID;
     exit->insn_len = (uint8_t)v->exit.length;
@@ -82,7 +83,8 @@ static void decode_hlt(const struct vmx_vcpu *v, struct vm_exit *exit)
     exit->insn_len = (uint8_t)v->exit.length;
 }
 
-static void decode_vmcall(const struct vmx_vcpu *v, struct vm_exit *exit)
+static ALWAYS_INLINE void decode_vmcall(const struct vmx_vcpu *v,
+                                        struct vm_exit *exit)
 {
     exit->kind = EXIT_HYPERCALL;
     exit->hypercall.nr = v->x86.regs.gpr[X86_GPR_RAX];
@@ -145,7 +147,8 @@ static void decode_cr_access(const struct vmx_vcpu *v, struct vm_exit *exit)
         (type == VMX_CR_TO ? X86_MOV_CR_WRITE : 0u);
 }
 
-static void decode_io(const struct vmx_vcpu *v, struct vm_exit *exit)
+static ALWAYS_INLINE void decode_io(const struct vmx_vcpu *v,
+                                    struct vm_exit *exit)
 {
     uint64_t info = v->exit.qualification;
     uint8_t width = (uint8_t)(FIELD_GET(VMX_IO_SIZE, info) + 1);
@@ -186,12 +189,10 @@ static const decoder decoders[] = {
     [VMX_REASON_INIT] = decode_external,
     [VMX_REASON_INTERRUPT_WINDOW] = decode_window,
     [VMX_REASON_NMI_WINDOW] = decode_window,
-    [VMX_REASON_CPUID] = decode_cpuid,
     [VMX_REASON_GETSEC] = decode_ud,
     [VMX_REASON_HLT] = decode_hlt,
     [VMX_REASON_INVD] = decode_cache,
     [VMX_REASON_RDPMC] = decode_rdpmc,
-    [VMX_REASON_VMCALL] = decode_vmcall,
     [VMX_REASON_VMCLEAR] = decode_ud,
     [VMX_REASON_VMLAUNCH] = decode_ud,
     [VMX_REASON_VMPTRLD] = decode_ud,
@@ -202,7 +203,6 @@ static const decoder decoders[] = {
     [VMX_REASON_VMXOFF] = decode_ud,
     [VMX_REASON_VMXON] = decode_ud,
     [VMX_REASON_CR_ACCESS] = decode_cr_access,
-    [VMX_REASON_IO_INSTRUCTION] = decode_io,
     [VMX_REASON_RDMSR] = decode_rdmsr,
     [VMX_REASON_WRMSR] = decode_wrmsr,
     [VMX_REASON_MWAIT] = decode_ud,
@@ -235,28 +235,35 @@ static ALWAYS_INLINE void decode_ept_violation(const struct vmx_vcpu *v,
             info & VMX_EPT_FETCH ? ACCESS_EXECUTE : ACCESS_READ;
 }
 
-static void decode_others(const struct vmx_vcpu *v, struct vm_exit *exit)
+static NOINLINE struct vm_exit decode_rarely(const struct vmx_vcpu *v)
 {
     const uint64_t failed = VMX_ENTRY_REFUSED | VMX_REASON_ENTRY_FAILURE;
+    uint64_t reason = v->exit.reason;
+    struct vm_exit exit = {0};
 
-    if ((v->exit.reason & failed) != 0)
-        decode_entry_failure(v, exit);
+    if (v->x86.wait != X86_RUNS)
+        exit.kind = EXIT_HALT;
+    else if (reason < ARRAY_SIZE(decoders) && decoders[reason] != NULL)
+        decoders[reason](v, &exit);
+    else if ((reason & failed) != 0)
+        decode_entry_failure(v, &exit);
     else
-        decode_unknown(v, exit);
+        decode_unknown(v, &exit);
+    return exit;
 }
 
+/* What is frequent is decoded here, where the compiler can join it with its
+ * handling; so the rest gets no pointer to `exit`. */
 EXIT_PATH void vmx_decode(const struct vcpu *vcpu, struct vm_exit *exit)
 {
     const struct vmx_vcpu *v = to_vmx_const(vcpu);
-    uint64_t reason = v->exit.reason;
 
     exit->insn_len = 0;
-    if (reason == VMX_REASON_EPT_VIOLATION)
-        decode_ept_violation(v, exit);
-    else if (unlikely(v->x86.wait != X86_RUNS))
-        exit->kind = EXIT_HALT;
-    else if (likely(reason < ARRAY_SIZE(decoders) && decoders[reason] != NULL))
-        decoders[reason](v, exit);
-    else
-        decode_others(v, exit);
+    switch (v->exit.reason) {
+    case VMX_REASON_EPT_VIOLATION: decode_ept_violation(v, exit); break;
+    case VMX_REASON_IO_INSTRUCTION: decode_io(v, exit); break;
+    case VMX_REASON_CPUID: decode_cpuid(v, exit); break;
+    case VMX_REASON_VMCALL: decode_vmcall(v, exit); break;
+    default: *exit = decode_rarely(v); break;
+    }
 }

@@ -16,19 +16,19 @@
 #include "arch/x86_64/vmx/vmcs.h"
 
 /* clang-format off */
-/* X(member, field of the VMCS). With each exit; RSP besides, which is one of
- * the general registers. */
+/* X(member, field of the VMCS). With each exit. */
 #define VMX_FIELDS_ALWAYS(X)                                                   \
     X(rip,               GUEST_RIP)                                            \
     X(reason,            EXIT_REASON)                                          \
     X(rflags,            GUEST_RFLAGS)                                         \
     X(interruptibility,  GUEST_INTERRUPTIBILITY_STATE)                         \
-    X(idt_vectoring,     IDT_VECTORING_INFO)
-
-/* With some. */
-#define VMX_FIELDS_SOMETIMES(X)                                                \
     X(length,            EXIT_INSTRUCTION_LENGTH)                              \
-    X(qualification,     EXIT_QUALIFICATION)                                   \
+    X(qualification,     EXIT_QUALIFICATION)
+
+/* With some. The stack pointer is one of the general registers besides. */
+#define VMX_FIELDS_SOMETIMES(X)                                                \
+    X(rsp,               GUEST_RSP)                                            \
+    X(idt_vectoring,     IDT_VECTORING_INFO)                                   \
     X(interruption,      EXIT_INTERRUPTION_INFO)                               \
     X(error_code,        EXIT_INTERRUPTION_ERROR_CODE)                         \
     X(guest_physical,    GUEST_PHYSICAL_ADDRESS)                               \
@@ -68,7 +68,13 @@ enum { VMX_ALWAYS = VMX_FIELDS_ALWAYS_COUNT };
 /* The fields of an exit of basic reason n, below VMX_REASON_MAX, that come
  * sometimes. */
 extern const uint32_t vmx_fields_of_reason[VMX_REASON_MAX];
-/* Their encodings. */
-extern const uint16_t vmx_field_encodings[VMX_FIELD_COUNT];
+
+/* Those of the most frequent one: what the code at RIP is found by, in 64-bit
+ * mode, besides what the fault is. An exit while an event is delivered has the
+ * IDT-vectoring information. */
+#define VMX_FIELDS_OF_CODE \
+    (VMX_FIELD(cr3) | VMX_FIELD(efer) | VMX_FIELD(cs_access) | VMX_FIELD(rsp))
+#define VMX_FIELDS_OF_EPT_VIOLATION \
+    (VMX_FIELD(guest_physical) | VMX_FIELD(idt_vectoring) | VMX_FIELDS_OF_CODE)
 
 #endif

@@ -138,10 +138,8 @@ static void fill(struct vmx_vcpu *v)
 
 static void write_registers(struct vmx_vcpu *v)
 {
-    v->written = (struct vmx_written){v->exit.rip, v->exit.rflags,
-                                      v->x86.regs.gpr[X86_GPR_RSP],
-                                      v->exit.interruptibility};
-    x86_vmx_vmwrite(VMCS_GUEST_RIP, v->written.rip);
+    v->written = (struct vmx_written){
+        v->exit.rflags, v->x86.regs.gpr[X86_GPR_RSP], v->exit.interruptibility};
     x86_vmx_vmwrite(VMCS_GUEST_RFLAGS, v->written.rflags);
     x86_vmx_vmwrite(VMCS_GUEST_RSP, v->written.rsp);
     x86_vmx_vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE,
@@ -196,21 +194,23 @@ static err_t prepare(struct vcpu *vcpu, uint32_t requests)
 static ALWAYS_INLINE void put(enum vmcs_field field, uint64_t *written,
                               uint64_t value)
 {
-    if (*written != value) {
+    if (unlikely(*written != value)) {
         *written = value;
         x86_vmx_put(field, value);
     }
 }
 
-static NOINLINE void put_event(const struct vmx_vcpu *v)
+static NOINLINE void put_event(struct vmx_vcpu *v)
 {
     x86_vmx_put(VMCS_ENTRY_EXCEPTION_ERROR_CODE, v->event >> 32);
     x86_vmx_put(VMCS_ENTRY_INTERRUPTION_INFO, (uint32_t)v->event);
+    v->event = 0;
 }
 
+/* RIP has changed, mostly. */
 static ALWAYS_INLINE void put_registers(struct vmx_vcpu *v)
 {
-    put(VMCS_GUEST_RIP, &v->written.rip, v->exit.rip);
+    x86_vmx_put(VMCS_GUEST_RIP, v->exit.rip);
     put(VMCS_GUEST_RSP, &v->written.rsp, v->x86.regs.gpr[X86_GPR_RSP]);
     put(VMCS_GUEST_RFLAGS, &v->written.rflags, v->exit.rflags);
     put(VMCS_GUEST_INTERRUPTIBILITY_STATE, &v->written.interruptibility,
@@ -219,32 +219,48 @@ static ALWAYS_INLINE void put_registers(struct vmx_vcpu *v)
         put_event(v);
 }
 
-/* The fields that come with this exit and not with all. */
-static ALWAYS_INLINE void get_more(struct vmx_exit *exit)
+/* The fields that come with this exit and not with all, and what follows from
+ * them. */
+static ALWAYS_INLINE void get_more(struct vmx_vcpu *v, uint64_t set)
 {
-    uint64_t *values = (uint64_t *)(void *)exit;
-    uint32_t set = vmx_fields_of_reason[exit->reason & (VMX_REASON_MAX - 1)];
+    struct vmx_exit *exit = &v->exit;
 
-    for (; set != 0; set &= set - 1) {
-        unsigned field = bit_lowest(set);
+#define X(member, field)                \
+    if ((set & VMX_FIELD(member)) != 0) \
+        exit->member = x86_vmx_get(VMCS_##field);
+    VMX_FIELDS_SOMETIMES(X)
+#undef X
+    if ((set & VMX_FIELD(rsp)) != 0)
+        v->x86.regs.gpr[X86_GPR_RSP] = v->written.rsp = exit->rsp;
+    if ((set & VMX_FIELD(idt_vectoring)) != 0 &&
+        unlikely((exit->idt_vectoring & VMX_EVENT_VALID) != 0))
+        vmx_resume_event(v);
+}
 
-        values[field] = x86_vmx_get(vmx_field_encodings[field]);
-    }
+static NOINLINE void get_rarely(struct vmx_vcpu *v, uint32_t set)
+{
+    get_more(v, set);
+    if ((set & VMX_FIELD(interruption)) != 0)
+        vmx_take_interruption(v);
 }
 
 static ALWAYS_INLINE void get_exit(struct vmx_vcpu *v)
 {
     struct vmx_exit *exit = &v->exit;
+    uint32_t more;
 
 #define X(member, field) exit->member = x86_vmx_get(VMCS_##field);
     VMX_FIELDS_ALWAYS(X)
 #undef X
-    v->x86.regs.gpr[X86_GPR_RSP] = x86_vmx_get(VMCS_GUEST_RSP);
-    v->written = (struct vmx_written){exit->rip, exit->rflags,
-                                      v->x86.regs.gpr[X86_GPR_RSP],
-                                      exit->interruptibility};
-    v->event = 0;
-    get_more(exit);
+    v->written.rflags = exit->rflags;
+    v->written.interruptibility = exit->interruptibility;
+    if (exit->reason == VMX_REASON_EPT_VIOLATION) {
+        get_more(v, VMX_FIELDS_OF_EPT_VIOLATION);
+        return;
+    }
+    more = vmx_fields_of_reason[exit->reason & (VMX_REASON_MAX - 1)];
+    if (unlikely(more != 0))
+        get_rarely(v, more);
 }
 
 /* Once for all ways in which an entry is refused: section 30.4 for the number,
@@ -274,10 +290,6 @@ EXIT_PATH void vmx_world_switch(struct vcpu *vcpu)
     }
     v->launched = true;
     get_exit(v);
-    if (unlikely(v->exit.idt_vectoring & VMX_EVENT_VALID))
-        vmx_resume_event(v);
-    if (unlikely(v->exit.reason <= VMX_REASON_EXTERNAL_INTERRUPT))
-        vmx_take_interruption(v);
 }
 
 static const struct s2_format *stage2_format(uint64_t top)

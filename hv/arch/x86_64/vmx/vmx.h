@@ -31,7 +31,7 @@ struct vmcs {
 
 /* What the entry writes if it has changed, and what the VMCS has of it. */
 struct vmx_written {
-    uint64_t rip, rflags, rsp, interruptibility;
+    uint64_t rflags, rsp, interruptibility;
 };
 
 struct vmx_vcpu {
