@@ -220,6 +220,16 @@ uint64_t memory_read_word_impl(hpa_t from)
     return shared_read_word(guest_pointer(from, sizeof(uint64_t)));
 }
 
+bool memory_has_words_impl(const struct memory_word *words, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        if (shared_read_word(guest_pointer(words[i].at, sizeof(uint64_t))) !=
+            words[i].value)
+            return false;
+    }
+    return true;
+}
+
 void memory_write_guest_impl(hpa_t to, const void *from, size_t size)
 {
     shared_write(guest_pointer(to, size), from, size);

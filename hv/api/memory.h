@@ -13,6 +13,12 @@
 
 #include "api/api.h"
 
+/* 8 bytes of guest RAM at a multiple of 8, as somebody has read them. */
+struct memory_word {
+    hpa_t at;
+    uint64_t value;
+};
+
 /* clang-format off */
 #define MEMORY_API(FN, PROC, GET, PUT)                                         \
     /* One zeroed frame of PAGE_SIZE bytes; HPA_NONE when none is left. */     \
@@ -37,6 +43,12 @@
     /* The same of 8 bytes at a multiple of 8, by value. */                    \
     FN(uint64_t, memory_read_word, (hpa_t from), (from), (from.raw), FEED,     \
        NEVER_FAILS)                                                            \
+    /* Whether guest RAM holds these words, 1 or more: each is read once, until \
+     * one is another. What is expected mostly needs no more than this in a    \
+     * trace. */                                                               \
+    FN(bool, memory_has_words,                                                 \
+       (const struct memory_word *words, unsigned count), (words, count),      \
+       (words[count - 1].at.raw), FEED, NEVER_FAILS)                           \
     /* Copies `from` to guest RAM; 2, 4 or 8 bytes at a multiple of their size \
      * by one store. */                                                        \
     PUT(memory_write_guest, (hpa_t to, const void *from, size_t size),         \

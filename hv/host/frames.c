@@ -266,6 +266,17 @@ EXIT_PATH uint64_t memory_read_word_impl(hpa_t from)
     return shared_read_word(memory_phys_to_virt(from));
 }
 
+EXIT_PATH bool memory_has_words_impl(const struct memory_word *words,
+                                     unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        if (shared_read_word(memory_phys_to_virt(words[i].at)) !=
+            words[i].value)
+            return false;
+    }
+    return true;
+}
+
 void memory_write_guest_impl(hpa_t to, const void *from, size_t size)
 {
     shared_write(memory_phys_to_virt(to), from, size);

@@ -202,6 +202,28 @@ static void *write_words(void *argument)
     return NULL;
 }
 
+Test(ram, words_are_all_as_expected_or_they_are_not)
+{
+    hpa_t frame = memory_alloc_frame();
+    struct memory_word words[] = {
+        {hpa_add(frame, 8), 1},
+        {hpa_add(frame, PAGE_SIZE - 8), UINT64_MAX},
+        {frame, 3},
+    };
+    const unsigned count = sizeof(words) / sizeof(words[0]);
+
+    for (unsigned i = 0; i < count; i++)
+        memory_write_guest(words[i].at, &words[i].value, 8);
+    cr_assert(memory_has_words(words, count));
+    for (unsigned i = 0; i < count; i++) {
+        words[i].value ^= UINT64_C(1) << 63;
+        cr_assert(i == 0 || memory_has_words(words, i), "%u", i);
+        for (unsigned more = i + 1; more <= count; more++)
+            cr_assert_not(memory_has_words(words, more), "%u of %u", i, more);
+        words[i].value ^= UINT64_C(1) << 63;
+    }
+}
+
 Test(ram, an_aligned_word_is_never_seen_half_written)
 {
     hpa_t frame = memory_alloc_frame();

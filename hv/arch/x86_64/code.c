@@ -32,9 +32,7 @@ static bool read_entry(void *context, gpa_t address, uint64_t *entry,
                          NULL) != OK)
         return false;
     *entry = memory_read_word(at);
-    page->path[page->levels].at = at;
-    page->path[page->levels].entry = *entry;
-    page->levels++;
+    page->path[page->levels++] = (struct memory_word){at, *entry};
     return true;
 }
 
@@ -68,15 +66,6 @@ static NOINLINE bool remember_page(struct x86_vcpu *v, uint64_t linear,
     return false;
 }
 
-static ALWAYS_INLINE bool is_path_same(const struct x86_code_page *page)
-{
-    for (unsigned i = 0; i < page->levels; i++) {
-        if (unlikely(memory_read_word(page->path[i].at) != page->path[i].entry))
-            return false;
-    }
-    return true;
-}
-
 static ALWAYS_INLINE const struct x86_code_page *
 find_page(struct x86_vcpu *v, uint64_t linear, uint64_t cr3)
 {
@@ -86,7 +75,7 @@ find_page(struct x86_vcpu *v, uint64_t linear, uint64_t cr3)
     if (likely(page->linear == linear && page->cr3 == cr3 &&
                page->levels != 0 &&
                page->generation == aspace_generation(v->base.config.memory) &&
-               is_path_same(page)))
+               memory_has_words(page->path, page->levels)))
         return page;
     return remember_page(v, linear, cr3, page) ? page : NULL;
 }
@@ -98,53 +87,77 @@ find_page(struct x86_vcpu *v, uint64_t linear, uint64_t cr3)
 /* The words that an instruction lies in. */
 struct code {
     uint64_t words[X86_CODE_WORDS];
+    hpa_t at;       /* of the first word; HPA_NONE: they came with the exit */
     unsigned skew;  /* where in the first one it begins */
     unsigned count; /* bytes from there on that are known */
 };
 
-static NOINLINE const struct x86_insn *remember_insn(struct x86_code_insn *slot,
-                                                     const struct code *code)
+static const struct x86_insn *remember_insn(struct x86_code_insn *slot,
+                                            const struct code *code)
 {
     const uint8_t *bytes = (const uint8_t *)code->words + code->skew;
 
+    slot->words[0].at = HPA_NONE;
     if (x86_decode_insn(bytes, code->count, X86_MODE_64, &slot->insn) !=
         X86_DECODED) {
         slot->insn.length = 0;
         return NULL;
     }
-    memcpy(slot->words, code->words, sizeof(slot->words));
+    for (unsigned i = 0; i < X86_CODE_WORDS; i++) {
+        slot->words[i].value = code->words[i];
+        if (!hpa_is_none(code->at))
+            slot->words[i].at = hpa_add(code->at, i * WORD);
+    }
     return &slot->insn;
 }
 
-static ALWAYS_INLINE const struct x86_insn *decode(struct x86_code_insn *slot,
-                                                   const struct code *code)
+static NOINLINE const struct x86_insn *read_insn(struct x86_code_insn *slot,
+                                                 hpa_t at, unsigned skew)
 {
-    if (likely(slot->words[0] == code->words[0] &&
-               slot->words[1] == code->words[1] &&
-               slot->words[2] == code->words[2] && slot->insn.length != 0))
-        return &slot->insn;
-    return remember_insn(slot, code);
+    struct code code = {.at = at, .skew = skew, .count = X86_INSN_MAX};
+
+    for (unsigned i = 0; i < X86_CODE_WORDS; i++)
+        code.words[i] = memory_read_word(hpa_add(at, i * WORD));
+    return remember_insn(slot, &code);
+}
+
+static ALWAYS_INLINE struct x86_code_insn *slot_of(struct x86_vcpu *v,
+                                                   uint64_t linear)
+{
+    return &v->code->insns[linear & (X86_CODE_INSNS - 1)];
 }
 
 /* Of what lies whole in the words of one page. */
 static ALWAYS_INLINE const struct x86_insn *
 find_in_memory(struct x86_vcpu *v, uint64_t linear, uint64_t cr3)
 {
+    struct x86_code_insn *slot = slot_of(v, linear);
     uint64_t offset = linear & PAGE_OFFSET & ~(WORD - 1);
     const struct x86_code_page *page;
-    struct code code = {.skew = linear & (WORD - 1), .count = X86_INSN_MAX};
+    const struct x86_insn *insn = &slot->insn;
+    hpa_t at;
 
     if (unlikely(offset > PAGE_SIZE - X86_CODE_WORDS * WORD))
         return NULL;
     page = find_page(v, linear & ~PAGE_OFFSET, cr3);
     if (unlikely(page == NULL))
         return NULL;
-    for (unsigned i = 0; i < X86_CODE_WORDS; i++)
-        code.words[i] =
-            memory_read_word(hpa_add(page->frame, offset + i * WORD));
+    at = hpa_add(page->frame, offset);
+    if (unlikely(slot->words[0].at.raw != at.raw ||
+                 !memory_has_words(slot->words, X86_CODE_WORDS)))
+        insn = read_insn(slot, at, linear & (WORD - 1));
     if (unlikely(page->generation != aspace_generation(v->base.config.memory)))
         return NULL;
-    return decode(&v->code->insns[linear & (X86_CODE_INSNS - 1)], &code);
+    return insn;
+}
+
+static bool is_known(const struct x86_code_insn *slot, const struct code *code)
+{
+    for (unsigned i = 0; i < X86_CODE_WORDS; i++) {
+        if (slot->words[i].value != code->words[i])
+            return false;
+    }
+    return hpa_is_none(slot->words[0].at) && slot->insn.length != 0;
 }
 
 /* What the processor gives begins with the first word: such instructions are
@@ -153,14 +166,15 @@ find_in_memory(struct x86_vcpu *v, uint64_t linear, uint64_t cr3)
 static NOINLINE const struct x86_insn *
 find_in_exit(struct x86_vcpu *v, uint64_t linear, uint64_t cr3)
 {
-    struct code code = {.words = {0}};
-    const struct x86_insn *insn;
+    struct x86_code_insn *slot = slot_of(v, linear & ~(WORD - 1));
+    struct code code = {.at = HPA_NONE};
+    const struct x86_insn *insn = &slot->insn;
 
     code.count = v->vendor->insn_bytes(v, (uint8_t *)code.words);
     if (code.count == 0)
         return find_in_memory(v, linear, cr3);
-    linear &= ~(WORD - 1);
-    insn = decode(&v->code->insns[linear & (X86_CODE_INSNS - 1)], &code);
+    if (!is_known(slot, &code))
+        insn = remember_insn(slot, &code);
     return insn != NULL && insn->length <= code.count ? insn : NULL;
 }
 

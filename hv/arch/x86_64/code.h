@@ -11,6 +11,7 @@
 #ifndef ARCH_X86_64_CODE_H
 #define ARCH_X86_64_CODE_H
 
+#include "api/memory.h"
 #include "arch/x86_64/emulate/cpu.h"
 #include "lib/addr.h"
 
@@ -32,14 +33,11 @@ struct x86_code_page {
     uint64_t generation;
     hpa_t frame;
     unsigned levels; /* 0: there is nothing here */
-    struct {
-        hpa_t at;
-        uint64_t entry;
-    } path[X86_CODE_LEVELS];
+    struct memory_word path[X86_CODE_LEVELS];
 };
 
 struct x86_code_insn {
-    uint64_t words[X86_CODE_WORDS];
+    struct memory_word words[X86_CODE_WORDS]; /* nowhere: the exit had them */
     struct x86_insn insn; /* of length 0: there is nothing here */
 };
 
