@@ -154,6 +154,11 @@ uint64_t time_ticks_impl(void)
     return clock_state.ticks;
 }
 
+uint64_t time_ticks_at_impl(uint64_t hz)
+{
+    return time_ticks_scaled(clock_state.ticks, clock_state.frequency, hz);
+}
+
 uint64_t time_frequency_impl(void)
 {
     return clock_state.frequency;

@@ -20,6 +20,10 @@ typedef uint64_t timer_token;
 #define TIME_API(FN, PROC, GET, PUT)                                           \
     /* The counter's value. */                                                 \
     FN(uint64_t, time_ticks, (void), (), (0), FEED, NEVER_FAILS)               \
+    /* What a counter of `hz` Hz has counted from the same zero, rounded down:  \
+     * for a device with a slower clock, so that a trace holds no more of the   \
+     * time than the guest sees. `hz` times the frequency is below 2^64. */     \
+    FN(uint64_t, time_ticks_at, (uint64_t hz), (hz), (hz), FEED, NEVER_FAILS)  \
     /* The counter's frequency in Hz, constant, not 0. */                      \
     FN(uint64_t, time_frequency, (void), (), (0), FEED, NEVER_FAILS)           \
     /* Calls `fire(context, now)` on this CPU at or after `deadline_ns`, once. \
@@ -34,6 +38,14 @@ typedef uint64_t timer_token;
 /* clang-format on */
 
 API_DECLARE(TIME_API)
+
+/* What time_ticks_at() is, for who implements it: no product overflows before
+ * the result does. */
+static inline uint64_t time_ticks_scaled(uint64_t ticks, uint64_t frequency,
+                                         uint64_t hz)
+{
+    return ticks / frequency * hz + ticks % frequency * hz / frequency;
+}
 
 /* Conversions at time_frequency(), rounding down, saturating. */
 uint64_t time_ticks_to_nanos(uint64_t ticks);

@@ -48,6 +48,11 @@ uint64_t time_ticks_impl(void)
     return machine_ticks();
 }
 
+uint64_t time_ticks_at_impl(uint64_t hz)
+{
+    return time_ticks_scaled(machine_ticks(), machine_frequency(), hz);
+}
+
 uint64_t time_frequency_impl(void)
 {
     return machine_frequency();

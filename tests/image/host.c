@@ -134,6 +134,7 @@ static void test_conversions(void)
 
     EXPECT(time_ticks_to_nanos(hz) == UINT64_C(1000000000));
     EXPECT(time_nanos_to_ticks(UINT64_C(1000000000)) == hz);
+    EXPECT(time_ticks_at(1) <= time_ticks_at(hz) / hz);
     EXPECT(time_ticks_to_nanos(0) == 0 && time_nanos_to_ticks(0) == 0);
     EXPECT(time_nanos_to_ticks(1) == UINT64_C(1) * hz / 1000000000);
     EXPECT((hz <= UINT64_C(1000000000)

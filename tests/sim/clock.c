@@ -54,6 +54,29 @@ Test(clock, conversions_round_down_and_saturate)
     cr_assert_eq(time_frequency(), UINT64_C(1) << 40);
 }
 
+Test(clock, a_slower_counter_has_the_same_zero)
+{
+    static const struct {
+        uint64_t frequency, ticks, hz, expected;
+    } rows[] = {
+        {10000000, 0, 3579545, 0},
+        {10000000, 2, 3579545, 0},
+        {10000000, 3, 3579545, 1},
+        {10000000, 10000000, 3579545, 3579545},
+        {10000000, 12345678901, 3579545, UINT64_C(4419191318)},
+        {10000000, UINT64_MAX, 10000000, UINT64_MAX},
+        {3, 1, 1000, 333},
+        {UINT64_C(1) << 40, UINT64_MAX, 1 << 20, UINT64_MAX >> 20},
+    };
+
+    for_each_row (i, rows) {
+        sim_reset(1);
+        clock_set_frequency(rows[i].frequency);
+        clock_advance_ticks(rows[i].ticks);
+        cr_assert_eq(time_ticks_at(rows[i].hz), rows[i].expected, "row %zu", i);
+    }
+}
+
 Test(clock, time_moves_only_forward)
 {
     cr_assert_eq(time_ticks(), 0);

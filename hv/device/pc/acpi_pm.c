@@ -40,7 +40,6 @@ enum { PM1_STS = 0, PM1_EN = 2, PM1_CNT = 4, PM_TMR = 8 };
 
 struct acpi_pm {
     struct device device;
-    uint64_t hz; /* of time_ticks() */
     uint16_t enable;
     uint16_t control;
     uint64_t cleared; /* the timer's half-periods when TMR_STS was cleared */
@@ -48,18 +47,9 @@ struct acpi_pm {
     void *vm_object;
 };
 
-/* Ticks of the PM timer since the counter's zero, without overflow before its
- * 64 bits have wrapped. */
-static uint64_t pm_ticks(const struct acpi_pm *pm)
+static uint64_t half_periods(void)
 {
-    uint64_t ticks = time_ticks();
-
-    return ticks / pm->hz * PM_TIMER_HZ + ticks % pm->hz * PM_TIMER_HZ / pm->hz;
-}
-
-static uint64_t half_periods(const struct acpi_pm *pm)
-{
-    return pm_ticks(pm) >> 31;
+    return time_ticks_at(PM_TIMER_HZ) >> 31;
 }
 
 /* The 4 bytes at `offset`, a multiple of 4. */
@@ -67,10 +57,10 @@ static uint32_t read_block(const struct acpi_pm *pm, uint64_t offset)
 {
     switch (offset) {
     case PM1_STS:
-        return (half_periods(pm) != pm->cleared ? TMR_STS : 0) |
+        return (half_periods() != pm->cleared ? TMR_STS : 0) |
                (uint32_t)pm->enable << 16;
     case PM1_CNT: return pm->control | SCI_EN;
-    case PM_TMR: return (uint32_t)pm_ticks(pm);
+    case PM_TMR: return (uint32_t)time_ticks_at(PM_TIMER_HZ);
     default: return 0;
     }
 }
@@ -109,7 +99,7 @@ static void write_part(struct acpi_pm *pm, uint64_t offset, unsigned width,
     switch (align_down(offset, 2)) {
     case PM1_STS:
         if (merge(0, offset, width, value) & TMR_STS)
-            pm->cleared = half_periods(pm);
+            pm->cleared = half_periods();
         break;
     case PM1_EN:
         pm->enable = merge(pm->enable, offset, width, value) & EN_WRITABLE;
@@ -141,7 +131,7 @@ static void acpi_pm_reset(struct device *device)
 
     pm->enable = 0;
     pm->control = 0;
-    pm->cleared = half_periods(pm);
+    pm->cleared = half_periods();
 }
 
 static const struct device_ops acpi_pm_ops = {
@@ -169,7 +159,6 @@ static err_t acpi_pm_create(const struct device_context *context,
     pm->device.ranges[0] = (struct device_range){base, size, BUS_PORT, 0,
                                                  WIDTH_1 | WIDTH_2 | WIDTH_4};
     pm->device.range_count = 1;
-    pm->hz = time_frequency();
     pm->system_down = context->system_down;
     pm->vm_object = context->vm_object;
     *device = &pm->device;
