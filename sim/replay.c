@@ -28,18 +28,21 @@ static uint64_t poison_of(unsigned field)
     return POISON + field;
 }
 
+/* A byte of ones for each byte of `value` that is 0. */
+static uint64_t zero_bytes(uint64_t value)
+{
+    const uint64_t low = UINT64_C(0x7f7f7f7f7f7f7f7f);
+
+    return (~(((value & low) + low) | value | low) >> 7) * 0xff;
+}
+
 /* Whether `value` is `expected` as far as it was written: of a field that holds
  * several registers, a byte that is poison still says nothing. */
 static bool is_as_expected(uint64_t value, uint64_t expected, unsigned field)
 {
-    uint64_t poison = poison_of(field);
-    uint64_t mask = UINT64_C(0xff);
+    uint64_t poison = zero_bytes(value ^ poison_of(field));
 
-    for (; mask != 0 && value != expected; mask <<= 8) {
-        if (((value ^ poison) & mask) == 0)
-            value = (value & ~mask) | (expected & mask);
-    }
-    return value == expected;
+    return ((value ^ expected) & ~poison) == 0;
 }
 
 static uint64_t *field_of(const struct replay *replay, struct vcpu *vcpu,
@@ -51,7 +54,7 @@ static uint64_t *field_of(const struct replay *replay, struct vcpu *vcpu,
 /* The vCPU in the tables: two that share an entry only lose checks. */
 static unsigned place_of(uint64_t name)
 {
-    return trace_shadow_index(name, REPLAY_VCPUS);
+    return trace_shadow_index(name);
 }
 
 /* --- Into a step --- */
@@ -140,7 +143,7 @@ static void check_word(struct replay *replay, unsigned word, uint64_t now)
 {
     unsigned field = replay->layout.field_of_word[word];
 
-    if (field == TRACE_NO_FIELD || now == replay->before[word])
+    if (field == TRACE_NO_FIELD)
         return;
     replay->known[place_of(replay->event.vcpu)] |= BIT(field);
     check_output(replay, field, replay->before[word], now);
@@ -153,14 +156,11 @@ static void check_run(struct replay *replay, struct vcpu *vcpu,
     const uint64_t *now = trace_layout_run(run, vcpu);
     const uint64_t *before = replay->before + run->first;
 
-    for (unsigned word = 0; word < run->count; word += 4) {
-        const uint64_t *a = now + word, *b = before + word;
-
-        if (likely(((a[0] ^ b[0]) | (a[1] ^ b[1]) | (a[2] ^ b[2]) |
-                    (a[3] ^ b[3])) == 0))
-            continue;
-        for (unsigned i = 0; i < 4; i++)
-            check_word(replay, run->first + word + i, a[i]);
+    if (memcmp(now, before, run->count * sizeof(*now)) == 0)
+        return;
+    for (unsigned word = 0; word < run->count; word++) {
+        if (unlikely(now[word] != before[word]))
+            check_word(replay, run->first + word, now[word]);
     }
 }
 
@@ -184,67 +184,43 @@ static void check_outputs(struct replay *replay, struct vcpu *vcpu)
             poison_of(bit_lowest(set));
 }
 
-static uint64_t hash_fields(const struct replay *replay, struct vcpu *vcpu)
+/* The vCPU that exited is left: remembers what with. */
+static void note_leave(struct replay *replay, struct vcpu *vcpu)
 {
-    uint64_t values[TRACE_MAX_FIELDS];
+    uint64_t name = replay->event.vcpu;
+    struct trace_shadow *shadow = &replay->shadows[place_of(name)];
 
+    shadow->vcpu = name;
     for (unsigned field = 0; field < replay->layout.count; field++)
-        values[field] = *field_of(replay, vcpu, field);
-    return trace_hash_fields(values, replay->layout.count);
-}
-
-/* All of a vCPU that was set up anew, as far as it is not poison still. */
-static void check_rewritten(struct replay *replay, struct vcpu *vcpu)
-{
-    const struct trace_event *event = &replay->event;
-
-    for (unsigned field = 0; field < replay->layout.count; field++) {
-        uint64_t expected =
-            (event->rewritten & BIT(field)) != 0 ? event->entries[field] : 0;
-        uint64_t actual = *field_of(replay, vcpu, field);
-
-        if (!is_as_expected(actual, expected, field))
-            replay_differ(replay, expected, actual,
-                          "register %s of the vCPU that is entered",
-                          field_name(replay, field));
-    }
-    replay->known[place_of(event->entered)] = trace_all_fields(replay->start);
-}
-
-/* As it would be, had nothing been written to what was poison. */
-static uint64_t hash_as_left(const struct replay *replay, struct vcpu *vcpu,
-                             uint64_t known)
-{
-    uint64_t values[TRACE_MAX_FIELDS];
-
-    for (unsigned field = 0; field < replay->layout.count; field++)
-        values[field] = (known & BIT(field)) != 0
-                            ? *field_of(replay, vcpu, field)
-                            : poison_of(field);
-    return trace_hash_fields(values, replay->layout.count);
+        shadow->fields[field] = *field_of(replay, vcpu, field);
 }
 
 /*
- * Another vCPU than the one that exited is entered. Where the recording does
- * not list its registers, they are as they were when it was left; but what the
- * guest had left in a register the hypervisor may have put there again.
+ * Another vCPU than the one that exited is entered. What the recording does not
+ * list is as it was when the vCPU was left; but what the guest had left in a
+ * register, which is poison here, the hypervisor may have put there again.
  */
 static void check_entry(struct replay *replay, struct vcpu *entered)
 {
     const struct trace_event *event = &replay->event;
-    uint64_t *shadow = &replay->shadows[place_of(event->entered)];
-    uint64_t *known = &replay->known[place_of(event->entered)];
-    uint64_t hash = hash_fields(replay, entered);
+    unsigned place = place_of(event->entered);
+    const struct trace_shadow *shadow = &replay->shadows[place];
 
-    if (event->rewritten != 0)
-        check_rewritten(replay, entered);
-    else if (*shadow != hash) {
-        if (*shadow != hash_as_left(replay, entered, *known))
-            replay_differ_text(replay, "as it was left", "changed",
-                               "registers of the vCPU that is entered");
-        *known = trace_all_fields(replay->start);
+    for (unsigned field = 0; field < replay->layout.count; field++) {
+        uint64_t left = trace_shadow_field(shadow, event->entered, field);
+        bool listed = (event->rewritten & BIT(field)) != 0;
+        uint64_t expected = listed ? event->entries[field] : left;
+        uint64_t actual = *field_of(replay, entered, field);
+
+        if (actual == left && !listed)
+            continue;
+        if (listed ? !is_as_expected(actual, expected, field)
+                   : !is_as_expected(left, actual, field))
+            replay_differ(replay, expected, actual,
+                          "register %s of the vCPU that is entered",
+                          field_name(replay, field));
+        replay->known[place] |= BIT(field);
     }
-    *shadow = hash;
 }
 
 static bool is_alive(const struct replay *replay, const struct vcpu *vcpu)
@@ -276,7 +252,7 @@ static void check_tail(struct replay *replay, struct vcpu *exited,
     if (event->entered == event->vcpu)
         return;
     if (alive)
-        replay->shadows[place_of(event->vcpu)] = hash_fields(replay, exited);
+        note_leave(replay, exited);
     if (entered != NULL)
         check_entry(replay, entered);
 }
@@ -466,7 +442,7 @@ static bool build_machine(struct replay *replay)
         return false;
     sim_reset((uint32_t)numbers->cpu_count);
     vmm = NULL;
-    violations_set_print(false);
+    violations_set_ignored(true);
     clock_set_frequency(numbers->frequency);
     replay->scratch = trace_scratch_new(&replay->layout);
     if (replay->scratch == NULL || !replay_frames_init(replay)) {
@@ -484,7 +460,7 @@ static bool build_machine(struct replay *replay)
     replay_map_rows(replay);
     for (unsigned field = 0; field < replay->layout.count; field++)
         replay->before[replay->layout.words[field]] = poison_of(field);
-    for (unsigned i = 0; i < REPLAY_VCPUS; i++)
+    for (unsigned i = 0; i < TRACE_SHADOWS; i++)
         replay->known[i] = trace_all_fields(replay->start);
     return true;
 }
@@ -497,7 +473,7 @@ static void drop_machine(struct replay *replay)
     replay_frames_fini(replay);
     trace_scratch_free(replay->scratch);
     sim_reset(1);
-    violations_set_print(true);
+    violations_set_ignored(false);
 }
 
 static void warn(const struct trace_start *start, struct replay_result *result)

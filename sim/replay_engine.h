@@ -14,9 +14,6 @@
 #include "sim/shim.h"
 #include "sim/trace_arch.h"
 
-/* As the recorder's: hv/trace/record.c. */
-#define REPLAY_VCPUS 4096
-
 /* Fake RAM as the trace has handed it out. */
 struct replay_frames {
     uint64_t base, count;
@@ -43,10 +40,10 @@ struct replay {
      * brought, and poison. Between steps all of it is poison. */
     uint64_t before[TRACE_MAX_WORDS];
 
-    /* By vCPU, as in the recorder: the registers when it last ran, hashed,
-     * and which of its fields hold something else than the poison. */
-    uint64_t shadows[REPLAY_VCPUS];
-    uint64_t known[REPLAY_VCPUS];
+    /* By vCPU, as in the recorder: the registers it was left with, and which
+     * of its fields hold something else than the poison. */
+    struct trace_shadow shadows[TRACE_SHADOWS];
+    uint64_t known[TRACE_SHADOWS];
 
     struct vcpu *scratch;
     jmp_buf stop; /* out of a step that cannot go on */

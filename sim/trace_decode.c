@@ -62,8 +62,7 @@ void trace_decoder_refill(struct trace_decoder *decoder)
  * stream's end lie zeros. */
 static void open_group(struct trace_decoder *decoder)
 {
-    decoder->coded = 0;
-    decoder->flags = 0;
+    decoder->flags = TRACE_NO_FLAGS << CODEC_GROUP;
     if (unlikely(decoder->error[0] != '\0'))
         return;
     if (unlikely(decoder->end - decoder->next < CODEC_GROUP_MAX))
@@ -71,7 +70,7 @@ static void open_group(struct trace_decoder *decoder)
     if (unlikely(decoder->next >= decoder->end))
         break_off(decoder);
     else
-        decoder->flags = *decoder->next++;
+        decoder->flags |= *decoder->next++;
 }
 
 static uint64_t take_number(struct trace_decoder *decoder)
@@ -96,6 +95,22 @@ static uint64_t take_number(struct trace_decoder *decoder)
     return number;
 }
 
+/* A value that its prediction missed. */
+static uint64_t take_missed(struct trace_decoder *decoder,
+                            const struct codec_guess *guess,
+                            struct codec_weak weak)
+{
+    uint64_t number = take_number(decoder);
+    uint64_t others[CODEC_OTHERS];
+
+    if (likely(number >= CODEC_NEAR))
+        return guess->value + codec_unzigzag(number - CODEC_NEAR + 1);
+    if (number == CODEC_PLAIN)
+        return take_number(decoder);
+    codec_others(&decoder->codec, guess, weak, decoder->missed, others);
+    return others[number];
+}
+
 /* The value is not what the strong key's slot says, or there is none. */
 static __attribute__((noinline)) uint64_t
 decode_miss(struct trace_decoder *decoder, const struct codec_guess *guess,
@@ -104,7 +119,7 @@ decode_miss(struct trace_decoder *decoder, const struct codec_guess *guess,
     uint64_t value = guess->value;
 
     if (missed)
-        value += codec_unzigzag(take_number(decoder));
+        decoder->missed = value = take_missed(decoder, guess, weak);
     codec_learn_miss(&decoder->codec, guess, weak, value);
     return value;
 }
@@ -115,11 +130,10 @@ static inline void decode_value(struct trace_decoder *decoder, uint64_t strong,
     struct codec_guess guess = codec_guess(&decoder->codec, strong, weak);
     unsigned missed;
 
-    if (decoder->coded == CODEC_GROUP)
+    if (decoder->flags == TRACE_NO_FLAGS)
         open_group(decoder);
     missed = decoder->flags & 1;
     decoder->flags >>= 1;
-    decoder->coded++;
     if (likely(missed == 0 && guess.is_strong)) {
         codec_learn_hit(&guess);
         *value = guess.value;
@@ -130,10 +144,9 @@ static inline void decode_value(struct trace_decoder *decoder, uint64_t strong,
 
 static void close_group(struct trace_decoder *decoder)
 {
-    if (unlikely(decoder->flags != 0))
+    if (unlikely((decoder->flags & (decoder->flags - 1)) != 0))
         trace_decoder_fail(decoder, "a group has values that nobody reads");
-    decoder->flags = 0;
-    decoder->coded = CODEC_GROUP;
+    decoder->flags = TRACE_NO_FLAGS;
 }
 
 static void check_head(struct trace_decoder *decoder, struct trace_event *event)
@@ -154,6 +167,7 @@ void trace_decode_head(struct trace_decoder *decoder, struct trace_event *event)
     uint64_t before = decoder->events++;
 
     decoder->has_row = false;
+    decoder->missed = 0;
     trace_code_head(decoder, event);
     check_head(decoder, event);
     if (event->kind == TRACE_EVENT_COSTS || event->kind == TRACE_EVENT_END) {
@@ -187,9 +201,9 @@ unsigned trace_decode_row(struct trace_decoder *decoder)
 
 uint64_t trace_decode_arg(struct trace_decoder *decoder, unsigned arg)
 {
-    uint64_t value;
+    uint64_t value = 0;
 
-    trace_code_seam(decoder, SEAM_ARG + arg, &value);
+    trace_code_arg(decoder, arg, &value);
     return value;
 }
 

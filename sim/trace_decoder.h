@@ -10,11 +10,16 @@
 
 #define DECODER_WINDOW (256 * 1024)
 
+#define TRACE_NO_FLAGS 1u
+
 struct trace_decoder {
     struct trace_situation at;
     const uint8_t *next, *end; /* what is left of the window */
-    unsigned flags, coded;     /* of the open group */
-    bool has_row;              /* a row was taken and not yet handed out */
+    /* Of the open group, as far as they are not used yet, below a bit that says
+     * where they end; TRACE_NO_FLAGS: none is open. */
+    unsigned flags;
+    uint64_t missed; /* the last value of the event that was */
+    bool has_row;    /* a row was taken and not yet handed out */
     unsigned row;
     uint64_t row_value;
     uint64_t events;

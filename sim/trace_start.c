@@ -149,7 +149,7 @@ bool trace_decoder_begin(struct trace_decoder *decoder,
     memset(decoder, 0, offsetof(struct trace_decoder, window));
     decoder->source = *source;
     decoder->next = decoder->end = decoder->window;
-    decoder->coded = CODEC_GROUP;
+    decoder->flags = TRACE_NO_FLAGS;
     take_start(decoder);
     if (decoder->error[0] == '\0')
         return true;

@@ -7,6 +7,7 @@
 #define API_TIME_H
 
 #include "api/api.h"
+#include "lib/timer_queue.h"
 
 /* Called once, on the CPU that registered the timer, at or after its deadline;
  * `now_ns` is the time of the call. */
@@ -33,8 +34,8 @@ typedef uint64_t timer_token;
        (uint64_t deadline_ns, timer_fn fire, void *context),                   \
        (deadline_ns, fire, context), (deadline_ns), RUN, TIMER_NONE)           \
     /* From any CPU. ERR_NOT_FOUND when it has fired or was cancelled. */      \
-    FN(err_t, time_cancel_timer, (uint64_t token), (token), (token), RUN,      \
-       NEVER_FAILS)
+    FN(err_t, time_cancel_timer, (uint64_t token), (token),                    \
+       (TIMER_TOKEN_SLOT(token), TIMER_TOKEN_REST(token)), RUN, NEVER_FAILS)
 /* clang-format on */
 
 API_DECLARE(TIME_API)

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The timers of one CPU: see timer_queue.h. A binary heap of slot numbers,
- * ordered by deadline and then by token; it lies in the `heap` members of the
- * slots, so that one array is all the storage there is. Free slots are a list,
- * last freed first.
+ * ordered by deadline and then by insertion; it lies in the `heap` members of
+ * the slots, so that one array is all the storage there is. Free slots are a
+ * list, last freed first.
  */
 #include "lib/timer_queue.h"
 #include "lib/bits.h"
 #include "lib/check.h"
 
-/* A token: the serial number on top, so that tokens of a queue ascend. The
- * serial number starts at 1 and has 46 bits: 2 years of a timer per us. */
-#define TOKEN_SLOT   BIT_MASK(11, 0)
-#define TOKEN_QUEUE  BIT_MASK(17, 12)
-#define TOKEN_SERIAL BIT_MASK(63, 18)
+/* A token. How often its slot was taken starts at 1 and has 46 bits: 2 years of
+ * a timer per us. */
+#define TOKEN_SLOT  BIT_MASK(11, 0)
+#define TOKEN_QUEUE BIT_MASK(17, 12)
+#define TOKEN_TAKEN BIT_MASK(63, 18)
 
 _Static_assert(TIMER_QUEUE_MAX_SLOTS == TOKEN_SLOT + 1, "slots fit");
 _Static_assert(TIMER_QUEUE_MAX_QUEUES == (TOKEN_QUEUE >> 12) + 1,
@@ -43,7 +43,7 @@ static struct timer_slot *slot_at(struct timer_queue *queue, uint32_t place)
 static bool is_before(const struct timer_slot *a, const struct timer_slot *b)
 {
     return a->deadline < b->deadline ||
-           (a->deadline == b->deadline && a->token < b->token);
+           (a->deadline == b->deadline && a->serial < b->serial);
 }
 
 static void put_at(struct timer_queue *queue, uint32_t place, uint16_t slot)
@@ -123,7 +123,8 @@ static uint64_t insert(struct timer_queue *queue, uint64_t deadline,
     timer = &queue->slots[slot];
     /* Not before the timers that are just firing: see expire_one(). */
     timer->deadline = deadline > queue->floor ? deadline : queue->floor;
-    timer->token = FIELD_PUT(TOKEN_SERIAL, ++queue->inserted) |
+    timer->serial = ++queue->inserted;
+    timer->token = FIELD_PUT(TOKEN_TAKEN, ++timer->taken) |
                    FIELD_PUT(TOKEN_QUEUE, queue->number) | slot;
     timer->fire = fire;
     timer->context = context;
@@ -176,9 +177,9 @@ uint64_t timer_queue_next_deadline(struct timer_queue *queue)
 }
 
 /*
- * Takes the first timer out if it is due and was inserted before serial number
- * `limit`. Those inserted since have deadlines of `now` or later, and higher
- * tokens: none of them hides one that was there before.
+ * Takes the first timer out if it is due and its serial number is `limit` at
+ * most. Those inserted since have deadlines of `now` or later, and higher
+ * numbers: none of them hides one that was there before.
  */
 static bool take_due(struct timer_queue *queue, uint64_t now, uint64_t limit,
                      struct timer_slot *due)
@@ -186,7 +187,7 @@ static bool take_due(struct timer_queue *queue, uint64_t now, uint64_t limit,
     if (queue->count == 0)
         return false;
     *due = *slot_at(queue, 0);
-    if (due->deadline > now || FIELD_GET(TOKEN_SERIAL, due->token) > limit)
+    if (due->deadline > now || due->serial > limit)
         return false;
     return cancel(queue, due->token) == OK;
 }

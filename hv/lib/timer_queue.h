@@ -4,9 +4,9 @@
  * time_register_timer() and time_cancel_timer() from. Inserting, cancelling
  * and firing take O(log n) steps, in storage that the host hands in.
  *
- * A token is made of the queue's number, a count of the insertions and the
- * slot taken, and never reused; the same calls give the same tokens, so that
- * a recording's tokens are those of its replay.
+ * A token is made of how often its slot was taken, the queue's number and the
+ * slot, and never reused; the same calls give the same tokens, so that a
+ * recording's tokens are those of its replay.
  *
  * Every function may be called from any CPU; the queue has its own lock, held
  * only within them. The functions that fire run without it, and may use the
@@ -28,13 +28,21 @@ typedef void (*timer_queue_fn)(void *context, uint64_t now_ns);
 #define TIMER_QUEUE_MAX_SLOTS  4096
 #define TIMER_QUEUE_MAX_QUEUES 64
 
+/* A token's slot, a number that timers which follow each other share, and what
+ * tells them apart. */
+#define TIMER_TOKEN_SLOT(token) ((token) & (TIMER_QUEUE_MAX_SLOTS - 1))
+#define TIMER_TOKEN_REST(token) ((token) / TIMER_QUEUE_MAX_SLOTS)
+#define TIMER_TOKEN(rest, slot) ((rest)*TIMER_QUEUE_MAX_SLOTS + (slot))
+
 /* The deadline of an empty queue. */
 #define TIMER_QUEUE_NEVER UINT64_MAX
 
 /* Storage for one timer. */
 struct timer_slot {
     uint64_t deadline;
-    uint64_t token; /* 0 while the slot is free */
+    uint64_t token;  /* 0 while the slot is free */
+    uint64_t serial; /* of its insertion */
+    uint64_t taken;  /* how often the slot was */
     timer_queue_fn fire;
     void *context;
     uint16_t place; /* in the heap; of a free slot: the next free one */
@@ -48,7 +56,7 @@ struct timer_queue {
     uint32_t count; /* timers in the heap */
     uint32_t free;  /* first free slot, or `capacity` */
     uint32_t number;
-    uint64_t inserted; /* timers that ever were: the next one's serial number */
+    uint64_t inserted; /* timers that ever were: the last one's serial */
     uint64_t floor;    /* while timers fire: the time they fire at */
     /* Called right before each timer's function; NULL: nobody wants to know. */
     void (*announce)(uint64_t token, uint64_t now_ns);

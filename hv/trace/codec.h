@@ -194,11 +194,37 @@ static inline uint64_t codec_unzigzag(uint64_t number)
     return number >> 1 ^ -(number & 1);
 }
 
+/*
+ * What a value is often that its prediction missed, in the order of the numbers
+ * that say so: what the strong key's slot had before its last value, the last
+ * value of the event that was missed (a guest's character goes out as it came
+ * in), and what the weak key's slot had before.
+ */
+#define CODEC_OTHERS 3
+
+static inline void codec_others(struct codec *codec,
+                                const struct codec_guess *guess,
+                                struct codec_weak weak, uint64_t missed,
+                                uint64_t others[CODEC_OTHERS])
+{
+    uint32_t tag;
+    const struct codec_slot *slot = codec_slot(codec, codec_key(weak), &tag);
+
+    others[0] = guess->strong->value - guess->strong->step;
+    others[1] = missed;
+    others[2] = slot->value - slot->step;
+}
+
+/* Numbers: one of the others; the value as it is, which a number of its own
+ * follows; from CODEC_NEAR on the difference, but for the three largest. */
+#define CODEC_PLAIN CODEC_OTHERS
+#define CODEC_NEAR  (CODEC_PLAIN + 1)
+
 /* Values come in groups: a byte of flags, bit n set for a value n that the
- * prediction missed, then for each of these the difference. */
+ * prediction missed, then for each of these its number. */
 #define CODEC_GROUP     8
 #define CODEC_VARINT    10 /* bytes of the longest number */
-#define CODEC_GROUP_MAX (1 + CODEC_GROUP * CODEC_VARINT)
+#define CODEC_GROUP_MAX (1 + CODEC_GROUP * (1 + CODEC_VARINT))
 
 /* Byte strings up to this are coded as little-endian words, longer ones stand
  * in the stream as they are. */

@@ -15,6 +15,7 @@ struct trace_encoder {
     unsigned flags;  /* where the open group's flags are in the buffer */
     unsigned coded;  /* values in the open group; CODEC_GROUP: none is open */
     unsigned filled; /* bytes in the buffer */
+    uint64_t missed; /* the last value of the event that was */
     uint8_t buffer[ENCODER_BUFFER];
     struct codec codec;
 };
@@ -59,6 +60,30 @@ static void put_number(struct trace_encoder *encoder, uint64_t number)
     encoder->filled = at;
 }
 
+/* A value that its prediction missed. */
+static void put_missed(struct trace_encoder *encoder,
+                       const struct codec_guess *guess, struct codec_weak weak,
+                       uint64_t value)
+{
+    uint64_t near = codec_zigzag(value - guess->value) - 1 + CODEC_NEAR;
+    uint64_t others[CODEC_OTHERS];
+
+    codec_others(&encoder->codec, guess, weak, encoder->missed, others);
+    encoder->missed = value;
+    for (unsigned i = 0; i < CODEC_OTHERS; i++) {
+        if (others[i] == value) {
+            put_number(encoder, i);
+            return;
+        }
+    }
+    if (unlikely(near < CODEC_NEAR)) {
+        put_number(encoder, CODEC_PLAIN);
+        put_number(encoder, value);
+        return;
+    }
+    put_number(encoder, near);
+}
+
 static void encode_value(struct trace_encoder *encoder, uint64_t strong,
                          struct codec_weak weak, const uint64_t *value)
 {
@@ -69,7 +94,7 @@ static void encode_value(struct trace_encoder *encoder, uint64_t strong,
         open_group(encoder);
     if (!hit) {
         encoder->buffer[encoder->flags] |= (uint8_t)(1u << encoder->coded);
-        put_number(encoder, codec_zigzag(*value - guess.value));
+        put_missed(encoder, &guess, weak, *value);
     }
     encoder->coded++;
     if (likely(hit && guess.is_strong))
@@ -106,6 +131,7 @@ void trace_encode_raw(struct trace_encoder *encoder, const void *bytes,
 
 void trace_encode_head(struct trace_encoder *encoder, struct trace_event *event)
 {
+    encoder->missed = 0;
     trace_code_head(encoder, event);
 }
 
@@ -115,8 +141,11 @@ void trace_encode_proc(struct trace_encoder *encoder, unsigned row,
     uint64_t number = row;
 
     trace_code_row(encoder, &number);
-    for (unsigned arg = 0; arg < count; arg++)
-        trace_code_seam(encoder, SEAM_ARG + arg, (uint64_t *)&args[arg]);
+    for (unsigned arg = 0; arg < count; arg++) {
+        uint64_t value = args[arg];
+
+        trace_code_arg(encoder, arg, &value);
+    }
 }
 
 void trace_encode_fn(struct trace_encoder *encoder, unsigned row,

@@ -12,7 +12,7 @@
 #include "trace/fields.h"
 #include "vcpu/exit.h"
 
-#define TRACE_FORMAT_VERSION 1
+#define TRACE_FORMAT_VERSION 2
 
 /* The first bytes of the stream. */
 #define TRACE_STREAM_MAGIC      "TWXSTRM"
@@ -72,29 +72,33 @@ static inline uint32_t trace_name_vcpu(uint64_t name)
 }
 
 /*
- * Whether a vCPU's registers have changed while it did not run is found by
- * remembering a hash of them in a table that is indexed by this. Recorder and
- * replayer do the same, so what shares an entry is listed once too often in
- * both.
+ * What a vCPU was left with, by which it is told what has changed when it is
+ * entered again. Recorder and replayer keep the same of as many: of vCPUs that
+ * share an entry, the one that was left last is known.
  */
-static inline unsigned trace_shadow_index(uint64_t vcpu_name, unsigned slots)
+#define TRACE_SHADOWS 256
+
+struct trace_shadow {
+    uint64_t vcpu; /* by trace_vcpu_name(); 0: none */
+    uint64_t fields[TRACE_MAX_FIELDS];
+};
+
+static inline unsigned trace_shadow_index(uint64_t vcpu_name)
 {
     return (unsigned)(((vcpu_name - 1) & 63) | (vcpu_name - 1) >> 8 << 6) %
-           slots;
+           TRACE_SHADOWS;
 }
 
-static inline uint64_t trace_hash_fields(const uint64_t *values, unsigned count)
+/* The field as `vcpu` was left; 0 if that is not known. */
+static inline uint64_t trace_shadow_field(const struct trace_shadow *shadow,
+                                          uint64_t vcpu, unsigned field)
 {
-    uint64_t hash = 1;
-
-    for (unsigned i = 0; i < count; i++)
-        hash = codec_mix(hash, values[i]);
-    return hash;
+    return shadow->vcpu == vcpu ? shadow->fields[field] : 0;
 }
 
 /* Times are coarse, so that most events bring none: the counter shifted right
  * until it runs at this many Hz or less. */
-#define TRACE_TIME_HZ 10000
+#define TRACE_TIME_HZ 1000
 
 static inline unsigned trace_time_shift(uint64_t frequency)
 {
@@ -130,7 +134,7 @@ struct trace_event {
     uint64_t kept;      /* those of them that had it before */
     uint64_t outputs[TRACE_MAX_FIELDS];
     uint64_t entered;   /* the vCPU that the CPU enters, or 0 */
-    uint64_t rewritten; /* its fields: 0, or all that are not 0 */
+    uint64_t rewritten; /* its fields that are not as it was left */
     uint64_t entries[TRACE_MAX_FIELDS];
 
     /* COSTS and END, which have no crossings. */
@@ -147,6 +151,7 @@ struct trace_situation {
     uint64_t key;                   /* of the event so far */
     uint64_t row;                   /* its last crossing */
     uint64_t time;                  /* of the last event */
+    uint64_t timer;                 /* when a timer was called last, ns */
     uint64_t events[2];             /* kind and CPU of the last two */
     uint64_t entered[TRACE_PLACES]; /* by CPU: the vCPU in tail.entered */
     struct {

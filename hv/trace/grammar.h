@@ -16,6 +16,7 @@
 #define TRACE_GRAMMAR_H
 
 #include "lib/bits.h"
+#include "lib/timer_queue.h"
 #include "trace/format.h"
 #include "trace/rows.h"
 
@@ -32,6 +33,7 @@ enum trace_value {
     VALUE_ROW,
     VALUE_RESULT,       /* INIT */
     VALUE_NUMBER,       /* of COSTS and END */
+    VALUE_TIMER,        /* a key: which one was called */
     VALUE_FIELD = 64,   /* + field, by an exit */
     VALUE_OUTPUT = 128, /* + field, by the hypervisor */
     VALUE_ENTRY = 192,  /* + field, of a rewritten vCPU */
@@ -45,9 +47,9 @@ enum trace_seam_value {
     SEAM_VALUES = 16
 };
 
-/* A small result decides which way the hypervisor goes, a large one is data:
- * only the former becomes part of the situation. */
-#define TRACE_SMALL_RESULT 64
+/* A small argument says which, a small result which way the hypervisor goes;
+ * what is large is data. Only the former become part of the situation. */
+#define TRACE_SMALL 64
 
 static inline struct codec_weak trace_weak(uint64_t value_name, uint64_t with)
 {
@@ -207,11 +209,55 @@ static inline void trace_code_seam(TRACE_CODER *coder, unsigned which,
                     value);
 }
 
+static inline void trace_code_decisive(TRACE_CODER *coder, unsigned which,
+                                       uint64_t *value)
+{
+    trace_code_seam(coder, which, value);
+    if (*value < TRACE_SMALL)
+        coder->at.key = codec_mix(coder->at.key, *value);
+}
+
+/*
+ * A timer is called wherever the guest happens to be, but is mostly the one
+ * that was in the same slot of the same CPU before: that is the situation it
+ * is in.
+ */
+static inline void trace_code_token(TRACE_CODER *coder, uint64_t *token)
+{
+    uint64_t slot = TIMER_TOKEN_SLOT(*token);
+    uint64_t rest = TIMER_TOKEN_REST(*token);
+
+    trace_code_seam(coder, SEAM_ARG, &slot);
+    coder->at.key = codec_mix(trace_key(VALUE_TIMER, slot),
+                              coder->at.events[0] >> TRACE_EVENT_CPU_SHIFT);
+    trace_code_seam(coder, SEAM_ARG + 1, &rest);
+    *token = TIMER_TOKEN(rest, slot);
+}
+
+/* Timers that are called one after the other are mostly called at one time. */
+static inline void trace_code_timer_time(TRACE_CODER *coder, uint64_t *time)
+{
+    uint64_t by = *time - coder->at.timer;
+
+    trace_code_seam(coder, SEAM_ARG + 2, &by);
+    coder->at.timer += by;
+    *time = coder->at.timer;
+}
+
+static inline void trace_code_arg(TRACE_CODER *coder, unsigned arg,
+                                  uint64_t *value)
+{
+    if (likely(coder->at.row != ROW_TIMER))
+        trace_code_decisive(coder, SEAM_ARG + arg, value);
+    else if (arg == 0)
+        trace_code_token(coder, value);
+    else
+        trace_code_timer_time(coder, value);
+}
+
 static inline void trace_code_result(TRACE_CODER *coder, uint64_t *value)
 {
-    trace_code_seam(coder, SEAM_RESULT, value);
-    if (*value < TRACE_SMALL_RESULT)
-        coder->at.key = codec_mix(coder->at.key, *value);
+    trace_code_decisive(coder, SEAM_RESULT, value);
 }
 
 /*

@@ -11,10 +11,6 @@
 /* Between two COSTS events. */
 #define COSTS_INTERVAL 65536
 
-/* vCPUs whose registers are remembered; more than that only make the trace
- * longer. */
-#define SHADOWS 4096
-
 #define NO_OWNER UINT32_MAX
 
 struct trace_recorder {
@@ -32,8 +28,7 @@ struct trace_recorder {
     uint32_t exited_vm, exited_id;
     uint64_t before[TRACE_MAX_FIELDS];
 
-    /* By vCPU: a hash of its registers when it last ran. */
-    uint64_t shadows[SHADOWS];
+    struct trace_shadow shadows[TRACE_SHADOWS];
 };
 
 #define ENCODER_OFFSET ((sizeof(struct trace_recorder) + 63) / 64 * 64)
@@ -122,9 +117,10 @@ static bool exited_is_alive(const struct trace_recorder *recorder)
            vm->vcpus[recorder->exited_id] == recorder->exited;
 }
 
-static uint64_t *shadow_of(struct trace_recorder *recorder, uint64_t name)
+static struct trace_shadow *shadow_of(struct trace_recorder *recorder,
+                                      uint64_t name)
 {
-    return &recorder->shadows[trace_shadow_index(name, SHADOWS)];
+    return &recorder->shadows[trace_shadow_index(name)];
 }
 
 /* What the step has done to the vCPU that exited. */
@@ -148,30 +144,26 @@ static void note_outputs(struct trace_recorder *recorder)
 /* The vCPU that exited is left: remembers what with. */
 static void note_leave(struct trace_recorder *recorder)
 {
-    struct trace_event *event = &recorder->event;
+    const struct trace_event *event = &recorder->event;
+    struct trace_shadow *shadow = shadow_of(recorder, event->vcpu);
 
-    if (exited_is_alive(recorder))
-        *shadow_of(recorder, event->vcpu) =
-            trace_hash_fields(event->outputs, recorder->arch->field_count);
+    if (!exited_is_alive(recorder))
+        return;
+    shadow->vcpu = event->vcpu;
+    memcpy(shadow->fields, event->outputs, sizeof(shadow->fields));
 }
 
-/* What a vCPU is entered with, if it is not what it was left with. */
+/* What a vCPU is entered with, where it is not what it was left with. */
 static void note_entry(struct trace_recorder *recorder,
                        const struct vcpu *entered)
 {
     struct trace_event *event = &recorder->event;
-    unsigned count = recorder->arch->field_count;
-    uint64_t *shadow = shadow_of(recorder, event->entered);
-    uint64_t hash;
+    const struct trace_shadow *shadow = shadow_of(recorder, event->entered);
 
     event->rewritten = 0;
     read_fields(recorder->arch, entered, event->entries);
-    hash = trace_hash_fields(event->entries, count);
-    if (*shadow == hash)
-        return;
-    *shadow = hash;
-    for (unsigned i = 0; i < count; i++) {
-        if (event->entries[i] != 0)
+    for (unsigned i = 0; i < recorder->arch->field_count; i++) {
+        if (event->entries[i] != trace_shadow_field(shadow, event->entered, i))
             event->rewritten |= BIT(i);
     }
 }

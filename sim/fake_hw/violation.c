@@ -18,6 +18,7 @@ static struct {
 
 static bool violations_print = true;
 static bool violations_fatal;
+static bool violations_ignored;
 
 static const struct {
     const char *name, *text;
@@ -46,13 +47,21 @@ void violations_set_fatal(bool fatal)
     violations_fatal = fatal;
 }
 
+void violations_set_ignored(bool ignored)
+{
+    violations_ignored = ignored;
+}
+
 void violation(enum violation_rule rule, const char *format, ...)
 {
     char *text = violations.last;
     size_t size = sizeof(violations.last);
-    int used = snprintf(text, size, "%s: ", violation_rule_name(rule));
     va_list args;
+    int used;
 
+    if (violations_ignored)
+        return;
+    used = snprintf(text, size, "%s: ", violation_rule_name(rule));
     va_start(args, format);
     vsnprintf(text + used, size - (size_t)used, format, args);
     va_end(args);

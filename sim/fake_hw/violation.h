@@ -159,6 +159,10 @@ void violations_set_print(bool print);
 /* Whether the first one ends the process, as a fuzzer wants it. */
 void violations_set_fatal(bool fatal);
 
+/* Whether there are none, whatever happens: while recorded exits are replayed,
+ * the fake hardware is not what the hypervisor runs on. */
+void violations_set_ignored(bool ignored);
+
 /* Reports a violation; the text says what was found. */
 void violation(enum violation_rule rule, const char *format, ...)
     PRINTF_LIKE(2, 3);

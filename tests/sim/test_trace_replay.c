@@ -214,7 +214,7 @@ Test(trace_replay, whatever_else_goes_wrong_is_reported)
         bool always; /* whenever it happens */
     } cases[] = {
         /* Not of a vCPU that is in its guest: its exit overwrites it. */
-        {change_register, "registers of the vCPU that is entered", false},
+        {change_register, "of the vCPU that is entered", false},
         {fail_check, "vmm_find_vm(1) == NULL", true},
         {fail_allocation, "what is done", false},
     };

@@ -186,9 +186,10 @@ Test(timer_queue, the_same_calls_give_the_same_tokens)
 
 /* The model. */
 static struct {
-    uint64_t deadline, token;
+    uint64_t deadline, token, order;
 } model[SLOTS];
 static unsigned model_count;
+static uint64_t model_inserted;
 
 static unsigned model_first(void)
 {
@@ -197,7 +198,7 @@ static unsigned model_first(void)
     for (unsigned i = 1; i < model_count; i++) {
         if (model[i].deadline < model[first].deadline ||
             (model[i].deadline == model[first].deadline &&
-             model[i].token < model[first].token))
+             model[i].order < model[first].order))
             first = i;
     }
     return first;
@@ -223,8 +224,9 @@ static void step_insert(uint64_t deadline)
     if (token == 0)
         return;
     for (unsigned i = 0; i < model_count; i++)
-        cr_assert(model[i].token < token, "tokens ascend");
+        cr_assert_neq(model[i].token, token);
     model[model_count].deadline = deadline;
+    model[model_count].order = model_inserted++;
     model[model_count++].token = token;
 }
 

@@ -30,7 +30,7 @@ Test(trace_rows, rows_are_described_as_the_tables_say)
         {ROW_memory_move, "memory_move", TRACE_SHAPE_PROC, FEED, 3},
         {ROW_memory_read_guest, "memory_read_guest", TRACE_SHAPE_GET, FEED, 1},
         {ROW_console_write, "console_write", TRACE_SHAPE_PUT, FEED, 0},
-        {ROW_time_cancel_timer, "time_cancel_timer", TRACE_SHAPE_FN, RUN, 1},
+        {ROW_time_cancel_timer, "time_cancel_timer", TRACE_SHAPE_FN, RUN, 2},
         {ROW_riscv_hw_hfence_gvma_range, "riscv_hw_hfence_gvma_range",
          TRACE_SHAPE_PROC, FEED, 3},
         {ROW_riscv_hw_run, NULL, TRACE_SHAPE_PROC, QUIET, 0},

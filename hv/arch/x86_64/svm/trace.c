@@ -15,7 +15,6 @@
 #define VMCB_FIELDS(X)                                                        \
     X(EXITINFO1, "exitinfo1", control.exitinfo1)                              \
     X(EXITINFO2, "exitinfo2", control.exitinfo2)                              \
-    X(EXITINTINFO, "exitintinfo", control.exitintinfo)                        \
     X(EVENTINJ, "eventinj", control.eventinj)                                 \
     X(SHADOW, "interrupt_shadow", control.interrupt_shadow)                   \
     X(NRIP, "nrip", control.nrip)                                             \
@@ -73,10 +72,11 @@ static const struct trace_field fields[FIELD_COUNT] = {
 #define ALL_GPRS BIT_MASK(FIELD_COUNT - 1, FIELD_GPR)
 
 /* What decides which event the guest takes. The processor has taken the one in
- * EVENTINJ, or cut it short, and then it is there again. */
+ * EVENTINJ, or cut it short, and then it is there again: nobody reads
+ * EXITINTINFO after that. */
 #define EXIT_ALWAYS                                             \
     (BIT(FIELD_RIP) | BIT(FIELD_EXITCODE) | BIT(FIELD_RFLAGS) | \
-     BIT(FIELD_EXITINTINFO) | BIT(FIELD_EVENTINJ) | BIT(FIELD_SHADOW))
+     BIT(FIELD_EVENTINJ) | BIT(FIELD_SHADOW))
 /* What a fetch by the guest's page tables needs in 64-bit mode. */
 #define CODE_FIELDS                                                       \
     (BIT(FIELD_CR0) | BIT(FIELD_CR3) | BIT(FIELD_CR4) | BIT(FIELD_EFER) | \
