@@ -114,14 +114,23 @@ static void expect_bytes(struct replay *replay, const struct shim_call *call)
 static void note_frames(struct replay *replay, const struct shim_call *call,
                         uint64_t result)
 {
-    if (is_row(call, SHIM_memory_alloc_frame) && result != 0)
-        replay_take_frames(replay, result, 1);
-    else if (is_row(call, SHIM_memory_alloc_contiguous) && result != 0)
-        replay_take_frames(replay, result, call->args[0]);
-    else if (is_row(call, SHIM_memory_free_frame))
+    switch (call->id) {
+    case SHIM_memory_alloc_frame:
+        if (result != 0)
+            replay_take_frames(replay, result, 1);
+        break;
+    case SHIM_memory_alloc_contiguous:
+        if (result != 0)
+            replay_take_frames(replay, result, call->args[0]);
+        break;
+    case SHIM_memory_free_frame:
         replay_give_frames(replay, call->args[0], 1);
-    else if (is_row(call, SHIM_memory_free_contiguous))
+        break;
+    case SHIM_memory_free_contiguous:
         replay_give_frames(replay, call->args[0], call->args[1]);
+        break;
+    default: break;
+    }
 }
 
 /* The recorded machine may have gone off in this call. */

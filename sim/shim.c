@@ -5,15 +5,13 @@
 #include "sim/shim_calls.h"
 
 bool shim_is_armed;
+const struct shim_hooks *shim_hooks;
 
 static struct {
-    const struct shim_hooks *hooks;
     bool fault_armed, fault_forever;
     uint64_t fault_nth, fault_calls, fault_failed;
     bool fault_selects[SHIM_COUNT];
 } shim;
-
-#define SHIM_CAN_FAIL(...) (0 __VA_OPT__(+1) != 0)
 
 #define ROW_FN(ret, name, params, args, traced, row_flow, failure) \
     {#name, SHIM_KIND_FN, row_flow, SHIM_CAN_FAIL(failure)},
@@ -29,18 +27,18 @@ const struct shim_row shim_rows[SHIM_COUNT] = {SHIM_TABLES(ROWS)};
 
 static void shim_update(void)
 {
-    shim_is_armed = shim.hooks != NULL || shim.fault_armed;
+    shim_is_armed = shim_hooks != NULL || shim.fault_armed;
 }
 
 void shim_set_hooks(const struct shim_hooks *hooks)
 {
-    shim.hooks = hooks;
+    shim_hooks = hooks;
     shim_update();
 }
 
 const struct shim_hooks *shim_get_hooks(void)
 {
-    return shim.hooks;
+    return shim_hooks;
 }
 
 void shim_fail_nth(uint64_t nth, const char *prefix, bool forever)
@@ -90,7 +88,7 @@ bool shim_fails(enum shim_id id)
 /* The hooks that see row `id`, or NULL. */
 static const struct shim_hooks *shim_hooks_for(enum shim_id id)
 {
-    return shim_rows[id].flow == QUIET ? NULL : shim.hooks;
+    return shim_rows[id].flow == QUIET ? NULL : shim_hooks;
 }
 
 void shim_before(const struct shim_call *call)
@@ -101,18 +99,9 @@ void shim_before(const struct shim_call *call)
         hooks->before(hooks->context, call);
 }
 
-bool shim_feeds(struct shim_call *call)
-{
-    const struct shim_hooks *hooks = shim_hooks_for(call->id);
-
-    return hooks != NULL && hooks->feed != NULL &&
-           shim_rows[call->id].flow == FEED &&
-           hooks->feed(hooks->context, call, &call->result);
-}
-
 bool shim_feeds_bytes(struct shim_call *call, void *buffer, size_t size)
 {
-    const struct shim_hooks *hooks = shim_hooks_for(call->id);
+    const struct shim_hooks *hooks = shim_hooks;
     size_t filled = 0;
 
     if (hooks == NULL || hooks->feed_bytes == NULL ||
@@ -128,12 +117,4 @@ void shim_after(const struct shim_call *call)
 
     if (hooks != NULL && hooks->after != NULL)
         hooks->after(hooks->context, call);
-}
-
-bool shim_feeds_put(const struct shim_call *call, uint64_t *dropped)
-{
-    const struct shim_hooks *hooks = shim_hooks_for(call->id);
-
-    return hooks != NULL && hooks->feed != NULL &&
-           hooks->feed(hooks->context, call, dropped);
 }

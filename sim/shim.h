@@ -72,8 +72,8 @@ struct shim_call {
  */
 struct shim_hooks {
     void *context;
-    /* Before anything else; `result` and `bytes` are not set yet, but for a
-     * PUT, whose bytes are known. */
+    /* Before a call that is not answered below; `result` and `bytes` are not
+     * set yet, but for a PUT, whose bytes are known. */
     void (*before)(void *context, const struct shim_call *call);
     /* FEED rows. True: the call is answered (an FN row by *result, packed) and
      * the implementation is not called. */
@@ -82,7 +82,7 @@ struct shim_hooks {
      * and the implementation is not called. */
     bool (*feed_bytes)(void *context, const struct shim_call *call,
                        void *buffer, size_t size, size_t *filled);
-    /* The call has its result, wherever it came from. */
+    /* The same call has its result, be it an injected failure. */
     void (*after)(void *context, const struct shim_call *call);
 };
 

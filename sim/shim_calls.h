@@ -16,18 +16,36 @@
 /* Hooks or a fault: the one branch of the fast path. */
 extern bool shim_is_armed;
 
+extern const struct shim_hooks *shim_hooks; /* or NULL */
+
 /* Counts a call; says whether it is one that shall fail. */
 bool shim_fails(enum shim_id id);
 
+/* What the hooks see of a call that they do not answer; nothing of QUIET
+ * ones. */
 void shim_before(const struct shim_call *call);
 void shim_after(const struct shim_call *call);
 
-/* Whether the hooks answer the call, and with what. */
-bool shim_feeds(struct shim_call *call);
-bool shim_feeds_bytes(struct shim_call *call, void *buffer, size_t size);
+/* Whether the hooks answer the call of a FEED row, and with what. */
+static inline bool shim_feeds(struct shim_call *call)
+{
+    const struct shim_hooks *hooks = shim_hooks;
 
-/* A PUT has no result: what the hooks say is dropped. */
-bool shim_feeds_put(const struct shim_call *call, uint64_t *dropped);
+    return hooks != NULL && hooks->feed != NULL &&
+           hooks->feed(hooks->context, call, &call->result);
+}
+
+/* The same of a PUT, which has no result: what the hooks say is dropped. */
+static inline bool shim_feeds_put(const struct shim_call *call)
+{
+    const struct shim_hooks *hooks = shim_hooks;
+    uint64_t dropped = 0;
+
+    return hooks != NULL && hooks->feed != NULL &&
+           hooks->feed(hooks->context, call, &dropped);
+}
+
+bool shim_feeds_bytes(struct shim_call *call, void *buffer, size_t size);
 
 /*
  * The generated functions. `traced` is a parenthesised list: SHIM_LIST takes
@@ -44,35 +62,42 @@ bool shim_feeds_put(const struct shim_call *call, uint64_t *dropped);
 /* The packed failure value: FN rows without one never ask for it. */
 #define SHIM_FAILURE(ret, ...) (0 __VA_OPT__(+api_pack_##ret(__VA_ARGS__)))
 
-#define SHIM_FN(ret, name, params, args, traced, flow, failure) \
-    ret name params                                             \
-    {                                                           \
-        if (unlikely(shim_is_armed)) {                          \
-            SHIM_CALL(name, traced);                            \
-            shim_before(&call);                                 \
-            if (shim_fails(call.id))                            \
-                call.result = SHIM_FAILURE(ret, failure);       \
-            else if (!shim_feeds(&call))                        \
-                call.result = api_pack_##ret(name##_impl args); \
-            shim_after(&call);                                  \
-            return api_unpack_##ret(call.result);               \
-        }                                                       \
-        return name##_impl args;                                \
+/* Nobody hears of what is QUIET, unless it is to fail. A failure comes before
+ * an answer; of a call that nobody may answer, the hooks can ask for one. */
+#define SHIM_FN(ret, name, params, args, traced, flow, failure)                \
+    ret name params                                                            \
+    {                                                                          \
+        if ((flow != QUIET || SHIM_CAN_FAIL(failure)) &&                       \
+            unlikely(shim_is_armed)) {                                         \
+            SHIM_CALL(name, traced);                                           \
+            bool fails =                                                       \
+                flow == FEED && SHIM_CAN_FAIL(failure) && shim_fails(call.id); \
+            if (flow == FEED && !fails && shim_feeds(&call))                   \
+                return api_unpack_##ret(call.result);                          \
+            shim_before(&call);                                                \
+            if (flow != FEED && SHIM_CAN_FAIL(failure))                        \
+                fails = shim_fails(call.id);                                   \
+            call.result = fails ? SHIM_FAILURE(ret, failure)                   \
+                                : api_pack_##ret(name##_impl args);            \
+            shim_after(&call);                                                 \
+            return api_unpack_##ret(call.result);                              \
+        }                                                                      \
+        return name##_impl args;                                               \
     }
 
-#define SHIM_PROC(name, params, args, traced, flow) \
-    void name params                                \
-    {                                               \
-        if (unlikely(shim_is_armed)) {              \
-            SHIM_CALL(name, traced);                \
-            shim_before(&call);                     \
-            if (!shim_feeds(&call))                 \
-                name##_impl args;                   \
-            call.result = 0;                        \
-            shim_after(&call);                      \
-            return;                                 \
-        }                                           \
-        name##_impl args;                           \
+#define SHIM_PROC(name, params, args, traced, flow)     \
+    void name params                                    \
+    {                                                   \
+        if (flow != QUIET && unlikely(shim_is_armed)) { \
+            SHIM_CALL(name, traced);                    \
+            if (flow == FEED && shim_feeds(&call))      \
+                return;                                 \
+            shim_before(&call);                         \
+            name##_impl args;                           \
+            shim_after(&call);                          \
+            return;                                     \
+        }                                               \
+        name##_impl args;                               \
     }
 
 #define SHIM_GET(name, params, args, traced, buffer, size) \
@@ -80,9 +105,10 @@ bool shim_feeds_put(const struct shim_call *call, uint64_t *dropped);
     {                                                      \
         if (unlikely(shim_is_armed)) {                     \
             SHIM_CALL(name, traced);                       \
+            if (shim_feeds_bytes(&call, buffer, size))     \
+                return (size_t)call.result;                \
             shim_before(&call);                            \
-            if (!shim_feeds_bytes(&call, buffer, size))    \
-                call.result = name##_impl args;            \
+            call.result = name##_impl args;                \
             call.bytes = buffer;                           \
             shim_after(&call);                             \
             return (size_t)call.result;                    \
@@ -95,17 +121,19 @@ bool shim_feeds_put(const struct shim_call *call, uint64_t *dropped);
     {                                                      \
         if (unlikely(shim_is_armed)) {                     \
             SHIM_CALL(name, traced);                       \
-            uint64_t fed;                                  \
             call.result = size;                            \
             call.bytes = buffer;                           \
+            if (shim_feeds_put(&call))                     \
+                return;                                    \
             shim_before(&call);                            \
-            if (!shim_feeds_put(&call, &fed))              \
-                name##_impl args;                          \
+            name##_impl args;                              \
             shim_after(&call);                             \
             return;                                        \
         }                                                  \
         name##_impl args;                                  \
     }
+
+#define SHIM_CAN_FAIL(...) (0 __VA_OPT__(+1) != 0)
 
 /* Those of a table. */
 #define SHIMS(TABLE) TABLE(SHIM_FN, SHIM_PROC, SHIM_GET, SHIM_PUT)
