@@ -65,7 +65,8 @@ foreach(target exits guest mmio sbi)
     target_sources(fuzz_${target} PRIVATE only_riscv64.c)
   endif()
 endforeach()
-foreach(target config scenario trace svm_vmrun x86_exits x86_guest)
+foreach(target config scenario trace svm_vmrun vmx_exits x86_exits
+               x86_guest)
   twinax_fuzz_models(${target} ".*")
 endforeach()
 twinax_fuzz_models(decode finisher) # any: it reaches what looks for one
