@@ -111,14 +111,29 @@ void vmx_take_exception(struct x86_vcpu *x86, uint8_t vector)
 
 /* After exits ------------------------------------------------------------ */
 
-/* INT n, INT3, INTO and INT1 come again by themselves: RIP is at them. */
-static bool is_resumed(uint64_t info)
+static bool has_error_code(uint64_t vector)
 {
+    return (X86_ERROR_CODE_VECTORS & BIT(vector)) != 0 &&
+           (x86_vmx_get(VMCS_GUEST_CR0) & X86_CR0_PE) != 0;
+}
+
+/*
+ * INT n, INT3, INTO and INT1 come again by themselves: RIP is at them. Of the
+ * others an entry takes what the guest could have been taking; a processor does
+ * not leave anything else.
+ */
+static bool is_resumed(const struct vmx_vcpu *v, uint64_t info)
+{
+    uint64_t vector = FIELD_GET(VMX_EVENT_VECTOR, info);
+    bool has_error = (info & VMX_EVENT_ERROR_CODE) != 0;
+
     switch ((enum vmx_event_type)FIELD_GET(VMX_EVENT_TYPE, info)) {
-    case VMX_EVENT_INTERRUPT:
-    case VMX_EVENT_NMI: return true;
+    case VMX_EVENT_INTERRUPT: return !has_error && vmx_takes_interrupt(&v->x86);
+    case VMX_EVENT_NMI:
+        return !has_error && vector == X86_VECTOR_NMI &&
+               (v->exit.interruptibility & VMX_BLOCKING_MOV_SS) == 0;
     case VMX_EVENT_EXCEPTION:
-        return FIELD_GET(VMX_EVENT_VECTOR, info) < X86_EXCEPTIONS;
+        return vector < X86_EXCEPTIONS && has_error == has_error_code(vector);
     default: return false;
     }
 }
@@ -127,12 +142,13 @@ void vmx_resume_event(struct vmx_vcpu *v)
 {
     uint64_t info = v->exit.idt_vectoring & INFO & ~VMX_EVENT_RESERVED;
 
-    if (!is_resumed(info))
+    if (!is_resumed(v, info))
         return;
     v->event = info;
     if ((info & VMX_EVENT_ERROR_CODE) != 0)
         v->event |=
-            FIELD_PUT(ERROR_CODE, x86_vmx_get(VMCS_IDT_VECTORING_ERROR_CODE));
+            FIELD_PUT(ERROR_CODE,
+                      x86_vmx_get(VMCS_IDT_VECTORING_ERROR_CODE) & UINT16_MAX);
     /* Its delivery has begun, and will begin again. */
     if (FIELD_GET(VMX_EVENT_TYPE, info) == VMX_EVENT_NMI)
         v->exit.interruptibility &= ~VMX_BLOCKING_NMI;
