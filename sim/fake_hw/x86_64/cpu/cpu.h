@@ -181,6 +181,33 @@ static inline bool cpu_real_mode(const struct fake_x86 *cpu)
     return (cpu->state.cr0 & X86_CR0_PE) == 0;
 }
 
+/* An address as the guest's mode has it: of 32 bits, or all of them. */
+static inline uint64_t cpu_address(const struct fake_x86 *cpu, uint64_t address)
+{
+    return cpu_64bit(cpu) ? address : address & UINT32_MAX;
+}
+
+#define CPU_LINEAR_BITS 48
+
+static inline bool cpu_is_canonical(uint64_t address)
+{
+    return (uint64_t)sign_extend(address, CPU_LINEAR_BITS) == address;
+}
+
+/* A new privilege level, which the descriptors of CS and SS have too. */
+static inline void cpu_set_cpl(struct fake_x86 *cpu, unsigned cpl)
+{
+    struct vmcb_save *state = &cpu->state;
+    uint16_t dpl = (uint16_t)FIELD_PUT(VMCB_ATTRIB_DPL, cpl);
+
+    state->cpl = (uint8_t)cpl;
+    state->cs.attrib = (uint16_t)((state->cs.attrib & ~VMCB_ATTRIB_DPL) | dpl);
+    state->ss.attrib = (uint16_t)((state->ss.attrib & ~VMCB_ATTRIB_DPL) | dpl);
+}
+
+/* Of RFLAGS: what can be set at all. */
+#define CPU_RFLAGS UINT64_C(0x3d7fd7)
+
 /* run.c ------------------------------------------------------------------- */
 
 /* Settles the operation in flight, if it has been with the hypervisor, which

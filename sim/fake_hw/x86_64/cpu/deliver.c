@@ -81,7 +81,10 @@ static bool read_gate(struct fake_x86 *cpu, unsigned vector,
         return false;
     }
     decode_gate(cpu, gate, handler);
-    return true;
+    if (cpu_is_canonical(handler->rip))
+        return true;
+    cpu_exception(cpu, X86_VECTOR_GP, 0, 0);
+    return false;
 }
 
 /* Packs words of the frame, lowest address first, into `bytes`. */
@@ -135,7 +138,7 @@ static void enter_handler(struct fake_x86 *cpu, const struct handler *handler)
     if (cpu_real_mode(cpu))
         save->cs.base = (uint64_t)handler->cs << 4;
     save->rip = handler->rip;
-    save->cpl = 0;
+    cpu_set_cpl(cpu, 0);
 }
 
 static void note_vector(struct fake_x86 *cpu, uint64_t event)
@@ -180,7 +183,8 @@ static void make_gate(const struct fake_x86 *cpu, uint64_t rip,
 void cpu_op_traps(struct fake_x86 *cpu)
 {
     struct vmcb_save *save = &cpu->state;
-    uint64_t at = cpu_op(cpu)->address;
+    uint64_t at = (uint64_t)sign_extend(cpu_address(cpu, cpu_op(cpu)->address),
+                                        CPU_LINEAR_BITS);
     unsigned size = gate_size(cpu);
 
     for (unsigned vector = 0; vector < 256; vector++) {
@@ -240,13 +244,17 @@ bool cpu_return(struct fake_x86 *cpu)
         return false;
     for (unsigned i = 0; i < frame_words(cpu); i++)
         memcpy(&words[i], bytes + (size_t)i * slot, slot);
-    save->rip = words[0];
+    if (cpu_64bit(cpu) && !cpu_is_canonical(words[0])) {
+        cpu_exception(cpu, X86_VECTOR_GP, 0, 0);
+        return false;
+    }
+    save->rip = cpu_address(cpu, words[0]);
     save->cs.selector = (uint16_t)words[1];
     if (cpu_real_mode(cpu))
         save->cs.base = words[1] << 4;
     else
-        save->cpl = words[1] & 3;
-    save->rflags = words[2] | X86_RFLAGS_FIXED;
+        cpu_set_cpl(cpu, words[1] & 3);
+    save->rflags = (words[2] & CPU_RFLAGS) | X86_RFLAGS_FIXED;
     save->rsp = cpu_long_mode(cpu) ? words[3] : save->rsp + size;
     if (cpu_long_mode(cpu))
         save->ss.selector = (uint16_t)words[4];

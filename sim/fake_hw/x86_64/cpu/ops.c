@@ -242,13 +242,14 @@ static void do_set_reg(struct fake_x86 *cpu)
 
 static void do_set_pc(struct fake_x86 *cpu)
 {
-    cpu->state.rip = cpu_op(cpu)->address;
+    cpu->state.rip = (uint64_t)sign_extend(
+        cpu_address(cpu, cpu_op(cpu)->address), CPU_LINEAR_BITS);
     cpu_op_finish(cpu, OUTCOME_RETIRED);
 }
 
 static void do_mode(struct fake_x86 *cpu)
 {
-    cpu->state.cpl = cpu_op(cpu)->kind == OP_USER_MODE ? 3 : 0;
+    cpu_set_cpl(cpu, cpu_op(cpu)->kind == OP_USER_MODE ? 3 : 0);
     cpu_op_finish(cpu, OUTCOME_RETIRED);
 }
 

@@ -17,8 +17,12 @@
 #define DESCRIPTOR_ATTRIB_TOP BIT_MASK(55, 52)
 #define DESCRIPTOR_BASE_HIGH  BIT_MASK(63, 56)
 
-#define TYPE_CODE 8 /* with S, of code */
-#define TYPE_TSS  9 /* available; without S */
+#define TYPE_ACCESSED   1 /* with S */
+#define TYPE_CONFORMING 4 /* of code */
+#define TYPE_CODE       8
+#define TYPE_LDT        2 /* without S */
+#define TYPE_TSS        9 /* available */
+#define TYPE_BUSY       2 /* of a TSS */
 
 static void decode_descriptor(struct vmcb_segment *segment, uint64_t bits)
 {
@@ -70,7 +74,8 @@ static bool read_descriptor(struct fake_x86 *cpu, uint64_t selector,
 
 static void jump(struct fake_x86 *cpu)
 {
-    cpu->state.rip = cpu_op(cpu)->address;
+    cpu->state.rip = (uint64_t)sign_extend(
+        cpu_address(cpu, cpu_op(cpu)->address), CPU_LINEAR_BITS);
     cpu->shadow &= ~SHADOW_INTERRUPT;
     cpu_op_finish(cpu, OUTCOME_RETIRED);
 }
@@ -81,6 +86,19 @@ static void switch_task(struct fake_x86 *cpu, uint64_t selector)
         cpu_exception(cpu, X86_VECTOR_GP, selector_error(selector), 0);
     else if (!cpu->vendor->task_switch_exits(cpu, selector))
         cpu_retire(cpu);
+}
+
+/* Whether the guest may run code of that segment. */
+static bool takes_code(const struct fake_x86 *cpu,
+                       const struct vmcb_segment *segment)
+{
+    unsigned dpl = (unsigned)FIELD_GET(VMCB_ATTRIB_DPL, segment->attrib);
+
+    if (cpu_long_mode(cpu) && (segment->attrib & VMCB_ATTRIB_L) != 0 &&
+        (segment->attrib & VMCB_ATTRIB_D) != 0)
+        return false;
+    return (segment->attrib & TYPE_CONFORMING) != 0 ? dpl <= cpu->state.cpl
+                                                    : dpl == cpu->state.cpl;
 }
 
 void cpu_op_jmp_far(struct fake_x86 *cpu)
@@ -99,8 +117,10 @@ void cpu_op_jmp_far(struct fake_x86 *cpu)
         return;
     if (is_type(&to, true, TYPE_TSS)) {
         switch_task(cpu, selector);
-    } else if (is_type(&to, false, TYPE_CODE)) {
+    } else if (is_type(&to, false, TYPE_CODE) && takes_code(cpu, &to)) {
         *cs = to;
+        cs->attrib |= TYPE_ACCESSED;
+        cs->selector = (uint16_t)((selector & ~UINT64_C(3)) | cpu->state.cpl);
         jump(cpu);
     } else {
         cpu_exception(cpu, X86_VECTOR_GP, selector_error(selector), 0);
@@ -127,7 +147,11 @@ void cpu_op_load_table(struct fake_x86 *cpu)
 {
     struct vmcb_segment *table = table_of(cpu);
 
-    table->base = cpu_op(cpu)->address;
+    if (cpu_64bit(cpu) && !cpu_is_canonical(cpu_op(cpu)->address)) {
+        cpu_exception(cpu, X86_VECTOR_GP, 0, 0);
+        return;
+    }
+    table->base = cpu_address(cpu, cpu_op(cpu)->address);
     table->limit = cpu_op(cpu)->number & 0xffff;
     cpu_retire(cpu);
 }
@@ -152,6 +176,7 @@ void cpu_op_load_selector(struct fake_x86 *cpu)
     struct vmcb_segment *table = table_of(cpu);
     struct vmcb_segment to = {0};
     bool is_null = (selector & 0xfffc) == 0;
+    unsigned type = cpu_op(cpu)->kind == OP_X86_LTR ? TYPE_TSS : TYPE_LDT;
 
     if (is_null && cpu_op(cpu)->kind == OP_X86_LTR) {
         cpu_exception(cpu, X86_VECTOR_GP, 0, 0);
@@ -159,6 +184,12 @@ void cpu_op_load_selector(struct fake_x86 *cpu)
     }
     if (!is_null && !read_descriptor(cpu, selector, &to))
         return;
+    if (!is_null && (to.attrib & (VMCB_ATTRIB_TYPE | VMCB_ATTRIB_S)) != type) {
+        cpu_exception(cpu, X86_VECTOR_GP, selector_error(selector), 0);
+        return;
+    }
+    if (type == TYPE_TSS)
+        to.attrib |= TYPE_BUSY;
     *table = to;
     cpu_retire(cpu);
 }
@@ -211,7 +242,8 @@ void cpu_op_popf(struct fake_x86 *cpu)
         kept |= X86_RFLAGS_IF | X86_RFLAGS_IOPL;
     if (size == 2)
         kept |= ~UINT64_C(0xffff);
-    save->rflags = (save->rflags & kept) | (flags & ~kept) | X86_RFLAGS_FIXED;
+    save->rflags =
+        (save->rflags & kept) | (flags & ~kept & CPU_RFLAGS) | X86_RFLAGS_FIXED;
     save->rsp += size;
     cpu_retire(cpu);
 }

@@ -74,7 +74,8 @@ void cpu_advance(struct fake_x86 *cpu)
 {
     uint8_t bytes[CPU_INSN_MAX];
 
-    cpu->state.rip += cpu_encode(cpu, cpu_op(cpu), bytes);
+    cpu->state.rip =
+        cpu_address(cpu, cpu->state.rip + cpu_encode(cpu, cpu_op(cpu), bytes));
     cpu->state.rflags &= ~X86_RFLAGS_RF;
     cpu->shadow &= ~SHADOW_INTERRUPT;
 }

@@ -57,7 +57,8 @@ static bool write_cr0(struct fake_x86 *cpu, uint64_t value)
     if (value >> 32 != 0 || (value & (X86_CR0_PG | X86_CR0_PE)) == X86_CR0_PG ||
         (value & (X86_CR0_CD | X86_CR0_NW)) == X86_CR0_NW ||
         ((value & X86_CR0_PG) != 0 && (save->efer & X86_EFER_LME) != 0 &&
-         (save->cr4 & X86_CR4_PAE) == 0))
+         ((save->cr4 & X86_CR4_PAE) == 0 ||
+          (!cpu_long_mode(cpu) && (save->cs.attrib & VMCB_ATTRIB_L) != 0))))
         return false;
     save->cr0 = value | X86_CR0_ET;
     cpu_update_lma(save);
@@ -68,6 +69,7 @@ static bool write_cr0(struct fake_x86 *cpu, uint64_t value)
 
 static bool write_cr3(struct fake_x86 *cpu, uint64_t value)
 {
+    value = cpu_address(cpu, value);
     if (cpu_long_mode(cpu) && value >> cpu->profile->phys_bits != 0)
         return false;
     cpu->state.cr3 = value;
@@ -256,6 +258,23 @@ void cpu_op_rdmsr(struct fake_x86 *cpu)
     cpu_retire(cpu);
 }
 
+/* Of addresses, and of EFER; others take all values. */
+static bool msr_takes(const struct fake_x86 *cpu, uint32_t msr, uint64_t value)
+{
+    switch ((enum x86_msr)msr) {
+    case X86_MSR_EFER:
+        return (value & ~(cpu->profile->efer | X86_EFER_SVME)) == 0;
+    case X86_MSR_LSTAR:
+    case X86_MSR_CSTAR:
+    case X86_MSR_FS_BASE:
+    case X86_MSR_GS_BASE:
+    case X86_MSR_KERNEL_GS_BASE:
+    case X86_MSR_SYSENTER_ESP:
+    case X86_MSR_SYSENTER_EIP: return cpu_is_canonical(value);
+    default: return true;
+    }
+}
+
 /* A guest that may write EFER may leave SVM: VMRUN has checked that it is on,
  * and the guest's own must not end it. */
 void cpu_op_wrmsr(struct fake_x86 *cpu)
@@ -265,8 +284,7 @@ void cpu_op_wrmsr(struct fake_x86 *cpu)
 
     if (msr_is_denied(cpu, true))
         return;
-    if ((enum x86_msr)op->number == X86_MSR_EFER &&
-        (value & ~(cpu->profile->efer | X86_EFER_SVME)) != 0) {
+    if (!msr_takes(cpu, op->number, value)) {
         protection_fault(cpu);
         return;
     }

@@ -105,9 +105,6 @@ static void save_segments(struct fake_x86 *cpu)
     }
     VMCS(cpu, GUEST_GDTR_LIMIT) = cpu->state.gdtr.limit;
     VMCS(cpu, GUEST_IDTR_LIMIT) = cpu->state.idtr.limit;
-    VMCS(cpu, GUEST_SS_ACCESS_RIGHTS) =
-        (VMCS(cpu, GUEST_SS_ACCESS_RIGHTS) & ~VMX_AR_DPL) |
-        FIELD_PUT(VMX_AR_DPL, cpu->state.cpl);
 }
 
 uint64_t fake_vmx_efer(uint64_t efer, bool is_long)
@@ -223,6 +220,17 @@ static void save_controlled(struct fake_x86 *cpu)
         *entry |= VMX_ENTRY_IA32E_MODE_GUEST;
 }
 
+/* A single step whose trap is held back by a shadow, as entries want it. */
+static uint64_t pending_debug(const struct fake_x86 *cpu)
+{
+    uint64_t pending = cpu->vmx_guest.pending_debug;
+
+    if (cpu->shadow == 0)
+        return pending;
+    return (pending & ~VMX_PENDING_BS) |
+           ((cpu->state.rflags & X86_RFLAGS_TF) != 0 ? VMX_PENDING_BS : 0);
+}
+
 void fake_vmx_save_guest(struct fake_x86 *cpu)
 {
     const uint8_t *state = (const uint8_t *)&cpu->state;
@@ -237,7 +245,7 @@ void fake_vmx_save_guest(struct fake_x86 *cpu)
     VMCS(cpu, GUEST_INTERRUPTIBILITY_STATE) =
         cpu->shadow | (cpu->nmi_blocked ? VMX_BLOCKING_NMI : 0);
     VMCS(cpu, GUEST_ACTIVITY_STATE) = cpu->vmx_guest.activity;
-    VMCS(cpu, GUEST_PENDING_DEBUG_EXCEPTIONS) = cpu->vmx_guest.pending_debug;
+    VMCS(cpu, GUEST_PENDING_DEBUG_EXCEPTIONS) = pending_debug(cpu);
 }
 
 void fake_vmx_load_host(struct fake_x86 *cpu)

@@ -97,7 +97,7 @@ Test(insns, selectors)
     cr_assert_eq(rig.cpu->loaded.ldtr.base, 0x2000);
     cr_assert_eq(rig.cpu->loaded.ldtr.limit, 0xfff);
     cr_assert_eq(rig.cpu->loaded.tr.base, 0x3000);
-    cr_assert_eq(rig.cpu->loaded.tr.attrib, 0x89);
+    cr_assert_eq(rig.cpu->loaded.tr.attrib, 0x8b);
     run_one(&sldt);
     run_one(&str);
     cr_assert_eq(rig.regs.gpr[X86_GPR_RSI], IS(3));
