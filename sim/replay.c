@@ -74,6 +74,8 @@ static void enter_exit(struct replay *replay, struct vcpu *vcpu)
         *field_of(replay, vcpu, field) = event->fields[field];
     }
     *known = event->mask;
+    if (vcpu->ops->exited != NULL)
+        vcpu->ops->exited(vcpu);
 }
 
 static uint64_t name_of(const struct vcpu *vcpu)

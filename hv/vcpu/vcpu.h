@@ -168,6 +168,9 @@ struct vcpu_ops {
     err_t (*prepare)(struct vcpu *vcpu, uint32_t requests);
     /* Enters the guest and returns when it has exited. */
     void (*world_switch)(struct vcpu *vcpu);
+    /* What that does after an exit, beside bringing its registers: for a
+     * replay, which makes no world switch. May be NULL. */
+    void (*exited)(struct vcpu *vcpu);
 
     /* Says why the guest exited; no effect but on `exit`. */
     void (*decode)(const struct vcpu *vcpu, struct vm_exit *exit);

@@ -142,7 +142,8 @@ static uint64_t fields_of_code(const struct svm_vcpu *v)
     case VMEXIT_SHUTDOWN: return 0;
     case VMEXIT_HLT:
     case VMEXIT_INVD:
-    case VMEXIT_WBINVD: return length_fields(v);
+    case VMEXIT_WBINVD:
+    case VMEXIT_ICEBP: return length_fields(v);
     case VMEXIT_CPUID:
         return length_fields(v) | GPR(RAX) | GPR(RCX) | BIT(FIELD_CR4);
     case VMEXIT_MSR:

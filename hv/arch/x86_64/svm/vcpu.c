@@ -193,6 +193,20 @@ static err_t prepare(struct vcpu *vcpu, uint32_t requests)
     return OK;
 }
 
+/* An NMI that waits may be due, whatever the exit is. */
+static ALWAYS_INLINE void note_exit(struct svm_vcpu *v)
+{
+    if (unlikely(v->x86.nmi_window))
+        vcpu_request(&v->x86.base, VCPU_REQUEST_INTERRUPT);
+}
+
+/* One that waits has not been in its guest. */
+static void exited(struct vcpu *vcpu)
+{
+    if (to_x86(vcpu)->wait == X86_RUNS)
+        note_exit(to_svm(vcpu));
+}
+
 /* A vCPU that waits has nothing to run: it exits as one that halts. */
 EXIT_PATH void svm_world_switch(struct vcpu *vcpu)
 {
@@ -215,8 +229,7 @@ EXIT_PATH void svm_world_switch(struct vcpu *vcpu)
         svm_flushed(v);
     if (unlikely(vmcb->control.exitintinfo & EVENT_V))
         svm_resume_event(v);
-    if (unlikely(v->x86.nmi_window))
-        vcpu_request(vcpu, VCPU_REQUEST_INTERRUPT);
+    note_exit(v);
 }
 
 static const struct s2_format *stage2_format(uint64_t top)
@@ -243,6 +256,7 @@ const struct vcpu_ops x86_svm_vcpu_ops = {
     .unbind = unbind,
     .prepare = prepare,
     .world_switch = svm_world_switch,
+    .exited = exited,
     .decode = svm_decode,
     .decode_mmio = x86_decode_mmio,
     .finish_read = x86_finish_read,
