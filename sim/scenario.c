@@ -270,6 +270,7 @@ static const struct {
     {"time", do_time},
     {"run", do_run},
     {"fail", do_fail},
+    {"track", scenario_track},
     {"repeat", do_repeat},
     {"only", do_only},
 };

@@ -403,7 +403,7 @@ static const struct {
     {"no-console", expect_console},  {"vm", expect_vm},
     {"register", expect_register},   {"memory", expect_memory},
     {"violation", expect_violation}, {"exits", expect_exits},
-    {"power", expect_power},
+    {"power", expect_power},         {"dirty", scenario_expect_dirty},
 };
 
 void scenario_expect(struct scenario *s, const struct words *words)

@@ -78,6 +78,8 @@ void scenario_memory(struct scenario *s, const struct words *words);
 void scenario_device(struct scenario *s, const struct words *words);
 void scenario_affinity(struct scenario *s, const struct words *words);
 void scenario_expect(struct scenario *s, const struct words *words);
+void scenario_track(struct scenario *s, const struct words *words);
+void scenario_expect_dirty(struct scenario *s, const struct words *words);
 
 /* "VCPU: operation ... => expectations". */
 void scenario_operation(struct scenario *s, const struct words *words);

@@ -104,6 +104,11 @@ Test(scenario, what_is_no_scenario_is_refused)
         {1, "input", "usage: input"},
         {1, "inject 0", "usage: inject"},
         {1, "time", "usage: time"},
+        {1, "track 1 0x80000000", "usage: track"},
+        {1, "track 1 0x80000000 maybe", "usage: track"},
+        {1, "track 9 0x80000000 on", "there is no VM 9"},
+        {1, "expect dirty 1 0x80000000 1", "usage: expect dirty"},
+        {1, "expect dirty 1 0x80000000 65 0", "1 to 64 pages"},
         {1, "fail memory_alloc", "usage: fail"},
         {1, "repeat 5", "usage: repeat"},
         {1, "repeat 5 repeat 5 0: wfi", "usage: repeat"},
@@ -155,6 +160,11 @@ Test(scenario, what_is_not_met_fails)
         {"expect violation stale-g-stage", "no violation of stale-g-stage"},
         {"inject 5.0 2", "inject: not found"},
         {"inject 0 200", "inject: invalid input"},
+        {"track 1 0x70000000 on", "track: not found"},
+        {"track 1 0x80000000 off", "track: bad state"},
+        {"expect dirty 1 0x80000000 1 0", "dirty: bad state"},
+        {"track 1 0x80000000 on\nexpect dirty 1 0x80000000 1 1",
+         "expected dirty 0x1, got 0x0"},
         {"0: wfi => pending\n0: wfi", "has not done its operation"},
     };
 
