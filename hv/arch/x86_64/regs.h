@@ -78,10 +78,11 @@
 #define X86_RFLAGS_VM    BIT(17)
 #define X86_RFLAGS_AC    BIT(18)
 
-#define X86_DR6_BS    BIT(14)
-#define X86_DR6_RESET UINT64_C(0xffff0ff0)
-#define X86_DR7_GD    BIT(13)
-#define X86_DR7_RESET UINT64_C(0x400)
+#define X86_DR6_BREAKPOINTS BIT_MASK(3, 0)
+#define X86_DR6_BS          BIT(14)
+#define X86_DR6_RESET       UINT64_C(0xffff0ff0)
+#define X86_DR7_GD          BIT(13)
+#define X86_DR7_RESET       UINT64_C(0x400)
 
 #define X86_XCR0_X87 BIT(0)
 #define X86_XCR0_SSE BIT(1)

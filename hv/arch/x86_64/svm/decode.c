@@ -29,12 +29,26 @@ static void decode_window(const struct svm_vcpu *v, struct vm_exit *exit)
     exit->kind = EXIT_INTERRUPT_WINDOW;
 }
 
+/* While the guest is stepped over an IRET, nmi.c sees to what that raises. */
 static void decode_exception(const struct svm_vcpu *v, struct vm_exit *exit)
 {
+    if (v->step.on) {
+        decode_window(v, exit);
+        return;
+    }
     exit->kind = EXIT_EXCEPTION;
     exit->exception.number =
         (uint32_t)(v->vmcb.control.exitcode - VMEXIT_EXCP0);
     exit->exception.value = v->vmcb.control.exitinfo1;
+}
+
+/* One that exits only then. */
+static void decode_step(const struct svm_vcpu *v, struct vm_exit *exit)
+{
+    if (v->step.on)
+        decode_window(v, exit);
+    else
+        decode_unknown(v, exit);
 }
 
 /* If the instruction is no longer there, the guest tries again. */
@@ -174,6 +188,11 @@ static const decoder decoders[] = {
     [VMEXIT_CR0_WRITE + 4] = decode_mov_cr,
     [VMEXIT_CR0_WRITE + 8] = decode_mov_cr,
     [VMEXIT_EXCP0 + X86_VECTOR_DB] = decode_exception,
+    [VMEXIT_EXCP0 + X86_VECTOR_TS] = decode_step,
+    [VMEXIT_EXCP0 + X86_VECTOR_NP] = decode_step,
+    [VMEXIT_EXCP0 + X86_VECTOR_SS] = decode_step,
+    [VMEXIT_EXCP0 + X86_VECTOR_GP] = decode_step,
+    [VMEXIT_EXCP0 + X86_VECTOR_PF] = decode_step,
     [VMEXIT_EXCP0 + X86_VECTOR_AC] = decode_exception,
     [VMEXIT_INTR] = decode_external,
     [VMEXIT_NMI] = decode_external,

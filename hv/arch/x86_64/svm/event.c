@@ -3,8 +3,7 @@
  * Events: EVENTINJ carries one into the guest, EXITINTINFO says which one an
  * exit has cut short (APM volume 2, sections 15.20 and 15.7.2). A guest that
  * takes no interrupts at the moment gets a virtual one pending, whose intercept
- * (VINTR) tells when it does (15.21.4); one that handles an NMI exits at its
- * IRET.
+ * (VINTR) tells when it does (15.21.4). NMIs: nmi.c.
  */
 #include "arch/x86_64/svm/svm.h"
 
@@ -42,53 +41,25 @@ void svm_set_event(struct x86_vcpu *x86, const struct x86_event *event)
     if (event->has_error)
         value |= EVENT_EV | FIELD_PUT(EVENT_ERRORCODE, event->error);
     v->vmcb.control.eventinj = value;
-    if (event->type == X86_EVENT_NMI) {
-        v->nmi = NMI_HANDLED;
-        vmcb_set_intercept(&v->vmcb.control, INTERCEPT_IRET, true);
-        svm_dirty(v, CLEAN_I);
-    }
+    if (event->type == X86_EVENT_NMI)
+        svm_begin_nmi(v);
 }
 
-static bool is_in_shadow(const struct svm_vcpu *v)
-{
-    return (v->vmcb.control.interrupt_shadow & SHADOW_INTERRUPT) != 0;
-}
-
+/* An NMI that waits for an IRET comes first, right behind it. */
 bool svm_takes_interrupt(const struct x86_vcpu *x86)
 {
     const struct svm_vcpu *v = svm_of_const(x86);
 
-    return (v->vmcb.save.rflags & X86_RFLAGS_IF) != 0 && !is_in_shadow(v);
-}
-
-/* The IRET that ends an NMI's handler has exited, and is made next. */
-static bool is_iret_made(const struct svm_vcpu *v)
-{
-    return v->nmi == NMI_ENDS && v->vmcb.save.rip != v->nmi_iret;
-}
-
-bool svm_takes_nmi(const struct x86_vcpu *x86)
-{
-    const struct svm_vcpu *v = svm_of_const(x86);
-
-    return (v->nmi == NMI_NONE || is_iret_made(v)) && !is_in_shadow(v);
-}
-
-void svm_end_nmi(struct svm_vcpu *v)
-{
-    if (v->vmcb.control.exitcode != VMEXIT_IRET || v->nmi != NMI_HANDLED)
-        return;
-    v->nmi = NMI_ENDS;
-    v->nmi_iret = v->vmcb.save.rip;
-    vmcb_set_intercept(&v->vmcb.control, INTERCEPT_IRET, false);
-    svm_dirty(v, CLEAN_I);
+    return (v->vmcb.save.rflags & X86_RFLAGS_IF) != 0 && !svm_is_in_shadow(v) &&
+           !(svm_is_at_iret(v) && atomic_load(&x86->nmi));
 }
 
 /*
- * An NMI waits for the IRET of the one before it, which exits, and then, or in
- * an interrupt shadow, for the next instruction. No exit tells of that: the
- * virtual interrupt does, if the guest takes interrupts there, and otherwise
- * the exit that comes next, whatever it is.
+ * An NMI waits for the IRET of the one before it, which exits, and is then
+ * stepped over; or, in an interrupt shadow, for the next instruction. The
+ * virtual interrupt tells of the shadow's end if the guest takes interrupts
+ * there. Where it does not, behind a load of SS, the exit that comes next does,
+ * whatever it is: a step over any instruction could be seen by the guest.
  */
 void svm_set_windows(struct x86_vcpu *x86, bool interrupt, bool nmi)
 {
@@ -96,11 +67,14 @@ void svm_set_windows(struct x86_vcpu *x86, bool interrupt, bool nmi)
     struct vmcb_control *control = &v->vmcb.control;
     const uint64_t pending =
         VINTR_V_IRQ | VINTR_V_IGN_TPR | FIELD_PUT(VINTR_V_INTR_PRIO, 15);
-    bool on = interrupt || (nmi && v->nmi != NMI_HANDLED);
+    bool steps = nmi && svm_is_at_iret(v);
+    bool on = !steps && (interrupt || (nmi && v->nmi != NMI_HANDLED));
 
     control->vintr = VINTR_V_INTR_MASKING | (on ? pending : 0);
     vmcb_set_intercept(control, INTERCEPT_VINTR, on);
     svm_dirty(v, CLEAN_TPR | CLEAN_I);
+    if (steps)
+        svm_step_over_iret(v);
 }
 
 /* INT3 and INTO come again by themselves, as INT n does: RIP is at the

@@ -143,8 +143,7 @@ void svm_enter_at(struct x86_vcpu *x86, const struct x86_entry *entry)
     save->dr7 = X86_DR7_RESET;
     v->vmcb.control.interrupt_shadow = 0;
     v->vmcb.control.eventinj = 0;
-    v->nmi = NMI_NONE;
-    vmcb_set_intercept(&v->vmcb.control, INTERCEPT_IRET, false);
+    svm_reset_nmi(v);
     svm_dirty(v, (uint32_t)CLEAN_ALL);
     if (is_bound) {
         x86_svm_vmload(v->vmcb_pa);

@@ -5,6 +5,7 @@
  *   decode.c   #VMEXIT to struct vm_exit, pure
  *   state.c    the guest's registers, in the VMCB and out of it
  *   event.c    events, and the windows for them
+ *   nmi.c      when an NMI's handler is over
  *   asid.c     ASIDs with generations, and when a TLB is flushed
  *   trace.c    what a trace is told of all this
  */
@@ -21,6 +22,16 @@ enum svm_nmi {
     NMI_ENDS, /* the IRET has exited, and is not made yet */
 };
 
+/* The guest is single-stepped over the IRET at `nmi_iret`: see nmi.c. */
+struct svm_step {
+    bool on;
+    uint64_t rflags, dr6; /* the guest's own: TF and RF; all of it */
+};
+
+/* What always exits. */
+#define SVM_INTERCEPTED_EXCEPTIONS \
+    (BIT(X86_VECTOR_DB) | BIT(X86_VECTOR_AC) | BIT(X86_VECTOR_MC))
+
 struct svm_vcpu {
     struct x86_vcpu x86;
     hpa_t vmcb_pa;
@@ -32,6 +43,7 @@ struct svm_vcpu {
     uint64_t asid_generation; /* ... is in this generation */
     uint8_t nmi;              /* enum svm_nmi */
     uint64_t nmi_iret;        /* of NMI_ENDS: where the IRET is */
+    struct svm_step step;
 
     struct vmcb vmcb; /* a page */
 };
@@ -62,6 +74,11 @@ static inline void svm_dirty(struct svm_vcpu *v, uint32_t clean_bits)
     v->vmcb.control.clean &= ~clean_bits;
 }
 
+static inline bool svm_is_in_shadow(const struct svm_vcpu *v)
+{
+    return (v->vmcb.control.interrupt_shadow & SHADOW_INTERRUPT) != 0;
+}
+
 /* The architecture's row in the VMM's table. */
 extern const struct vcpu_ops x86_svm_vcpu_ops;
 
@@ -82,12 +99,23 @@ bool svm_walks_tables(const struct x86_vcpu *x86);
 bool svm_get_event(const struct x86_vcpu *x86, struct x86_event *event);
 void svm_set_event(struct x86_vcpu *x86, const struct x86_event *event);
 bool svm_takes_interrupt(const struct x86_vcpu *x86);
-bool svm_takes_nmi(const struct x86_vcpu *x86);
 void svm_set_windows(struct x86_vcpu *x86, bool interrupt, bool nmi);
-/* After an exit: it may have been the IRET of an NMI's handler. */
-void svm_end_nmi(struct svm_vcpu *v);
 /* After an exit: what it has cut short is delivered again. */
 void svm_resume_event(struct svm_vcpu *v);
+
+/* --- nmi.c --- */
+
+/* The guest takes an NMI now. */
+void svm_begin_nmi(struct svm_vcpu *v);
+bool svm_takes_nmi(const struct x86_vcpu *x86);
+/* Whether the IRET of an NMI's handler has exited, and is what comes next. */
+bool svm_is_at_iret(const struct svm_vcpu *v);
+/* An exit as soon as the IRET is made, if the guest is at it. */
+void svm_step_over_iret(struct svm_vcpu *v);
+/* After an exit: it may have been the IRET, or the step over it. */
+void svm_end_nmi(struct svm_vcpu *v);
+/* No NMI, no step. */
+void svm_reset_nmi(struct svm_vcpu *v);
 
 /* --- asid.c --- */
 

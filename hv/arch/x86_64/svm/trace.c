@@ -151,6 +151,8 @@ static uint64_t fields_of_code(const struct svm_vcpu *v)
         return length_fields(v) | GPR(RAX) | GPR(RCX) | GPR(RDX) |
                BIT(FIELD_EXITINFO1) | BIT(FIELD_CR0) | BIT(FIELD_EFER);
     case VMEXIT_VMMCALL: return length_fields(v) | ALL_GPRS;
+    case VMEXIT_EXCP0 + X86_VECTOR_DB:
+        return info | emulation_fields(v) | ALL_GPRS | BIT(FIELD_DR6);
     case VMEXIT_IOIO: return info | ioio_fields(v);
     case VMEXIT_NPF: return npf_fields(v);
     default: return info | emulation_fields(v) | ALL_GPRS;

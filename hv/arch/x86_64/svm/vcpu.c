@@ -25,9 +25,6 @@
 #include "lib/string.h"
 #include "memory/arena.h"
 
-#define INTERCEPTED_EXCEPTIONS \
-    (BIT(X86_VECTOR_DB) | BIT(X86_VECTOR_AC) | BIT(X86_VECTOR_MC))
-
 static const uint8_t intercepts[] = {
     INTERCEPT_INTR,    INTERCEPT_NMI,     INTERCEPT_SMI,
     INTERCEPT_INIT,    INTERCEPT_RDPMC,   INTERCEPT_CPUID,
@@ -100,7 +97,7 @@ static void fill_control(struct svm_vcpu *v)
     memset(control, 0, sizeof(*control));
     for (unsigned i = 0; i < ARRAY_SIZE(intercepts); i++)
         vmcb_set_intercept(control, (enum svm_intercept)intercepts[i], true);
-    control->intercept_exceptions = INTERCEPTED_EXCEPTIONS;
+    control->intercept_exceptions = SVM_INTERCEPTED_EXCEPTIONS;
     control->intercept_cr_read = (uint16_t)BIT(8);
     control->intercept_cr_write = (uint16_t)(BIT(4) | BIT(8));
     control->msrpm_base_pa = maps.raw;
@@ -114,6 +111,7 @@ static void clear_state(struct svm_vcpu *v)
     x86_clear(&v->x86);
     v->asid_cpu = X86_NO_CPU;
     v->nmi = NMI_NONE;
+    v->step.on = false;
     fill_control(v);
     memset(&v->vmcb.save, 0, sizeof(v->vmcb.save));
     v->vmcb.save.g_pat = X86_PAT_RESET;

@@ -138,6 +138,7 @@ struct fake_x86 {
     uint8_t soft_length;
     bool exited;
     uint64_t debug_cause; /* bits of DR6 that the #DB on its way sets */
+    bool stepped; /* the operation is done, and traps if TF was set before */
     /* What was fetched with the operation: its bytes, and some behind. */
     uint8_t fetched_count, fetched[CPU_INSN_MAX];
 

@@ -67,6 +67,19 @@ static bool need_op(struct fake_x86 *cpu)
     return source->op != NULL;
 }
 
+/* The operation in flight, and the trap behind it: section 13.1.4. */
+static void execute(struct fake_x86 *cpu)
+{
+    bool traps = (cpu->state.rflags & X86_RFLAGS_TF) != 0;
+
+    cpu->stepped = false;
+    cpu_op_execute(cpu);
+    if (!traps || !cpu->stepped || cpu->exited)
+        return;
+    cpu->debug_cause = X86_DR6_BS;
+    cpu_exception(cpu, X86_VECTOR_DB, 0, 0);
+}
+
 void cpu_run(struct fake_x86 *cpu)
 {
     while (!cpu->exited) {
@@ -77,7 +90,7 @@ void cpu_run(struct fake_x86 *cpu)
             cpu->vendor->starve(cpu);
             return;
         }
-        cpu_op_execute(cpu);
+        execute(cpu);
         clock_advance_ticks(FAKE_X86_OP_TICKS);
     }
 }

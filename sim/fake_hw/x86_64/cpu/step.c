@@ -55,6 +55,15 @@ static void collect_values(struct fake_x86 *cpu)
     }
 }
 
+/* Whether RFLAGS.TF traps behind it: INT n has cleared that. */
+static bool is_stepped(const struct fake_x86 *cpu)
+{
+    uint8_t bytes[CPU_INSN_MAX];
+
+    return cpu_op(cpu)->kind != OP_X86_INT &&
+           cpu_encode(cpu, cpu_op(cpu), bytes) != 0;
+}
+
 void cpu_op_finish(struct fake_x86 *cpu, enum guest_outcome outcome)
 {
     struct trap_source *source = cpu->source;
@@ -62,6 +71,7 @@ void cpu_op_finish(struct fake_x86 *cpu, enum guest_outcome outcome)
 
     collect_values(cpu);
     source->result.outcome = outcome;
+    cpu->stepped = outcome == OUTCOME_RETIRED && is_stepped(cpu);
     result = source->result;
     source->result = (struct guest_result){.outcome = OUTCOME_PENDING};
     source->op_exited = false;

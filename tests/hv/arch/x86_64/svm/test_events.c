@@ -323,7 +323,174 @@ Test(events, nmi_waits_for_iret)
     }
 }
 
-/* The IRET of an NMI's handler, which exits, is made and may itself fault. */
+/* Operations one behind the other, so that nothing but they make it exit. */
+struct series {
+    struct trap_source source;
+    const struct guest_op *ops;
+    size_t left;
+};
+
+static const struct guest_op *next_of_series(struct trap_source *source)
+{
+    struct series *series = container_of(source, struct series, source);
+
+    return series->left-- != 0 ? series->ops++ : NULL;
+}
+
+/* A source is a guest to the fake TLB, which is to know nothing of it. */
+static void set_source(struct trap_source *source)
+{
+    struct vcpu *vcpu = &rig_vcpu(0)->x86.base;
+
+    vcpu_request(vcpu, VCPU_REQUEST_FLUSH);
+    host_kick_cpu_impl(vcpu->cpu);
+    machine_set_source(machine, 1, 0, source);
+}
+
+static void do_series(const struct guest_op *ops, size_t count)
+{
+    struct series series = {
+        .source = {.next = next_of_series}, .ops = ops, .left = count};
+
+    set_source(&series.source);
+    rig_run();
+    set_source(NULL);
+}
+
+static uint64_t dr6(void)
+{
+    return rig_vmcb(0)->save.dr6;
+}
+
+/* An NMI's handler, in which another one has come, and which has come to its
+ * IRET, at RIP. Nothing makes the guest exit by itself. */
+#define RETURNS_TO (RIG_CODE + 2)
+
+static void start_at_iret(const char *profile, uint64_t flags)
+{
+    start(profile, 0);
+    rig_do(0, pause_op); /* there is code, which makes no exit any more */
+    rig_set_flags(0, flags, 0);
+    rig_nmi(0);
+    rig_go_on(0);
+    rig_nmi(0);
+    rig_go_on(0);
+}
+
+/* The next NMI comes right behind the IRET, whatever the guest's flags are, and
+ * the guest sees nothing of how that was found out. */
+Test(events, nmi_comes_right_behind_the_iret)
+{
+    static const uint64_t flags[] = {0, X86_RFLAGS_IF, X86_RFLAGS_RF};
+    static const struct guest_op steps[] = {{.kind = OP_X86_IRET},
+                                            {.kind = OP_X86_PAUSE}};
+
+    for (unsigned p = 0; rig_profiles[p] != NULL; p++) {
+        for_each_row (i, flags) {
+            start_at_iret(rig_profiles[p], flags[i]);
+            do_series(steps, ARRAY_SIZE(steps));
+            cr_expect_eq(rip(), RIG_HANDLER + 16 * X86_VECTOR_NMI + 2,
+                         "%s, row %zu: 0x%llx", rig_profiles[p], i,
+                         (unsigned long long)rip());
+            cr_expect_eq(rig_stacked(0, 0), RETURNS_TO);
+            cr_expect_eq(rig_stacked(0, 2), flags[i] | X86_RFLAGS_FIXED);
+            cr_expect_eq(dr6(), X86_DR6_RESET);
+            rig_do(0, iret);
+            cr_expect_eq(rip(), RETURNS_TO, "%s, row %zu", rig_profiles[p], i);
+            cr_expect_eq(rig_vmcb(0)->control.intercept_exceptions,
+                         SVM_INTERCEPTED_EXCEPTIONS);
+            rig_stop();
+        }
+    }
+}
+
+/* Before an interrupt, too, that comes when the handler, which lets them in, is
+ * at its IRET. */
+Test(events, nmi_behind_the_iret_comes_before_an_interrupt)
+{
+    for (unsigned p = 0; rig_profiles[p] != NULL; p++) {
+        start_at_iret(rig_profiles[p], X86_RFLAGS_IF);
+        rig_do(0,
+               (struct guest_op){.kind = OP_RAW_EXIT, .args = {VMEXIT_IRET}});
+        rig_set_flags(0, X86_RFLAGS_IF, 0);
+        rig_interrupt(0, 0x41);
+        rig_do(0, iret);
+        cr_expect_eq(rig_handler(0), X86_VECTOR_NMI, "%s", rig_profiles[p]);
+        cr_expect_eq(rig_stacked(0, 0), RETURNS_TO);
+        rig_do(0, iret);
+        rig_go_on(0);
+        cr_expect_eq(rig_handler(0), 0x41, "%s", rig_profiles[p]);
+        cr_expect_eq(rig_stacked(0, 0), RETURNS_TO);
+        rig_stop();
+    }
+}
+
+/* A guest that single-steps its handler gets its own trap behind the IRET. */
+Test(events, single_step_of_the_iret)
+{
+    for (unsigned p = 0; rig_profiles[p] != NULL; p++) {
+        start_at_iret(rig_profiles[p], 0);
+        rig_set_flags(0, X86_RFLAGS_TF, 0);
+        rig_do(0, iret);
+        cr_expect_eq(rig_handler(0), X86_VECTOR_DB, "%s", rig_profiles[p]);
+        cr_expect_eq(rig_stacked(0, 0), RETURNS_TO);
+        cr_expect_eq(rig_stacked(0, 2), X86_RFLAGS_FIXED);
+        cr_expect_eq(dr6(), X86_DR6_RESET | X86_DR6_BS);
+        rig_go_on(0);
+        cr_expect_eq(rig_handler(0), X86_VECTOR_NMI, "%s", rig_profiles[p]);
+        rig_stop();
+    }
+}
+
+/* In the guest's tables, the page at `absent` is not there any more; those
+ * around it are as they were. */
+static void unmap_page(uint64_t absent)
+{
+    uint64_t at = rig_vmcb(0)->save.cr3;
+
+    for (unsigned level = 3; level > 1; level--)
+        at = rig_peek(at + (absent >> (12 + 9 * level) & 511) * 8, 8) &
+             BIT_MASK(47, 12);
+    for (uint64_t page = 0; page < 512; page++)
+        rig_poke(RIG_SPARE + 8 * page,
+                 page << 12 == absent ? 0 : page << 12 | 7, 8);
+    rig_poke(at, RIG_SPARE | 7, 8);
+    rig_do(0, (struct guest_op){.kind = OP_X86_WRITE_CR,
+                                .number = 3,
+                                .reg = X86_GPR_RCX,
+                                .value = rig_vmcb(0)->save.cr3});
+}
+
+/* An IRET that faults: the guest gets that, with its own flags, and the NMI
+ * behind the IRET of the fault's handler. */
+Test(events, nmi_behind_an_iret_that_faults)
+{
+    for (unsigned p = 0; rig_profiles[p] != NULL; p++) {
+        const struct vmcb_save *save;
+        uint64_t at;
+
+        start_at_iret(rig_profiles[p], 0);
+        save = &rig_vmcb(0)->save;
+        unmap_page(RIG_DATA);
+        set_stack(RIG_DATA);
+        at = rip();
+        do_series(&iret, 1);
+        cr_expect_eq(rig_handler(0), X86_VECTOR_PF, "%s: %d", rig_profiles[p],
+                     rig_handler(0));
+        cr_expect_eq(save->cr2, RIG_DATA);
+        cr_expect_eq(rig_stacked(0, 0), 0u, "a read of what is not there");
+        cr_expect_eq(rig_stacked(0, 1), at);
+        cr_expect_eq(rig_stacked(0, 3), X86_RFLAGS_FIXED);
+        cr_expect_eq(dr6(), X86_DR6_RESET);
+        set_stack(save->rsp + 8);
+        do_series(&iret, 1);
+        cr_expect_eq(rig_handler(0), X86_VECTOR_NMI, "%s", rig_profiles[p]);
+        cr_expect_eq(rig_stacked(0, 0), at);
+        rig_stop();
+    }
+}
+
+/* An IRET that would have to be emulated. */
 Test(events, nmi_and_an_iret_that_faults)
 {
     start("qemu", X86_RFLAGS_IF);
