@@ -12,8 +12,30 @@ static uint64_t traps, seed = 0x9e3779b97f4a7c15;
 /* Where to go on when the instruction that is tried traps. */
 static uint64_t resume_at;
 
+#define NMI        2
+#define ICR_NMI    0x400 /* to the processor of ICR2 */
+#define ICR2_SHIFT 24
+
+static volatile uint32_t nmis;
+
+static void address_self(void)
+{
+    lapic_put(LAPIC_ICR2, lapic_get(LAPIC_ID) >> ICR2_SHIFT << ICR2_SHIFT);
+}
+
+/* The first one's handler sends another one, which waits for its IRET. */
+static void take_nmi(void)
+{
+    if (nmis++ == 0)
+        lapic_put(LAPIC_ICR, ICR_NMI);
+}
+
 void guest_trap(struct guest_frame *frame)
 {
+    if (frame->vector == NMI) {
+        take_nmi();
+        return;
+    }
     if (frame->vector >= 32) {
         lapic_put(LAPIC_EOI, 0);
         return;
@@ -201,8 +223,29 @@ static void scribble_on_addresses(void)
     }
 }
 
+/* The second NMI is due right behind the first one's IRET, and both before the
+ * instruction behind the one that sent the first: RFLAGS.IF is clear, so that
+ * nothing else ends the guest's turn. */
+static void check_nmis(void)
+{
+    uint32_t seen;
+
+    address_self();
+    __asm__ volatile("pushf\n"
+                     "cli\n"
+                     "movl %[command], (%[icr])\n"
+                     "movl %[nmis], %[seen]\n"
+                     "popf\n"
+                     : [seen] "=r"(seen), [nmis] "+m"(nmis)
+                     : [command] "r"(ICR_NMI), [icr] "r"(LAPIC_BASE + LAPIC_ICR)
+                     : "memory", "cc");
+    guest_put(seen == 2 && nmis == 2 ? "guest: NMIs: ok\n"
+                                     : "guest: NMIs: FAILED\n");
+}
+
 void guest_main(void)
 {
+    check_nmis();
     scribble_on_cpuid();
     scribble_on_msrs();
     scribble_on_control();
