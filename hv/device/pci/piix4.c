@@ -53,28 +53,13 @@ static const struct pci_ids pm_ids = {
     .no_interrupt = true,
 };
 
-/* They have no BAR to be accessed by. */
-static err_t piix4_read(struct device *device, unsigned range, uint64_t offset,
-                        unsigned width, uint64_t *value)
-{
-    *value = 0;
-    return OK;
-}
-
-static err_t piix4_write(struct device *device, unsigned range, uint64_t offset,
-                         unsigned width, uint64_t value)
-{
-    return OK;
-}
-
 static void piix4_reset(struct device *device)
 {
     pci_function_reset(container_of(device, struct pci_function, device));
 }
 
+/* They have no BAR to be accessed by. */
 static const struct device_ops piix4_ops = {
-    .read = piix4_read,
-    .write = piix4_write,
     .reset = piix4_reset,
 };
 

@@ -237,3 +237,48 @@ Test(startup, init_of_the_boot_processor)
         rig_stop();
     }
 }
+
+/* Without local APICs nobody sends SIPIs: whoever powers on a vCPU says where
+ * it begins, in 32-bit code. */
+Test(startup, without_a_local_apic)
+{
+    const struct vmcb_save *save;
+    struct vcpu_setup setup = {.entry = gpa(RIG_CODE), .arg = 0x1234};
+
+    rig_start_bare("full", 2);
+    setup.stage2 = rig_vcpu(0)->x86.base.boot.stage2;
+    cr_assert_eq(vcpu_reset(&rig_vcpu(1)->x86.base), OK);
+    cr_assert_eq(vcpu_setup(&rig_vcpu(1)->x86.base, &setup), OK);
+    save = &rig_vmcb(1)->save;
+    cr_expect_eq(rig_vcpu(1)->x86.wait, X86_RUNS);
+    cr_expect_eq(save->rip, RIG_CODE);
+    cr_expect_eq(rig_gpr(1, X86_GPR_RBX), 0x1234u);
+    cr_expect_eq(save->cr0 & (X86_CR0_PE | X86_CR0_PG), X86_CR0_PE);
+    cr_expect_eq(save->cs.base, 0u);
+    rig_stop();
+}
+
+/* What other architectures' guests do by calls, PCs' do by devices. */
+Test(startup, there_is_no_firmware_to_call)
+{
+    struct vm_exit exit = {.kind = EXIT_FIRMWARE_CALL};
+    interrupt_vector vector;
+    struct vcpu *vcpu;
+
+    rig_start_bare("full", 1);
+    rig_mode(0, RIG_LONG);
+    vcpu = &rig_vcpu(0)->x86.base;
+    cr_expect_eq(vcpu->ops->firmware_call(vcpu, &exit), VERDICT_INJECT);
+    cr_expect_not(vcpu_handle_eoi(vcpu, &vector));
+    cr_expect_eq(vcpu_set_interrupt_line(vcpu, 15, true), ERR_INVALID_INPUT);
+    cr_expect_eq(vcpu_set_interrupt_line(vcpu, 15, false), ERR_INVALID_INPUT);
+    cr_expect_eq(vcpu_set_interrupt_line(vcpu, 0x41, false), OK);
+    rig_set_flags(0, X86_RFLAGS_IF, 0);
+    rig_go_on(0);
+    cr_expect_eq(rig_handler(0), -1);
+    cr_expect_eq(vcpu_set_interrupt_line(vcpu, 0x41, true), OK);
+    host_kick_cpu_impl(vcpu->cpu);
+    rig_go_on(0);
+    cr_expect_eq(rig_handler(0), 0x41);
+    rig_stop();
+}
