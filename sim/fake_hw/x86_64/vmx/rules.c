@@ -64,21 +64,21 @@ const struct vmx_rule *vmx_first_broken(const struct vmx_check *check)
     return NULL;
 }
 
-/* One after the other; whether something was broken. */
-static bool repair_once(struct vmx_check *check)
-{
-    bool changed = false;
-    const struct vmx_rule *rule;
+/* All rules, one after the other. */
+#define for_each_rule(rule)                                 \
+    for (unsigned k = 0; k < ARRAY_SIZE(groups); k++)       \
+        for (const struct vmx_rule *rule = groups[k]->rows; \
+             rule < groups[k]->rows + groups[k]->count; rule++)
 
-    for (unsigned i = 0; (rule = vmx_rule(i)) != NULL; i++) {
+static void repair_once(struct vmx_check *check)
+{
+    for_each_rule (rule) {
         if (likely(rule->holds(check)))
             continue;
         if (vmx_rule_listener != NULL)
             vmx_rule_listener(rule->rule);
         rule->repair(check);
-        changed = true;
     }
-    return changed;
 }
 
 void vmx_repair(struct vmx_check *check)
@@ -104,9 +104,7 @@ static void report(const struct vmx_check *check, const struct vmx_rule *rule)
 /* Counts all that are broken. */
 static void label(const struct vmx_check *check)
 {
-    const struct vmx_rule *rule;
-
-    for (unsigned i = 0; (rule = vmx_rule(i)) != NULL; i++) {
+    for_each_rule (rule) {
         if (!rule->holds(check))
             report(check, rule);
     }

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the targets of fake VMX share: see vmx.h. */
+#include <string.h>
+
+#include "api/memory.h"
+#include "arch/x86_64/regs.h"
+#include "arch/x86_64/vmx/capability.h"
+#include "fuzz/vmx.h"
+#include "sim/ram.h"
+#include "sim/sim.h"
+
+static uint64_t first_page;
+static bool used[VMX_PAGES]; /* since it was zeroed */
+
+uint64_t fuzz_vmx_page(unsigned i)
+{
+    used[i] = true;
+    return first_page + i * PAGE_SIZE;
+}
+
+void *fuzz_vmx_memory(unsigned i)
+{
+    return memory_phys_to_virt(hpa(fuzz_vmx_page(i)));
+}
+
+void fuzz_vmx_begin(void)
+{
+    if (first_page == 0) {
+        sim_reset(1);
+        ram_reset(UINT64_C(1) << 20);
+        first_page = memory_alloc_contiguous(VMX_PAGES, 0).raw;
+        violations_set_print(false);
+    }
+    for (unsigned i = 0; i < VMX_PAGES; i++) {
+        if (used[i])
+            memset(fuzz_vmx_memory(i), 0, PAGE_SIZE);
+        used[i] = false;
+    }
+    violations_reset();
+    vmx_set_rule_mode(RULES_REJECT);
+}
+
+const struct vmx_profile *fuzz_vmx_profile(struct fuzz_input *input)
+{
+    unsigned count = 0;
+
+    while (vmx_profiles[count].base.name != NULL)
+        count++;
+    return &vmx_profiles[fuzz_pick(input, count)];
+}
+
+void fuzz_vmx_power_on(struct fake_vmx *vmx, const struct vmx_profile *profile,
+                       unsigned index)
+{
+    vmx_reset(vmx, profile, index);
+    vmx->cr0 = profile->cr0_fixed0;
+    vmx->cr4 = profile->cr4_fixed0;
+    vmx->efer = X86_EFER_LMA | X86_EFER_LME;
+    vmx->feature_control = VMX_FEATURE_LOCK | VMX_FEATURE_OUTSIDE_SMX;
+}
