@@ -166,6 +166,18 @@ Test(vmx_fields, conditions)
     }
 }
 
+/* A field that an exit alone makes use of. */
+Test(vmx_fields, other_condition)
+{
+    struct vmx_profile profile = *vmx_profile_find("penryn");
+
+    cr_assert_eq(vmcs_find(&profile, VMCS_GUEST_IA32_PAT), VMCS_FIELD_COUNT);
+    profile.exit.allowed1 |= VMX_EXIT_SAVE_PAT;
+    cr_assert_eq(vmcs_find(&profile, VMCS_GUEST_IA32_PAT),
+                 VMCS_AT_GUEST_IA32_PAT);
+    cr_assert_eq(vmcs_find(&profile, VMCS_HOST_IA32_PAT), VMCS_FIELD_COUNT);
+}
+
 /* What Bochs 2.7 reads of its models' MSRs; UINT64_MAX: #GP. */
 Test(vmx_fields, capabilities_of_bochs)
 {

@@ -308,6 +308,19 @@ Test(vmx_instructions, vmxoff)
     cr_assert_eq(value, 7);
 }
 
+/* VMCLEAR of a VMCS that is in memory only. */
+Test(vmx_instructions, clear_in_memory)
+{
+    make_current_legal();
+    cr_assert_eq(vmx_enter(&rig.vmx, true), VMX_SUCCEED);
+    cr_assert_eq(vmx_vmxoff(&rig.vmx), VMX_SUCCEED);
+    cr_assert_eq(vmx_vmxon(&rig.vmx, RIG_VMXON), VMX_SUCCEED);
+    clear(&rig.vmx, RIG_VMCS);
+    load(&rig.vmx, RIG_VMCS);
+    make_current_legal();
+    cr_assert_eq(vmx_enter(&rig.vmx, true), VMX_SUCCEED);
+}
+
 /* Memory that nobody gave the hypervisor. */
 Test(vmx_instructions, unallocated)
 {
