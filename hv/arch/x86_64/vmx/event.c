@@ -154,7 +154,12 @@ void vmx_resume_event(struct vmx_vcpu *v)
         v->exit.interruptibility &= ~VMX_BLOCKING_NMI;
 }
 
-/* An IRET that faults has ended the blocking of NMIs already. */
+void vmx_block_nmi(struct vmx_vcpu *v)
+{
+    if ((v->exit.idt_vectoring & VMX_EVENT_VALID) == 0)
+        v->exit.interruptibility |= VMX_BLOCKING_NMI;
+}
+
 void vmx_take_interruption(struct vmx_vcpu *v)
 {
     struct vmx_exit *exit = &v->exit;
@@ -163,7 +168,6 @@ void vmx_take_interruption(struct vmx_vcpu *v)
     if (exit->reason == VMX_REASON_EXTERNAL_INTERRUPT ||
         FIELD_GET(VMX_EVENT_TYPE, info) == VMX_EVENT_NMI)
         x86_vmx_host_event((uint32_t)info);
-    else if ((info & VMX_EVENT_NMI_UNBLOCKED) != 0 &&
-             (exit->idt_vectoring & VMX_EVENT_VALID) == 0)
-        exit->interruptibility |= VMX_BLOCKING_NMI;
+    else if ((info & VMX_EVENT_NMI_UNBLOCKED) != 0)
+        vmx_block_nmi(v);
 }

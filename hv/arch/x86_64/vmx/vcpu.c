@@ -256,6 +256,8 @@ static ALWAYS_INLINE void get_exit(struct vmx_vcpu *v)
     v->written.interruptibility = exit->interruptibility;
     if (exit->reason == VMX_REASON_EPT_VIOLATION) {
         get_more(v, VMX_FIELDS_OF_EPT_VIOLATION);
+        if (unlikely((exit->qualification & VMX_EPT_NMI_UNBLOCKED) != 0))
+            vmx_block_nmi(v);
         return;
     }
     more = vmx_fields_of_reason[exit->reason & (VMX_REASON_MAX - 1)];

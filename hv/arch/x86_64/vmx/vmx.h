@@ -129,6 +129,9 @@ void vmx_set_windows(struct x86_vcpu *x86, bool interrupt, bool nmi);
 void vmx_take_exception(struct x86_vcpu *x86, uint8_t vector);
 /* After an exit: what it has cut short is delivered again. */
 void vmx_resume_event(struct vmx_vcpu *v);
+/* After an exit of an IRET that faults, and has unblocked NMIs before: it will
+ * come again. */
+void vmx_block_nmi(struct vmx_vcpu *v);
 /* After an exit of an exception, or by an interrupt or NMI of the host. */
 void vmx_take_interruption(struct vmx_vcpu *v);
 
