@@ -7,9 +7,9 @@
 const uint32_t vmx_fields_of_reason[VMX_REASON_MAX] = {
     [VMX_REASON_EXCEPTION_NMI] = VMX_FIELD(interruption) |
                                  VMX_FIELD(error_code) |
-                                 VMX_FIELD(idt_vectoring) | VMX_FIELD(rsp),
+                                 VMX_FIELD(idt_vectoring) | VMX_WITH_RSP,
     [VMX_REASON_EXTERNAL_INTERRUPT] = VMX_FIELD(interruption),
-    [VMX_REASON_TASK_SWITCH] = VMX_FIELD(idt_vectoring) | VMX_FIELD(rsp),
+    [VMX_REASON_TASK_SWITCH] = VMX_FIELD(idt_vectoring) | VMX_WITH_RSP,
     [VMX_REASON_CR_ACCESS] = VMX_FIELDS_OF_CODE,
     [VMX_REASON_EPT_VIOLATION] = VMX_FIELDS_OF_EPT_VIOLATION,
     [VMX_REASON_EPT_MISCONFIGURATION] =

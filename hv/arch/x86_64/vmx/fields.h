@@ -25,9 +25,8 @@
     X(length,            EXIT_INSTRUCTION_LENGTH)                              \
     X(qualification,     EXIT_QUALIFICATION)
 
-/* With some. The stack pointer is one of the general registers besides. */
+/* With some. */
 #define VMX_FIELDS_SOMETIMES(X)                                                \
-    X(rsp,               GUEST_RSP)                                            \
     X(idt_vectoring,     IDT_VECTORING_INFO)                                   \
     X(interruption,      EXIT_INTERRUPTION_INFO)                               \
     X(error_code,        EXIT_INTERRUPTION_ERROR_CODE)                         \
@@ -59,6 +58,8 @@ enum vmx_exit_field {
 };
 
 #define VMX_FIELD(member) BIT(VMX_FIELD_##member)
+/* In a set, too: RSP, which is one of the general registers. */
+#define VMX_WITH_RSP BIT(VMX_FIELD_COUNT)
 
 #define X(member, field)        +1
 #define VMX_FIELDS_ALWAYS_COUNT (0 VMX_FIELDS_ALWAYS(X))
@@ -73,7 +74,7 @@ extern const uint32_t vmx_fields_of_reason[VMX_REASON_MAX];
  * mode, besides what the fault is. An exit while an event is delivered has the
  * IDT-vectoring information. */
 #define VMX_FIELDS_OF_CODE \
-    (VMX_FIELD(cr3) | VMX_FIELD(efer) | VMX_FIELD(cs_access) | VMX_FIELD(rsp))
+    (VMX_FIELD(cr3) | VMX_FIELD(efer) | VMX_FIELD(cs_access) | VMX_WITH_RSP)
 #define VMX_FIELDS_OF_EPT_VIOLATION \
     (VMX_FIELD(guest_physical) | VMX_FIELD(idt_vectoring) | VMX_FIELDS_OF_CODE)
 

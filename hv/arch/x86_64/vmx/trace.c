@@ -66,12 +66,19 @@ static uint64_t gprs_of(const struct vmx_vcpu *v)
     }
 }
 
+/* Those that come sometimes. */
+static uint64_t fields_of_reason(uint64_t reason)
+{
+    uint64_t set = vmx_fields_of_reason[reason & (VMX_REASON_MAX - 1)];
+
+    return (set & VMX_WITH_RSP) != 0 ? (set & ~VMX_WITH_RSP) | GPR(RSP) : set;
+}
+
 static uint64_t exit_fields(const struct vcpu *vcpu)
 {
     const struct vmx_vcpu *v = to_vmx_const(vcpu);
 
-    return EXIT_ALWAYS | gprs_of(v) |
-           vmx_fields_of_reason[v->exit.reason & (VMX_REASON_MAX - 1)];
+    return EXIT_ALWAYS | gprs_of(v) | fields_of_reason(v->exit.reason);
 }
 
 const struct trace_arch x86_vmx_trace_arch = {

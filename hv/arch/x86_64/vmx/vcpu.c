@@ -127,15 +127,7 @@ static err_t setup(struct vcpu *vcpu)
     return OK;
 }
 
-/* Of a VMCS that is current for the first time. It was another one's memory
- * before: VMCLEAR makes it one. */
-static void fill(struct vmx_vcpu *v)
-{
-    vmx_fill(v);
-    vmx_write_entry(v, &v->entry);
-    v->is_filled = true;
-}
-
+/* What the entries write from now on if it has changed. */
 static void write_registers(struct vmx_vcpu *v)
 {
     v->written = (struct vmx_written){
@@ -144,6 +136,16 @@ static void write_registers(struct vmx_vcpu *v)
     x86_vmx_vmwrite(VMCS_GUEST_RSP, v->written.rsp);
     x86_vmx_vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE,
                     v->written.interruptibility);
+}
+
+/* Of a VMCS that is current for the first time. It was another one's memory
+ * before: VMCLEAR makes it one. */
+static void fill(struct vmx_vcpu *v)
+{
+    vmx_fill(v);
+    vmx_write_entry(v, &v->entry);
+    write_registers(v);
+    v->is_filled = true;
 }
 
 static err_t bind(struct vcpu *vcpu)
@@ -161,7 +163,6 @@ static err_t bind(struct vcpu *vcpu)
         x86_vmx_set_host_state();
     v->host_cpu = (uint8_t)cpu;
     vmx_assign_vpid(v, cpu);
-    write_registers(v);
     x86_vmx_vmwrite(VMCS_TSC_OFFSET, v->x86.tsc_offset);
     x86_vmx_load_state(&v->state);
     x86_bind(&v->x86);
@@ -230,8 +231,9 @@ static ALWAYS_INLINE void get_more(struct vmx_vcpu *v, uint64_t set)
         exit->member = x86_vmx_get(VMCS_##field);
     VMX_FIELDS_SOMETIMES(X)
 #undef X
-    if ((set & VMX_FIELD(rsp)) != 0)
-        v->x86.regs.gpr[X86_GPR_RSP] = v->written.rsp = exit->rsp;
+    if ((set & VMX_WITH_RSP) != 0)
+        v->x86.regs.gpr[X86_GPR_RSP] = v->written.rsp =
+            x86_vmx_get(VMCS_GUEST_RSP);
     if ((set & VMX_FIELD(idt_vectoring)) != 0 &&
         unlikely((exit->idt_vectoring & VMX_EVENT_VALID) != 0))
         vmx_resume_event(v);
