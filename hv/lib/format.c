@@ -30,23 +30,31 @@ struct args {
     va_list list;
 };
 
-static void put(struct sink *sink, char c)
+/* How many of `count` characters fit before the terminator. */
+static size_t room_for(const struct sink *sink, size_t count)
 {
-    if (sink->length + 1 < sink->size)
-        sink->buffer[sink->length] = c;
-    sink->length++;
+    size_t room =
+        sink->length + 1 < sink->size ? sink->size - sink->length - 1 : 0;
+
+    return count < room ? count : room;
 }
 
 static void put_repeated(struct sink *sink, char c, size_t count)
 {
-    for (; count != 0; count--)
-        put(sink, c);
+    size_t fits = room_for(sink, count);
+
+    if (fits != 0)
+        memset(sink->buffer + sink->length, c, fits);
+    sink->length += count;
 }
 
 static void put_bytes(struct sink *sink, const char *text, size_t length)
 {
-    for (; length != 0; length--)
-        put(sink, *text++);
+    size_t fits = room_for(sink, length);
+
+    if (fits != 0)
+        memcpy(sink->buffer + sink->length, text, fits);
+    sink->length += length;
 }
 
 /* `prefix` and `text`, padded to the width: zeros go between the two. */
@@ -146,7 +154,7 @@ static bool convert(struct sink *sink, const struct spec *spec,
         put_number(sink, spec, "0x",
                    (uintptr_t)va_arg(args->list, const void *), 16);
         break;
-    case '%': put(sink, '%'); break;
+    case '%': put_bytes(sink, "%", 1); break;
     default: return false;
     }
     return true;
@@ -169,19 +177,14 @@ static const char *parse_size(const char *at, struct args *args, size_t *size)
 
 static const char *parse_length(const char *at, unsigned *bits)
 {
-    static const struct {
-        char text[3];
-        uint8_t bits;
-    } lengths[] = {{"hh", 8}, {"h", 16}, {"ll", 64}, {"l", 64}, {"z", 64}};
-
     *bits = 32;
-    for (size_t i = 0; i < ARRAY_SIZE(lengths); i++) {
-        size_t length = strlen(lengths[i].text);
-
-        if (strncmp(at, lengths[i].text, length) == 0) {
-            *bits = lengths[i].bits;
-            return at + length;
-        }
+    if (*at == 'h') {
+        *bits = at[1] == 'h' ? 8 : 16;
+        return at + (at[1] == 'h' ? 2 : 1);
+    }
+    if (*at == 'l' || *at == 'z') {
+        *bits = 64;
+        return at + (at[0] == 'l' && at[1] == 'l' ? 2 : 1);
     }
     return at;
 }
@@ -203,6 +206,14 @@ static const char *parse_spec(const char *at, struct args *args,
     return at;
 }
 
+/* The next conversion, or the end. */
+static const char *end_of_text(const char *at)
+{
+    while (*at != '\0' && *at != '%')
+        at++;
+    return at;
+}
+
 size_t format_args(char *buffer, size_t size, const char *format, va_list list)
 {
     struct sink sink = {.buffer = buffer, .size = size};
@@ -214,7 +225,9 @@ size_t format_args(char *buffer, size_t size, const char *format, va_list list)
         const char *end;
 
         if (*format != '%') {
-            put(&sink, *format++);
+            end = end_of_text(format);
+            put_bytes(&sink, format, (size_t)(end - format));
+            format = end;
             continue;
         }
         end = parse_spec(format + 1, &args, &spec);

@@ -29,16 +29,17 @@ void exit_stats_print(const struct exit_stats *stats,
                       void *context)
 {
     uint64_t total = 0;
+    uint64_t counts[EXIT_KIND_COUNT];
     char line[96];
     char histogram[EXIT_COST_BUCKETS + 1];
 
     for (unsigned kind = 0; kind < EXIT_KIND_COUNT; kind++)
-        total += exit_stats_count(stats, kind);
+        total += counts[kind] = exit_stats_count(stats, kind);
     format_text(line, sizeof(line), "%-20s %10s %6s %10s  %s", "exit", "count",
                 "share", "cycles", "10^n exits of 2^7, 2^8, ... cycles");
     print(context, line);
     for (unsigned kind = 0; kind < EXIT_KIND_COUNT; kind++) {
-        uint64_t count = exit_stats_count(stats, kind);
+        uint64_t count = counts[kind];
         if (count == 0)
             continue;
         uint64_t share = count * 1000 / total;
