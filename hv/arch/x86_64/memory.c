@@ -59,11 +59,10 @@ struct x86_paging x86_paging_of(const struct x86_vcpu *v,
     };
 }
 
-enum x86_result x86_translate_linear(void *context, uint64_t linear,
-                                     enum x86_access access, gpa_t *address,
-                                     struct x86_exception *fault)
+static enum x86_result walk(struct x86_memory_context *at, uint64_t linear,
+                            enum x86_access access, gpa_t *address,
+                            struct x86_exception *fault)
 {
-    struct x86_memory_context *at = context;
     const struct x86_walk_memory memory = {read_entry, exchange_entry, at->v};
     const struct x86_paging paging =
         x86_paging_of(at->v, &at->cpu->control, at->cpu->rflags);
@@ -86,6 +85,28 @@ enum x86_result x86_translate_linear(void *context, uint64_t linear,
     return X86_UNSUPPORTED;
 }
 
+enum x86_result x86_translate_linear(void *context, uint64_t linear,
+                                     enum x86_access access, gpa_t *address,
+                                     struct x86_exception *fault)
+{
+    struct x86_memory_context *at = context;
+    uint64_t offset = linear & (PAGE_SIZE - 1);
+    enum x86_result result;
+
+    if (at->pages[access].is_known &&
+        at->pages[access].linear == linear - offset) {
+        *address = gpa_add(at->pages[access].address, offset);
+        return X86_DONE;
+    }
+    result = walk(at, linear, access, address, fault);
+    if (result == X86_DONE) {
+        at->pages[access].is_known = true;
+        at->pages[access].linear = linear - offset;
+        at->pages[access].address = gpa(address->raw - offset);
+    }
+    return result;
+}
+
 enum x86_result x86_fetch_bytes(void *context, gpa_t address, void *to,
                                 unsigned bytes)
 {
@@ -104,7 +125,7 @@ static const struct x86_emulate_ops fetch_ops = {
 enum x86_result x86_fetch(struct x86_vcpu *v, const struct x86_cpu *cpu,
                           struct x86_insn *insn, struct x86_outcome *outcome)
 {
-    struct x86_memory_context context = {v, cpu, false};
+    struct x86_memory_context context = {.v = v, .cpu = cpu};
 
     *outcome = (struct x86_outcome){0};
     outcome->length = (uint8_t)v->vendor->insn_bytes(v, outcome->bytes);

@@ -314,7 +314,7 @@ static enum verdict emulate(struct x86_vcpu *v, char *what)
     struct x86_outcome outcome;
     struct x86_insn insn;
     struct x86_cpu cpu;
-    struct x86_memory_context context = {v, &cpu, false};
+    struct x86_memory_context context = {.v = v, .cpu = &cpu};
     enum x86_result fetched, result;
 
     v->vendor->get_cpu(v, &cpu);

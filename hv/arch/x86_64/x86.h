@@ -233,11 +233,21 @@ bool x86_handle_eoi(struct vcpu *vcpu, interrupt_vector *vector);
 
 /* --- memory.c --- */
 
-/* What the functions below are given as `context` by the emulator. */
+/*
+ * What the functions below are given as `context` by the emulator, for one
+ * instruction. Of each sort of access it remembers the last page, as a TLB
+ * does: a string instruction repeats on the same pages, and each walk reads up
+ * to four entries.
+ */
 struct x86_memory_context {
     struct x86_vcpu *v;
     const struct x86_cpu *cpu;
     bool no_memory; /* why an access was X86_UNSUPPORTED */
+    struct {
+        bool is_known;
+        uint64_t linear;
+        gpa_t address;
+    } pages[X86_ACCESS_FETCH + 1];
 };
 
 enum x86_result x86_translate_linear(void *context, uint64_t linear,
