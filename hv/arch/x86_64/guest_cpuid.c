@@ -11,6 +11,7 @@
 #include "arch/x86_64/guest_cpuid.h"
 #include "arch/x86_64/cpuid.h"
 #include "arch/x86_64/hw.h"
+#include "lib/check.h"
 #include "lib/string.h"
 
 #define ALL UINT32_MAX
@@ -86,6 +87,7 @@ struct builder {
     uint32_t host_basic, host_extended;
     bool passes[POLICY_COUNT]; /* the host's bits of that policy */
     bool sets[POLICY_COUNT];
+    size_t first, end; /* the features of the row being built */
 };
 
 struct leaf {
@@ -431,15 +433,22 @@ static uint32_t *word_of(struct x86_cpuid *answer, uint8_t reg)
     return words[reg];
 }
 
-static void add_features(const struct builder *b, const struct leaf *row,
-                         struct x86_cpuid host, struct x86_cpuid *answer)
+/* Both tables are in the order of the leaves. */
+static void find_features(struct builder *b, const struct leaf *row)
 {
-    for (size_t i = FIRST_FEATURE; i < X86_FEATURE_COUNT; i++) {
+    b->first = b->end;
+    while (b->end < X86_FEATURE_COUNT && features[b->end].leaf == row->leaf &&
+           features[b->end].subleaf == row->subleaf)
+        b->end++;
+}
+
+static void add_features(const struct builder *b, struct x86_cpuid host,
+                         struct x86_cpuid *answer)
+{
+    for (size_t i = b->first; i < b->end; i++) {
         const struct feature *feature = &features[i];
         uint32_t bit = UINT32_C(1) << feature->bit;
 
-        if (feature->leaf != row->leaf || feature->subleaf != row->subleaf)
-            continue;
         if (b->passes[feature->policy])
             *word_of(answer, feature->reg) |=
                 *word_of(&host, feature->reg) & bit;
@@ -449,15 +458,11 @@ static void add_features(const struct builder *b, const struct leaf *row,
 }
 
 /* The features that are now in the answer, for those who ask by name. */
-static void note_features(struct x86_guest_cpuid *cpuid, const struct leaf *row,
-                          struct x86_cpuid *answer)
+static void note_features(const struct builder *b, struct x86_cpuid *answer)
 {
-    for (size_t i = FIRST_FEATURE; i < X86_FEATURE_COUNT; i++) {
-        const struct feature *feature = &features[i];
-
-        if (feature->leaf == row->leaf && feature->subleaf == row->subleaf &&
-            (*word_of(answer, feature->reg) >> feature->bit & 1) != 0)
-            set_feature(cpuid, (enum x86_feature)i);
+    for (size_t i = b->first; i < b->end; i++) {
+        if ((*word_of(answer, features[i].reg) >> features[i].bit & 1) != 0)
+            set_feature(b->cpuid, (enum x86_feature)i);
     }
 }
 
@@ -477,10 +482,10 @@ static void build_row(const struct builder *b, const struct leaf *row,
     *answer =
         (struct x86_cpuid){host.eax & row->mask.eax, host.ebx & row->mask.ebx,
                            host.ecx & row->mask.ecx, host.edx & row->mask.edx};
-    add_features(b, row, host, answer);
+    add_features(b, host, answer);
     if (row->build)
         row->build(b, answer);
-    note_features(b->cpuid, row, answer);
+    note_features(b, answer);
 }
 
 static bool host_has(const struct builder *b, enum x86_feature name)
@@ -513,7 +518,8 @@ static unsigned physical_bits(const struct builder *b)
 void x86_guest_cpuid_init(struct x86_guest_cpuid *cpuid,
                           const struct x86_vm_facts *facts, x86_cpuid_fn host)
 {
-    struct builder b = {.cpuid = cpuid, .facts = facts, .host = host};
+    struct builder b = {
+        .cpuid = cpuid, .facts = facts, .host = host, .end = FIRST_FEATURE};
     struct x86_cpuid vendor, extended;
     bool amd;
 
@@ -537,8 +543,11 @@ void x86_guest_cpuid_init(struct x86_guest_cpuid *cpuid,
     };
     set_feature(cpuid, X86_FEATURE_NONE);
     set_feature(cpuid, amd ? X86_FEATURE_AMD : X86_FEATURE_INTEL);
-    for (size_t i = 0; i < ARRAY_SIZE(leaves); i++)
+    for (size_t i = 0; i < ARRAY_SIZE(leaves); i++) {
+        find_features(&b, &leaves[i]);
         build_row(&b, &leaves[i], &cpuid->answers[index_of_row(&leaves[i])]);
+    }
+    CHECK(b.end == X86_FEATURE_COUNT);
 }
 
 /* Answering --------------------------------------------------------------*/
