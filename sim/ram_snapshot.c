@@ -4,8 +4,9 @@
  * that may have changed, and nothing for those that were allocated since.
  *
  * Which frames the hypervisor itself may have changed nobody says: it writes
- * them through pointers. So they are watched: write-protected now and then,
- * so that the first write to each faults; from then on it is copied back.
+ * them through pointers. So those that seem to rest are watched: protected, so
+ * that the next write to one faults; from then on it is copied back, until it
+ * rests again.
  */
 #include <signal.h>
 #include <stdlib.h>
@@ -19,14 +20,14 @@
  * dirty; once it is written to, at each restore. */
 enum track { TRACK_ALWAYS, TRACK_CLEAN, TRACK_DIRTY, TRACK_WATCHED };
 
-/* Restores before frames are watched, so that a machine that is made for a
- * single input takes no faults; and until they are watched anew. */
-#define WATCH_FIRST 64
-#define WATCH_EVERY 4096
+/* So many restores in a row must have found a frame unchanged before it is
+ * watched: that costs about as much as the fault that may follow. */
+#define WATCH_AFTER 64
 
 struct saved_frame {
     uint32_t frame;
-    uint32_t copy; /* number of its copy */
+    uint32_t copy;   /* number of its copy */
+    uint32_t rested; /* restores that have found it unchanged, in a row */
 };
 
 static struct {
@@ -39,7 +40,6 @@ static struct {
     uint8_t *track;    /* likewise: enum track */
     bool always_stale; /* `always` has frames that are tracked by now */
     bool watch;        /* wanted */
-    uint64_t restores;
     uint32_t always_count, dirty_count;
     struct saved_frame *always; /* those that are copied back every time */
     struct saved_frame *dirty;  /* the tracked ones that have changed */
@@ -59,7 +59,7 @@ static void end_watch(uint64_t frame)
     protect(frame, PROT_READ | PROT_WRITE);
     snapshot.track[frame] = TRACK_ALWAYS;
     snapshot.always[snapshot.always_count++] =
-        (struct saved_frame){(uint32_t)frame, snapshot.copy_of[frame]};
+        (struct saved_frame){(uint32_t)frame, snapshot.copy_of[frame], 0};
 }
 
 /* Only what was watched is ours; anything else goes where it always has. */
@@ -87,14 +87,15 @@ static void catch_faults(void)
     caught = true;
 }
 
-static void watch_always(void)
+/* Frame `i` of `always` is not among them any more. */
+static void watch(uint32_t i)
 {
+    uint32_t frame = snapshot.always[i].frame;
+
     catch_faults();
-    for (uint32_t i = 0; i < snapshot.always_count; i++) {
-        protect(snapshot.always[i].frame, PROT_READ);
-        snapshot.track[snapshot.always[i].frame] = TRACK_WATCHED;
-    }
-    snapshot.always_count = 0;
+    protect(frame, PROT_READ);
+    snapshot.track[frame] = TRACK_WATCHED;
+    snapshot.always[i] = snapshot.always[--snapshot.always_count];
 }
 
 static void end_all_watches(void)
@@ -115,7 +116,7 @@ void ram_snapshot_drop(void)
 {
     if (!snapshot.taken)
         return;
-    if (snapshot.restores != 0)
+    if (snapshot.watch)
         end_all_watches();
     free(snapshot.used);
     free(snapshot.copies);
@@ -136,7 +137,7 @@ static void copy_frames(void)
             continue;
         memcpy(snapshot.copies + copy * PAGE_SIZE, ram_frame(frame), PAGE_SIZE);
         snapshot.copy_of[frame] = copy;
-        snapshot.always[copy] = (struct saved_frame){(uint32_t)frame, copy};
+        snapshot.always[copy] = (struct saved_frame){(uint32_t)frame, copy, 0};
         copy++;
     }
     snapshot.always_count = copy;
@@ -212,7 +213,7 @@ static void note_frame(uint64_t frame)
         return;
     snapshot.track[frame] = TRACK_DIRTY;
     snapshot.dirty[snapshot.dirty_count++] =
-        (struct saved_frame){(uint32_t)frame, snapshot.copy_of[frame]};
+        (struct saved_frame){(uint32_t)frame, snapshot.copy_of[frame], 0};
 }
 
 void ram_note_tracked_write(hpa_t start, uint64_t size)
@@ -256,10 +257,11 @@ static void restore_allocator(void)
 
 /* Most of a frame is as it was: writing only what is not is quicker than a
  * memcpy(), all the more as AddressSanitizer looks at that byte by byte. The
- * addresses are the snapshot's own. */
-__attribute__((no_sanitize("address", "undefined"))) static void
+ * addresses are the snapshot's own. Whether anything had changed. */
+__attribute__((no_sanitize("address", "undefined"))) static bool
 copy_back(const struct saved_frame *saved)
 {
+    bool any = false;
     uint64_t *to = (uint64_t *)(void *)ram_frame(saved->frame);
     const uint64_t *from =
         (const uint64_t *)(const void *)(snapshot.copies +
@@ -272,8 +274,23 @@ copy_back(const struct saved_frame *saved)
             changed |= to[j] ^ from[j];
         if (changed == 0)
             continue;
+        any = true;
         for (unsigned j = i; j < i + 8; j++)
             to[j] = from[j];
+    }
+    return any;
+}
+
+static void restore_always(void)
+{
+    for (uint32_t i = 0; i < snapshot.always_count;) {
+        struct saved_frame *saved = &snapshot.always[i];
+
+        saved->rested = copy_back(saved) ? 0 : saved->rested + 1;
+        if (snapshot.watch && saved->rested >= WATCH_AFTER)
+            watch(i);
+        else
+            i++;
     }
 }
 
@@ -283,14 +300,10 @@ void ram_snapshot_restore(void)
     if (unlikely(snapshot.always_stale))
         keep_untracked();
     restore_allocator();
-    for (uint32_t i = 0; i < snapshot.always_count; i++)
-        copy_back(&snapshot.always[i]);
+    restore_always();
     for (uint32_t i = 0; i < snapshot.dirty_count; i++) {
-        copy_back(&snapshot.dirty[i]);
+        (void)copy_back(&snapshot.dirty[i]);
         snapshot.track[snapshot.dirty[i].frame] = TRACK_CLEAN;
     }
     snapshot.dirty_count = 0;
-    snapshot.restores++;
-    if (snapshot.watch && snapshot.restores % WATCH_EVERY == WATCH_FIRST)
-        watch_always();
 }

@@ -292,8 +292,8 @@ Test(ram, a_tracked_frame_that_was_freed_comes_back)
     ram_snapshot_drop();
 }
 
-/* Rounds enough to be before, between and after the two points at which a
- * snapshot that watches write-protects its frames. */
+/* Two frames are written in each round; the others rest for so long in between
+ * that a snapshot that watches write-protects them again and again. */
 Test(ram, a_watching_snapshot_brings_back_what_was_written)
 {
     enum { FRAMES = 4, ROUNDS = 4500, SIZE = FRAMES * PAGE_SIZE };
