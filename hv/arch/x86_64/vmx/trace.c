@@ -36,7 +36,7 @@ static const struct trace_field fields[FIELD_COUNT] = {
 #define GPR(reg) BIT(FIELD_GPR + X86_GPR_##reg)
 #define ALL_GPRS BIT_MASK(FIELD_COUNT - 1, FIELD_GPR)
 
-#define EXIT_ALWAYS (BIT_MASK(VMX_ALWAYS - 1, 0) | BIT(FIELD_EVENT) | GPR(RSP))
+#define EXIT_ALWAYS (BIT_MASK(VMX_ALWAYS - 1, 0) | BIT(FIELD_EVENT))
 
 /* What RAX is read for is a write; of a read, it is what it is put into. */
 static uint64_t io_gprs(const struct vmx_vcpu *v)
