@@ -2,7 +2,9 @@
 # shellcheck shell=bash
 #
 # Bochs as a machine, for scripts/run-image. It boots a disc; its COM1 goes to
-# standard output and to a log while it runs. It takes no keys.
+# standard output and to a log while it runs. It takes no keys. What is written
+# to port 0xe9 leaves by its standard output, where it says little else: that is
+# the wire that brings out a recording.
 
 # Instructions in a second of the machine's time, which passes by them alone:
 # runs repeat exactly, and the time-stamp counter counts instructions. With
@@ -21,6 +23,7 @@ bochs_config() {
 	display_library: rfb, options="timeout=0"
 	sound: waveoutdrv=dummy, midioutdrv=dummy, waveindrv=dummy
 	com1: enabled=1, mode=file, dev=/dev/fd/3
+	port_e9_hack: enabled=1
 	ata0-master: type=cdrom, path=$4, status=inserted
 	boot: cdrom
 	log: $scratch/bochs.log
@@ -35,8 +38,9 @@ bochs_models() {
     bochs --help cpu 2>&1 </dev/null | sed '1,/^Supported/d;/^$/d;/^[0-9]/,$d'
 }
 
-# bochs_start CPU CPUS MIB DISC TIMEOUT LOG: in the background, as $machine;
-# $shower ends when all that it has shown is in the log.
+# bochs_start CPU CPUS MIB DISC TIMEOUT LOG WIRE: in the background, as $machine;
+# $shower ends when all that it has shown is in the log. WIRE is the file that
+# port 0xe9 goes to.
 bochs_start() {
     bochs_models | grep -q -x -e "$1" ||
         die "--cpu: Bochs has no model $1" \
@@ -48,7 +52,7 @@ bochs_start() {
     shower=$!
     timeout --foreground -k 5 "$5" bochs -q -f "$scratch/bochsrc" \
         -rc "$scratch/bochs.commands" 3>"$scratch/com1" \
-        >"$scratch/bochs.messages" 2>&1 </dev/null &
+        >"$7" 2>"$scratch/bochs.messages" </dev/null &
     machine=$!
 }
 

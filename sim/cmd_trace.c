@@ -21,19 +21,21 @@
 static const char usage[] =
     "usage: twinax trace record --ram FILE --out FILE.twx [--base ADDRESS] "
     "[--pid PID]\n"
+    "       twinax trace record --wire FILE --out FILE.twx\n"
     "       twinax trace stat FILE.twx [--json]\n"
     "       twinax trace show FILE.twx [--from N] [--until N]\n"
     "       twinax trace export FILE.twx --format FORMAT -o OUT [--until N]\n"
     "\n"
     "record  waits for a recording in a machine's RAM, and writes it to a "
     "file\n"
-    "        until it ends; --pid: or until that process has ended\n"
+    "        until it ends; --pid: or until that process has ended;\n"
+    "        --wire: from what its device has put into a file, or a pipe\n"
     "stat    what the exits were, and what they cost\n"
     "show    events N (--from) up to, but without, N (--until), as text\n"
     "export  as another format:\n";
 
 struct arguments {
-    const char *ram, *out, *format, *file;
+    const char *ram, *wire, *out, *format, *file;
     uint64_t base, pid, from, until;
     bool json;
 };
@@ -66,13 +68,16 @@ static int run_record(const struct arguments *arguments)
 {
     const struct sigaction action = {.sa_handler = on_signal};
     const struct drain_options options = {.ram = arguments->ram,
+                                          .wire = arguments->wire,
                                           .base = arguments->base,
                                           .out = arguments->out,
                                           .pid = (int64_t)arguments->pid,
                                           .wanted_end = &wanted_end};
 
-    if (arguments->ram == NULL)
-        return bad_usage("--ram FILE is missing", "");
+    if (arguments->ram == NULL && arguments->wire == NULL)
+        return bad_usage("--ram FILE, or --wire FILE, is missing", "");
+    if (arguments->ram != NULL && arguments->wire != NULL)
+        return bad_usage("--ram and --wire exclude each other", "");
     if (arguments->out == NULL)
         return bad_usage("--out FILE is missing", "");
     if (arguments->pid > INT_MAX)
@@ -80,6 +85,8 @@ static int run_record(const struct arguments *arguments)
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGHUP, &action, NULL);
+    if (arguments->wire != NULL)
+        return trace_drain_wire(&options) ? EXIT_SUCCESS : EXIT_WRONG;
     return trace_drain(&options) ? EXIT_SUCCESS : EXIT_WRONG;
 }
 
@@ -227,6 +234,7 @@ static int parse(int argc, char **argv, struct arguments *arguments)
 {
     static const struct option options[] = {
         {"ram", required_argument, NULL, 'r'},
+        {"wire", required_argument, NULL, 'w'},
         {"out", required_argument, NULL, 'o'},
         {"base", required_argument, NULL, 'b'},
         {"pid", required_argument, NULL, 'p'},
@@ -252,6 +260,7 @@ static int parse(int argc, char **argv, struct arguments *arguments)
             return bad_usage("not a number: ", optarg);
         switch (option) {
         case 'r': arguments->ram = optarg; break;
+        case 'w': arguments->wire = optarg; break;
         case 'o': arguments->out = optarg; break;
         case 'f': arguments->format = optarg; break;
         case 'j': arguments->json = true; break;

@@ -42,10 +42,8 @@ struct drain {
     struct twx_writer *writer;
 };
 
-static bool complain(const struct drain *drain, const char *path,
-                     const char *message)
+bool drain_complain(const char *path, const char *message)
 {
-    (void)drain;
     fprintf(stderr, "twinax trace record: %s: %s\n", path, message);
     return false;
 }
@@ -76,14 +74,14 @@ static bool map_ram(struct drain *drain)
 
     drain->fd = open(path, O_RDWR | O_CLOEXEC);
     if (drain->fd < 0 || fstat(drain->fd, &status) != 0)
-        return complain(drain, path, strerror(errno));
+        return drain_complain(path, strerror(errno));
     drain->ram_size = (uint64_t)status.st_size;
     if (drain->ram_size < 2 * PAGE_SIZE)
-        return complain(drain, path, "it is too small to be a machine's RAM");
+        return drain_complain(path, "it is too small to be a machine's RAM");
     ram = mmap(NULL, drain->ram_size, PROT_READ | PROT_WRITE, MAP_SHARED,
                drain->fd, 0);
     if (ram == MAP_FAILED)
-        return complain(drain, path, strerror(errno));
+        return drain_complain(path, strerror(errno));
     drain->ram = ram;
     return true;
 }
@@ -147,10 +145,7 @@ static bool wait_for_ring(struct drain *drain)
         if (find_ring(drain))
             return true;
         if (over)
-            return complain(drain, drain->options->ram,
-                            "the machine has ended, or this was told to end, "
-                            "before a recording began; does the image record "
-                            "(boot argument `record`)?");
+            return drain_complain(drain->options->ram, DRAIN_NOTHING);
         sleep_ns(SEARCH_SLEEP_NS);
     }
 }
@@ -203,9 +198,10 @@ static bool take_all(struct drain *drain)
         if (over)
             atomic_store_explicit(&drain->ring->stop, 1, memory_order_relaxed);
         if (is_another_session(drain)) {
-            complain(drain, drain->options->ram,
-                     "the machine was reset while it recorded: the trace ends "
-                     "there");
+            drain_complain(
+                drain->options->ram,
+                "the machine was reset while it recorded: the trace ends "
+                "there");
             return true;
         }
         taken = take(drain);
@@ -216,31 +212,36 @@ static bool take_all(struct drain *drain)
         if (ended)
             return true;
         if (over) {
-            complain(drain, drain->options->ram,
-                     "the recording was interrupted: the trace has no end "
-                     "record");
+            drain_complain(
+                drain->options->ram,
+                "the recording was interrupted: the trace has no end "
+                "record");
             return true;
         }
         sleep_ns(EMPTY_SLEEP_NS);
     }
 }
 
-static bool finish(struct drain *drain, bool complete)
+bool drain_finish(struct twx_writer *writer, const char *path)
 {
-    const char *error = twx_error(drain->writer);
     char what[TRACE_ERROR_SIZE];
-    uint64_t raw = twx_raw_bytes(drain->writer);
+    uint64_t raw = twx_raw_bytes(writer);
     uint64_t packed;
 
-    if (!complete && error == NULL)
-        complain(drain, drain->options->ram, "the ring's header is broken");
-    if (!twx_finish(drain->writer, &packed, what))
-        return complain(drain, drain->options->out, what);
+    if (!twx_finish(writer, &packed, what))
+        return drain_complain(path, what);
     fprintf(stderr,
             "twinax trace record: %s: %" PRIu64 " bytes of trace in %" PRIu64
             "\n",
-            drain->options->out, raw, packed);
-    return complete;
+            path, raw, packed);
+    return true;
+}
+
+static bool finish(struct drain *drain, bool complete)
+{
+    if (!complete && twx_error(drain->writer) == NULL)
+        drain_complain(drain->options->ram, "the ring's header is broken");
+    return drain_finish(drain->writer, drain->options->out) && complete;
 }
 
 static bool drain_ring(struct drain *drain)
@@ -250,7 +251,7 @@ static bool drain_ring(struct drain *drain)
 
     drain->writer = twx_create(drain->options->out, what);
     if (drain->writer == NULL)
-        return complain(drain, drain->options->out, what);
+        return drain_complain(drain->options->out, what);
     if (!wait_for_ring(drain)) {
         twx_abandon(drain->writer);
         return false;

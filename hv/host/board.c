@@ -3,6 +3,23 @@
 #include "host/board.h"
 
 #include "host/host.h"
+#include "lib/string.h"
+
+const char *board_argument(const struct board *board, const char *name)
+{
+    const char *word = board->bootargs;
+    size_t length = strlen(name);
+
+    while (word != NULL) {
+        word += *word == ' ';
+        if (strncmp(word, name, length) == 0 &&
+            (word[length] == '\0' || word[length] == ' ' ||
+             word[length] == '='))
+            return word + length;
+        word = strchr(word, ' ');
+    }
+    return NULL;
+}
 
 void board_add_ram(struct board *board, uint64_t start, uint64_t size)
 {

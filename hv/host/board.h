@@ -44,6 +44,10 @@ struct board {
     uint32_t cpus_ignored;                     /* beyond MAX_CPU_NUM */
 };
 
+/* What follows the word `name` among the boot arguments: "=VALUE", a space, or
+ * nothing; NULL: the word is not there. */
+const char *board_argument(const struct board *board, const char *name);
+
 void board_add_ram(struct board *board, uint64_t start, uint64_t size);
 void board_reserve(struct board *board, uint64_t start, uint64_t size);
 /* Where the boot loader has put it; it is reserved. */

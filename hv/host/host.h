@@ -17,6 +17,7 @@
 #include "lib/timer_queue.h"
 
 struct board;
+struct vmm_boot;
 
 /* Timers of one CPU that can wait at a time. */
 #define HOST_TIMERS 256
@@ -69,13 +70,17 @@ void host_take_kick(void);
 
 /* The boot CPU, once the machine is set up: makes the VMs, runs them. */
 _Noreturn void host_main(const struct board *board);
-/* Bytes of the ring that the boot arguments ask for, to record what happens;
- * 0: nothing is recorded. */
-uint64_t host_recording_size(const struct board *board);
+
+/* recording.c: whether the boot arguments ask for what happens to be
+ * recorded. */
+bool host_is_recorded(const struct board *board);
+void host_start_recording(const struct board *board,
+                          const struct vmm_boot *boot);
 /* The machine ends: so does the recording, if there is one. */
 void host_end_recording(bool reboot);
 /* The same when the hypervisor fails: the trace just ends. */
 void host_cut_recording(void);
+
 /* Any other CPU, once it is set up. */
 _Noreturn void host_cpu_main(void);
 /* Runs vCPUs for ever. */

@@ -7,10 +7,8 @@
  * next page on the image area. docs/configuration.md describes it.
  *
  * Boot arguments (the command line), words separated by spaces:
- *   record, record=SIZE records everything that happens, through a ring of
- *                       SIZE mebibytes (64) in memory, or kibibytes with a K
- *                       behind: docs/record-replay.md
- *   stay                does not power off when the last VM has stopped
+ *   record, record=WHERE records everything that happens: see recording.c
+ *   stay                 does not power off when the last VM has stopped
  */
 #include <libfdt.h>
 
@@ -22,137 +20,12 @@
 #include "lib/bits.h"
 #include "lib/string.h"
 #include "trace/record.h"
-#include "trace/ring.h"
 #include "vm/vm.h"
 
-#define KIB              (UINT64_C(1) << 10)
-#define MIB              (UINT64_C(1) << 20)
-#define DEFAULT_RING_MIB 64
-#define MAX_RING_MIB     65536
+#define MIB (UINT64_C(1) << 20)
 
 /* Set when the VMs have been made: the other CPUs may begin. */
 static _Atomic bool released;
-
-/* The recording's ring, or NULL. */
-static struct trace_ring *ring;
-static struct trace_ring_writer ring_writer;
-
-/* Without a word, a machine that waits for the ring's reader looks hung. */
-static void ring_stalled(bool is_over)
-{
-    host_print(is_over ? "twinax: the recording goes on\n"
-                       : "twinax: the recording's ring is full: everything "
-                         "waits for its reader, 'twinax trace record'\n");
-}
-
-/* The boot argument `name`, or NULL: what follows the name, "=MIB" say. */
-static const char *find_argument(const struct board *board, const char *name)
-{
-    const char *word = board->bootargs;
-    size_t length = strlen(name);
-
-    while (word != NULL) {
-        word += *word == ' ';
-        if (strncmp(word, name, length) == 0 &&
-            (word[length] == '\0' || word[length] == ' ' ||
-             word[length] == '='))
-            return word + length;
-        word = strchr(word, ' ');
-    }
-    return NULL;
-}
-
-uint64_t host_recording_size(const struct board *board)
-{
-    const char *value = find_argument(board, "record");
-    uint64_t size = 0, unit = MIB;
-
-    if (value == NULL)
-        return 0;
-    if (*value != '=')
-        return DEFAULT_RING_MIB * MIB;
-    for (value++; *value >= '0' && *value <= '9' && size <= MAX_RING_MIB;
-         value++)
-        size = size * 10 + (uint64_t)(*value - '0');
-    if (*value == 'K') {
-        unit = KIB;
-        value++;
-    }
-    if (size == 0 || size > MAX_RING_MIB || size * unit < PAGE_SIZE ||
-        (*value != '\0' && *value != ' '))
-        host_refuse("boot argument record=SIZE: SIZE is 1 to %d, in MiB, or "
-                    "4K to %dK, in KiB",
-                    MAX_RING_MIB, MAX_RING_MIB);
-    return size * unit;
-}
-
-static void *need_memory(uint64_t bytes, const char *what)
-{
-    hpa_t memory =
-        memory_alloc_contiguous_impl((bytes + PAGE_SIZE - 1) / PAGE_SIZE, 0);
-
-    if (hpa_is_none(memory))
-        host_refuse("there is no memory for %s of %llu bytes; give the machine "
-                    "more",
-                    what, (unsigned long long)bytes);
-    return memory_phys_to_virt(memory);
-}
-
-/* From the lowest to the highest byte of RAM. */
-static struct range ram_span(const struct board *board)
-{
-    uint64_t start = UINT64_MAX, end = 0;
-
-    for (uint32_t i = 0; i < board->ram_count; i++) {
-        if (board->ram[i].start < start)
-            start = board->ram[i].start;
-        if (range_end(board->ram[i]) > end)
-            end = range_end(board->ram[i]);
-    }
-    return (struct range){start, end - start};
-}
-
-static void start_recording(const struct board *board,
-                            const struct vmm_boot *boot)
-{
-    uint64_t size = host_recording_size(board);
-    struct range span = ram_span(board);
-    struct trace_sink sink;
-    void *memory;
-
-    if (size == 0)
-        return;
-    ring = need_memory(size + PAGE_SIZE, "a trace ring");
-    trace_ring_init(ring, memory_virt_to_phys(ring), size + PAGE_SIZE,
-                    machine_ticks());
-    ring_writer = (struct trace_ring_writer){
-        .ring = ring, .stalled = ring_stalled, .patience = machine_frequency()};
-    sink = trace_ring_sink(&ring_writer);
-    memory = need_memory(trace_recorder_size(), "the recorder");
-    const struct trace_machine machine = {
-        .arch = machine_trace_arch(),
-        .ram_base = hpa(span.start),
-        .ram_size = span.size,
-        .cpu_count = host_cpu_count_impl(),
-        .time_frequency = machine_frequency(),
-    };
-    trace_start(memory, &machine, boot, &sink);
-    host_print("twinax: recording\n");
-}
-
-void host_end_recording(bool reboot)
-{
-    if (ring == NULL)
-        return;
-    trace_stop(reboot ? TRACE_END_REBOOT : TRACE_END_POWER_OFF);
-    trace_ring_end(ring);
-}
-
-void host_cut_recording(void)
-{
-    if (ring != NULL)
-        trace_ring_end(ring);
-}
 
 static struct vmm_boot read_bundle(const struct board *board)
 {
@@ -176,7 +49,7 @@ static struct vmm_boot read_bundle(const struct board *board)
         .config = config,
         .images = hpa(board->bundle.start + images),
         .images_size = size - images,
-        .power_off_when_done = find_argument(board, "stay") == NULL,
+        .power_off_when_done = board_argument(board, "stay") == NULL,
     };
 }
 
@@ -228,7 +101,7 @@ void host_main(const struct board *board)
 
     machine_start_cpus();
     print_banner(board);
-    start_recording(board, &boot);
+    host_start_recording(board, &boot);
     make_vms(&boot);
     release_others();
     host_loop();

@@ -228,7 +228,7 @@ void riscv_boot(uint64_t hartid, const void *fdt)
     riscv_hw_probe(features);
     machine_set_alarm(UINT64_MAX);
     frames_init(board, 0, UINT64_MAX);
-    if (host_recording_size(board) != 0)
+    if (host_is_recorded(board))
         shim_enable_recording();
     map_machine(&riscv);
     plic_init(&riscv, cpu);

@@ -28,7 +28,7 @@ static void map_machine(void)
     struct board *board = &x86.board;
 
     frames_init(board, 0, MAPPED);
-    if (host_recording_size(board) != 0)
+    if (host_is_recorded(board))
         shim_enable_recording();
     paging_init(board);
     paging_remove((uint64_t)(uintptr_t)&x86_boot_block,
