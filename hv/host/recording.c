@@ -2,11 +2,11 @@
 /*
  * The recording that a boot argument asks for:
  *
- *   record              through a ring in memory of 64 MiB
- *   record=SIZE         of SIZE MiB, or KiB with a K behind
- *   record=@0xADDRESS   through a device that takes bytes at that address,
- * which on x86_64 is a port: 0xe9 in Bochs, whose memory nobody sees from
- * outside
+ *   record             through a ring in memory of 64 MiB
+ *   record=SIZE        of SIZE MiB, or KiB with a K behind
+ *   record=@0xADDRESS  through a device that takes bytes at that address, which
+ *                      on x86_64 is a port: 0xe9 in Bochs, whose memory nobody
+ *                      else sees
  *
  * Who reads it, says docs/record-replay.md.
  */

@@ -2,19 +2,23 @@
 /*
  * The machine, as its ACPI tables describe it (ACPI 6.5, section 5.2): CPUs,
  * interrupt controllers, and how it is powered off and reset. Tables are used
- * if length and checksum are right, and lie where entry.S has mapped memory.
+ * if length and checksum are right, and they can be read.
  *
  * AML is not interpreted. The one thing in it that is needed, the value that
  * powers off, is a constant package in all firmware that is known; it is found
  * by its name and the form of its encoding (section 20.2).
  */
-#include "host/x86_64/x86_host.h"
+#include <stddef.h>
+
+#include "host/host.h"
+#include "host/x86_64/x86_board.h"
 #include "lib/bits.h"
+#include "lib/compiler.h"
 #include "lib/string.h"
 
-#define MAPPED     (UINT64_C(1) << 32)
 #define MAX_TABLE  (UINT64_C(1) << 24)
-#define SPACE_PORT 1 /* of a generic address structure */
+#define MAX_TABLES 1024 /* that are looked at in the root */
+#define SPACE_PORT 1    /* of a generic address structure */
 
 struct rsdp {
     char signature[8];
@@ -24,8 +28,12 @@ struct rsdp {
     uint32_t rsdt;
     uint32_t length;
     uint64_t xsdt;
+    uint8_t extended_checksum; /* of all of it */
+    uint8_t reserved[3];
 } __attribute__((packed));
+_Static_assert(sizeof(struct rsdp) == 36, "");
 #define RSDP_OLD_SIZE 20
+#define BDA_EBDA      0x40e
 
 struct table {
     char signature[4];
@@ -112,6 +120,7 @@ enum madt_type {
 #define BUS_ISA           0
 #define ISA_COM1          4
 #define XAPIC_IDS         255 /* without x2APIC, ids are below */
+#define X2APIC_IDS        UINT32_MAX
 #define AML_NAME_S5       "_S5_"
 #define AML_ZERO          0x00
 #define AML_ONE           0x01
@@ -129,45 +138,55 @@ static bool sums_up(const void *bytes, uint64_t size)
     return sum == 0;
 }
 
-static bool is_mapped(uint64_t address, uint64_t size)
-{
-    return address != 0 && size <= MAPPED && address <= MAPPED - size;
-}
-
 /* The table at `address` if it is one of `signature`, and good. */
 static const struct table *open_table(uint64_t address, const char *signature)
 {
-    const struct table *table = (const void *)(uintptr_t)address;
+    const struct table *table = x86_board_look(address, sizeof(*table));
 
-    if (!is_mapped(address, sizeof(*table)) ||
+    if (table == NULL ||
         memcmp(table->signature, signature, sizeof(table->signature)) != 0 ||
         table->length < sizeof(*table) || table->length > MAX_TABLE ||
-        !is_mapped(address, table->length) || !sums_up(table, table->length))
+        x86_board_look(address, table->length) == NULL ||
+        !sums_up(table, table->length))
         return NULL;
     return table;
 }
 
-static bool is_rsdp(uint64_t address)
+static const struct rsdp *open_rsdp(uint64_t address)
 {
-    const struct rsdp *rsdp = (const void *)(uintptr_t)address;
+    const struct rsdp *rsdp = x86_board_look(address, sizeof(*rsdp));
 
-    return is_mapped(address, sizeof(*rsdp)) &&
-           memcmp(rsdp->signature, "RSD PTR ", sizeof(rsdp->signature)) == 0 &&
-           sums_up(rsdp, RSDP_OLD_SIZE);
+    if (rsdp == NULL ||
+        memcmp(rsdp->signature, "RSD PTR ", sizeof(rsdp->signature)) != 0 ||
+        !sums_up(rsdp, RSDP_OLD_SIZE))
+        return NULL;
+    return rsdp;
+}
+
+/* Of the BIOS' extended data area, whose segment it leaves in its data area;
+ * 0: it tells of none. */
+static uint64_t find_ebda(void)
+{
+    const void *bda = x86_board_look(BDA_EBDA, sizeof(uint16_t));
+    uint16_t segment = 0;
+
+    if (bda != NULL)
+        memcpy(&segment, bda, sizeof(segment));
+    return (uint64_t)segment << 4;
 }
 
 /* Where a BIOS has it (section 5.2.5.1): in the first KiB of its extended data
  * area, or in its own space. */
 static const struct rsdp *find_rsdp(const struct x86_board *x86)
 {
-    uint64_t ebda = (uint64_t) * (volatile uint16_t *)(uintptr_t)0x40e << 4;
     const struct range places[] = {
-        {x86->rsdp, 16}, {ebda, 1024}, {0xe0000, 0x20000}};
+        {x86->rsdp, 16}, {find_ebda(), 1024}, {0xe0000, 0x20000}};
 
     for (unsigned i = 0; i < ARRAY_SIZE(places); i++) {
         for (uint64_t at = 0; at < places[i].size; at += 16) {
-            if (is_rsdp(places[i].start + at))
-                return (const void *)(uintptr_t)(places[i].start + at);
+            const struct rsdp *rsdp = open_rsdp(places[i].start + at);
+            if (rsdp != NULL)
+                return rsdp;
         }
     }
     host_refuse("the firmware has no ACPI tables");
@@ -185,9 +204,11 @@ static const struct table *find_in(const struct table *root, unsigned width,
                                    const char *signature)
 {
     const uint8_t *entry = (const void *)(root + 1);
-    const uint8_t *end = (const uint8_t *)root + root->length;
+    uint64_t count = (root->length - sizeof(*root)) / width;
 
-    for (; entry + width <= end; entry += width) {
+    if (count > MAX_TABLES)
+        count = MAX_TABLES;
+    for (; count != 0; count--, entry += width) {
         const struct table *table =
             open_table(get_address(entry, width), signature);
         if (table != NULL)
@@ -233,7 +254,8 @@ static void read_entry(struct x86_board *x86, const struct madt_entry *entry)
             add_cpu(x86, entry->lapic.apic_id, entry->lapic.flags);
         break;
     case MADT_X2APIC:
-        if (entry->length >= MADT_ENTRY_SIZE(x2apic))
+        if (entry->length >= MADT_ENTRY_SIZE(x2apic) &&
+            entry->x2apic.apic_id < X2APIC_IDS)
             add_cpu(x86, entry->x2apic.apic_id, entry->x2apic.flags);
         break;
     case MADT_IOAPIC:

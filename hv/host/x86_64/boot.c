@@ -23,6 +23,13 @@ struct host_cpu *const x86_boot_cpu = &x86_boot_block.host;
 
 uint32_t x86_root;
 
+const void *x86_board_look(uint64_t address, uint64_t size)
+{
+    if (address == 0 || size > MAPPED || address > MAPPED - size)
+        return NULL;
+    return (const void *)(uintptr_t)address;
+}
+
 static void map_machine(void)
 {
     struct board *board = &x86.board;

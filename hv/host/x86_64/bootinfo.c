@@ -7,12 +7,13 @@
  * The hypervisor's memory is what both call type 1, above 1 MiB: what is below
  * has the firmware's data in places, and is little.
  */
-#include "host/x86_64/x86_host.h"
+#include "host/host.h"
+#include "host/x86_64/entry.h"
+#include "host/x86_64/x86_board.h"
 #include "lib/bits.h"
 #include "lib/string.h"
 
 #define MIB          (UINT64_C(1) << 20)
-#define MAPPED       (UINT64_C(1) << 32) /* by entry.S */
 #define MAX_BOOTARGS 1024
 #define TYPE_RAM     1
 
@@ -68,10 +69,12 @@ static char bootargs[MAX_BOOTARGS];
 /* What lies at `address`, if the boot loader can mean it. */
 static const void *look_at(uint64_t address, uint64_t size)
 {
-    if (address == 0 || size > MAPPED || address > MAPPED - size)
+    const void *memory = x86_board_look(address, size);
+
+    if (memory == NULL)
         host_refuse("the boot loader's information is broken: 0x%llx",
                     (unsigned long long)address);
-    return (const void *)(uintptr_t)address;
+    return memory;
 }
 
 static void copy_bootargs(struct x86_board *x86, const char *text, size_t limit)
@@ -82,7 +85,15 @@ static void copy_bootargs(struct x86_board *x86, const char *text, size_t limit)
         host_refuse("the boot arguments are longer than %d bytes",
                     MAX_BOOTARGS - 1);
     memcpy(bootargs, text, length);
+    bootargs[length] = '\0';
     x86->board.bootargs = bootargs;
+}
+
+/* The first module is the bundle. */
+static void set_bundle(struct x86_board *x86, uint64_t start, uint64_t size)
+{
+    (void)look_at(start, size);
+    board_set_bundle(&x86->board, start, size);
 }
 
 static void add_memory(struct x86_board *x86, uint64_t start, uint64_t size,
@@ -112,7 +123,7 @@ static void read_pvh(struct x86_board *x86, uint64_t info)
     if (start->nr_modules != 0) {
         const struct pvh_module *module =
             look_at(start->modlist_paddr, sizeof(*module));
-        board_set_bundle(&x86->board, module->paddr, module->size);
+        set_bundle(x86, module->paddr, module->size);
     }
     if (start->cmdline_paddr != 0)
         copy_bootargs(x86, look_at(start->cmdline_paddr, MAX_BOOTARGS),
@@ -126,14 +137,15 @@ static void read_mmap(struct x86_board *x86, const struct tag *tag)
 
     if (tag->size < sizeof(*map) || step < sizeof(struct mmap_entry))
         return;
-    for (uint32_t at = sizeof(*map); at + step <= tag->size; at += step) {
+    for (uint32_t at = sizeof(*map); step <= tag->size - at; at += step) {
         const struct mmap_entry *entry =
             (const void *)((const uint8_t *)tag + at);
         add_memory(x86, entry->base_addr, entry->length, entry->type);
     }
 }
 
-static void read_tag(struct x86_board *x86, const struct tag *tag)
+/* `at`: the tag's address. */
+static void read_tag(struct x86_board *x86, const struct tag *tag, uint64_t at)
 {
     const struct tag_module *module = (const void *)tag;
 
@@ -144,15 +156,15 @@ static void read_tag(struct x86_board *x86, const struct tag *tag)
     case TAG_MODULE:
         if (tag->size >= sizeof(*module) && x86->board.bundle.size == 0 &&
             module->mod_end > module->mod_start)
-            board_set_bundle(&x86->board, module->mod_start,
-                             module->mod_end - module->mod_start);
+            set_bundle(x86, module->mod_start,
+                       module->mod_end - module->mod_start);
         break;
     case TAG_MMAP: read_mmap(x86, tag); break;
     case TAG_RSDP_OLD:
         if (x86->rsdp == 0)
-            x86->rsdp = (uint64_t)(uintptr_t)(tag + 1);
+            x86->rsdp = at + sizeof(*tag);
         break;
-    case TAG_RSDP_NEW: x86->rsdp = (uint64_t)(uintptr_t)(tag + 1); break;
+    case TAG_RSDP_NEW: x86->rsdp = at + sizeof(*tag); break;
     default: break;
     }
 }
@@ -160,17 +172,18 @@ static void read_tag(struct x86_board *x86, const struct tag *tag)
 static void read_multiboot2(struct x86_board *x86, uint64_t info)
 {
     const uint32_t *total = look_at(info, 2 * sizeof(*total));
-    uint64_t left = look_at(info, *total) == NULL ? 0 : *total;
+    const uint8_t *all = look_at(info, *total);
+    uint64_t left = *total;
     const struct tag *tag;
 
     for (uint64_t at = 2 * sizeof(*total); at + sizeof(*tag) <= left;
          at += align_up(tag->size, TAG_ALIGN)) {
-        tag = look_at(info + at, sizeof(*tag));
+        tag = (const void *)(all + at);
         if (tag->type == TAG_END)
             return;
         if (tag->size < sizeof(*tag) || tag->size > left - at)
             break;
-        read_tag(x86, tag);
+        read_tag(x86, tag, info + at);
     }
     host_refuse("the boot loader's Multiboot2 information is broken");
 }

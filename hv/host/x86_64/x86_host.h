@@ -25,10 +25,10 @@
 #include "api/memory.h"
 #include "arch/x86_64/regs.h"
 #include "arch/x86_64/svm/vmcb.h"
-#include "host/board.h"
 #include "host/host.h"
 #include "host/machine.h"
 #include "host/x86_64/entry.h"
+#include "host/x86_64/x86_board.h"
 
 #define X86_GDT_ENTRIES 6
 
@@ -103,48 +103,6 @@ extern const char x86_trampoline[], x86_trampoline_end[];
 extern const uint64_t x86_gdt[], x86_gdt_end[];
 _Noreturn void x86_boot(uint32_t protocol, uint64_t info);
 _Noreturn void x86_boot_other(void);
-
-/* What the firmware tells of the machine. */
-struct x86_irq {
-    uint32_t gsi;
-    bool is_low, is_level;
-};
-
-struct x86_ioapic {
-    uint64_t address; /* 0: there is none */
-    uint32_t first_gsi;
-};
-
-struct x86_power {
-    uint16_t pm1a_control, pm1b_control; /* ports, or 0 */
-    uint16_t smi_command;                /* port, or 0 */
-    uint8_t acpi_enable;
-    bool has_s5;
-    uint8_t s5_type_a, s5_type_b;
-    uint16_t reset_port; /* or 0 */
-    uint8_t reset_value;
-};
-
-#define X86_MAX_IOAPICS 8
-
-struct x86_board {
-    struct board board;
-    struct board_console com1;
-    uint64_t rsdp; /* of the boot loader, or 0 */
-    uint64_t lapic;
-    uint32_t ioapic_count;
-    struct x86_ioapic ioapics[X86_MAX_IOAPICS];
-    struct x86_irq com1_irq;
-    struct x86_power power;
-    uint32_t cpu_count;
-    uint32_t apic_ids[MAX_CPU_NUM];
-};
-
-/* bootinfo.c: memory, bundle, boot arguments, RSDP. */
-void bootinfo_read(struct x86_board *x86, uint32_t protocol, uint64_t info);
-
-/* acpi.c: the rest, but for memory. */
-void acpi_read(struct x86_board *x86);
 
 /* apic.c */
 void apic_init(const struct x86_board *x86);
