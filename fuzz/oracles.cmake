@@ -58,15 +58,25 @@ function(twinax_fuzz_models name regex)
   endif()
 endfunction()
 
-# Machines of riscv64: nothing of the other architectures is linked.
+# Machines of one architecture: nothing of the others is linked.
 foreach(target exits guest mmio sbi)
   twinax_fuzz_models(${target} "(plic|ns16550a|finisher|virtio/.*)")
   if(TWINAX_FUZZ)
     target_sources(fuzz_${target} PRIVATE only_riscv64.c)
   endif()
 endforeach()
-foreach(target config scenario trace svm_vmrun vmx_exits x86_exits
-               x86_guest)
+set(pc "(ns16550a|finisher|virtio/.*|pc/(lapic|ioapic|pic|pit|rtc|i8042|acpi_pm))")
+foreach(target svm_vmrun x86_exits x86_guest vmx_exits)
+  twinax_fuzz_models(${target} "${pc}")
+  if(TWINAX_FUZZ)
+    if(target MATCHES "^vmx_")
+      target_sources(fuzz_${target} PRIVATE only_x86_64_vmx.c)
+    else()
+      target_sources(fuzz_${target} PRIVATE only_x86_64_svm.c)
+    endif()
+  endif()
+endforeach()
+foreach(target config scenario trace)
   twinax_fuzz_models(${target} ".*")
 endforeach()
 twinax_fuzz_models(decode finisher) # any: it reaches what looks for one
