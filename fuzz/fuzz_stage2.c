@@ -27,8 +27,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define INPUTS_PER_END 32
 
 /* Populating clears memory: so many pages, but for one step of few inputs. */
-#define FEW_PAGES 8
-#define MANY      0xf0 /* says the byte of the flags from here on */
+#define FEW_PAGES       8
+#define MANY            0xf0 /* says the byte of the flags from here on */
+#define INPUTS_PER_MANY 16
 
 enum {
     KIND_STEPS = OP_FAULT + 1, /* those of the model come first */
@@ -386,9 +387,10 @@ static void end(uint64_t others, bool takes_down)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct run run = {.input = {data, data + size}};
+    struct run run = {.input = {data, data + size},
+                      .has_populated =
+                          !fuzz_is_one_in(INPUTS_PER_MANY, data, size)};
     uint64_t others;
-    uint8_t sum = 0;
 
     if (fresh == NULL)
         make();
@@ -399,8 +401,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     model_sweep(&model);
     if (fuzz_is_thorough)
         model_compare(&model);
-    for (size_t i = 0; i < size; i++)
-        sum = (uint8_t)(sum + data[i]);
-    end(others, fuzz_is_thorough || sum % INPUTS_PER_END == 0);
+    end(others, fuzz_is_one_in(INPUTS_PER_END, data, size));
     return 0;
 }

@@ -19,6 +19,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define NO_STATUS   0xff
 #define MOST_RANGES 17 /* one more than the device takes */
 
+/* A request of the whole disk takes as long as a hundred inputs. */
+#define INPUTS_PER_LARGE 64
+
 static const struct property properties[] = {
     PROPERTY_CELL("data-offset", DISK_START),
     PROPERTY_CELL("data-size", DISK_SIZE),
@@ -31,7 +34,8 @@ static const struct property properties[] = {
 static _Alignas(8) uint8_t disk[DISK_SIZE];
 static bool is_written[SECTORS];
 static bool has_written;
-static bool has_been_large; /* a request: one is enough */
+static bool may_be_large;   /* a request of this input */
+static bool has_been_large; /* one is enough */
 
 static _Alignas(8) uint8_t data[DISK_SIZE + SECTOR];
 
@@ -40,7 +44,7 @@ static void restart(struct guest *guest)
     if (has_written)
         memset(is_written, 0, sizeof(is_written));
     has_written = false;
-    has_been_large = false;
+    has_been_large = !may_be_large;
 }
 
 /* Each word of a bundle is its offset. */
@@ -175,7 +179,7 @@ static void take_data(struct request *request, struct fuzz_input *input)
 {
     unsigned how = (unsigned)fuzz_take(input, 1);
 
-    request->size = (how & 7) * (uint32_t)SECTOR;
+    request->size = (how & 3) * (uint32_t)SECTOR;
     if (how == 0xff && !has_been_large)
         request->size = DISK_SIZE - fuzz_pick(input, 4) * (uint32_t)SECTOR;
     else if (how >= 0xe0)
@@ -270,5 +274,6 @@ static const struct virtio_target target = {
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
+    may_be_large = fuzz_is_one_in(INPUTS_PER_LARGE, bytes, size);
     return virtio_fuzz_run(&target, bytes, size);
 }

@@ -57,18 +57,27 @@ static void power_on(void)
     disk = probe(machine, VIRTIO_ID_BLOCK);
 }
 
+static bool is_fresh; /* nothing was done since it was put back */
+
+static void put_back(void)
+{
+    if (!is_fresh)
+        fuzz_rewind();
+    is_fresh = true;
+    disk = found;
+}
+
 /* Mostly as the machine was after the first enumeration, which takes longer
  * than most inputs do. */
 static void do_start(struct fuzz_input *input)
 {
     unsigned how = (unsigned)fuzz_take(input, 1);
 
-    if (how >= 0xf0) {
+    if (how >= 0xf0)
         power_on();
-    } else {
-        fuzz_rewind();
-        disk = found;
-    }
+    else
+        put_back();
+    is_fresh = false;
     bring_up(machine, &disk, 1, how % 2 != 0);
 }
 
@@ -189,9 +198,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (machine == NULL)
         make();
-    fuzz_rewind();
-    disk = found;
-    for (unsigned i = 0; i < MAX_STEPS && !fuzz_is_empty(&input); i++)
+    put_back();
+    for (unsigned i = 0; i < MAX_STEPS && !fuzz_is_empty(&input); i++) {
         steps[fuzz_pick(&input, ARRAY_SIZE(steps))](&input);
+        is_fresh = false;
+    }
     return 0;
 }

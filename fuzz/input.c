@@ -2,6 +2,7 @@
 /* A fuzz target's input: see input.h. */
 #include "fuzz/input.h"
 
+#include "fuzz/harness.h"
 #include "lib/compiler.h"
 
 /* A number's first byte: below these, it is the number; 2^n - 1, 2^n or
@@ -23,6 +24,15 @@ static void note(const uint8_t *start, const uint8_t *end, bool is_number)
         return;
     taken->fields[taken->count++] = (struct fuzz_field){
         (uint32_t)(start - taken->base), (uint32_t)(end - start), is_number};
+}
+
+bool fuzz_is_one_in(unsigned inputs, const uint8_t *data, size_t size)
+{
+    unsigned sum = 0;
+
+    for (size_t i = 0; i < size; i++)
+        sum += data[i];
+    return fuzz_is_thorough || sum % inputs == 0;
 }
 
 static inline uint64_t take(struct fuzz_input *input, unsigned bytes)

@@ -30,6 +30,13 @@ static inline unsigned fuzz_pick(struct fuzz_input *input, unsigned count)
     return (unsigned)fuzz_take(input, 1) % count;
 }
 
+/*
+ * Whether this input, as a whole, is one of the few in which something is done
+ * that takes long: one in `inputs`, by its sum, so that it is the same each
+ * time it is run. If the target is thorough, all are.
+ */
+bool fuzz_is_one_in(unsigned inputs, const uint8_t *data, size_t size);
+
 /* A number that is small, near a power of two, or anything: one to nine bytes
  * of the input. */
 uint64_t fuzz_number(struct fuzz_input *input);

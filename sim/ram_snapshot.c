@@ -21,8 +21,8 @@
 enum track { TRACK_ALWAYS, TRACK_CLEAN, TRACK_DIRTY, TRACK_WATCHED };
 
 /* So many restores in a row must have found a frame unchanged before it is
- * watched: that costs about as much as the fault that may follow. */
-#define WATCH_AFTER 64
+ * watched: looking at it so often costs more than the fault that may follow. */
+#define WATCH_AFTER 192
 
 struct saved_frame {
     uint32_t frame;
