@@ -13,6 +13,7 @@
 
 struct scenario_language;
 struct seed_format;
+struct sim_bench;
 struct spec_vm;
 
 struct sim_arch {
@@ -62,6 +63,8 @@ struct sim_arch {
     void (*complete_vm)(struct spec_vm *vm);
 
     const struct scenario_language *language;
+
+    const struct sim_bench *bench; /* what is measured: sim/bench.h */
 };
 
 extern const struct sim_arch riscv64_sim_arch;

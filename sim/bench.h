@@ -9,6 +9,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "sim/arch.h"
+#include "sim/machine.h"
+
 #define BENCH_NUMBERS 32
 
 struct bench_number {
@@ -23,9 +26,30 @@ struct bench_report {
 };
 
 struct bench_options {
+    const struct sim_arch *arch;
     double seconds;    /* how long each part measures, about */
     const char *trace; /* a trace to replay; NULL: none was given */
 };
+
+/* Operations that exit, over and over. */
+struct bench_exits {
+    const char *key, *summary;
+    const struct guest_op *ops;
+    unsigned count;
+};
+
+/* What is measured of an architecture: sim/<arch>/bench.c. */
+struct sim_bench {
+    const struct bench_exits *exits;
+    unsigned exits_count;
+    /* How fast exits and instructions are decoded; returns as those below. */
+    bool (*decode)(const struct bench_options *options,
+                   struct bench_report *report);
+};
+
+/* A machine of one CPU, with the usual VM of one vCPU; NULL, having said why.
+ */
+struct machine *bench_machine(const struct sim_arch *arch);
 
 void bench_add(struct bench_report *report, const char *key, double value,
                const char *summary);
@@ -35,8 +59,6 @@ double bench_seconds(void);
 
 /* Each returns false after saying on standard error what is wrong. */
 bool bench_inject(const struct bench_options *options,
-                  struct bench_report *report);
-bool bench_decode(const struct bench_options *options,
                   struct bench_report *report);
 bool bench_entry_check(const struct bench_options *options,
                        struct bench_report *report);

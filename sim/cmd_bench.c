@@ -10,10 +10,11 @@
 #include "sim/commands.h"
 
 static const char usage[] =
-    "usage: twinax bench [--json] [--seconds S] [TRACE]\n\n"
+    "usage: twinax bench [--arch ARCH] [--json] [--seconds S] [TRACE]\n\n"
     "Measures how many injected exits the process handles per second, what\n"
     "decoding and the check of a VM entry cost, and, with a TRACE, how fast\n"
     "it replays.\n\n"
+    "  --arch ARCH  of the exits and of what is decoded (default riscv64)\n"
     "  --json       print one JSON object\n"
     "  --seconds S  measure each number for S seconds (default 1)\n"
     "  --help       print this\n\n"
@@ -54,7 +55,8 @@ static void print_json(const struct bench_report *report)
 static bool run(const struct bench_options *options,
                 struct bench_report *report)
 {
-    if (!bench_inject(options, report) || !bench_decode(options, report) ||
+    if (!bench_inject(options, report) ||
+        !options->arch->bench->decode(options, report) ||
         !bench_entry_check(options, report))
         return false;
     if (options->trace == NULL)
@@ -66,9 +68,18 @@ static bool run(const struct bench_options *options,
     return bench_replay(options, report);
 }
 
+static int unknown_arch(const char *name)
+{
+    fprintf(stderr, "twinax bench: --arch %s: it is one of", name);
+    for (unsigned i = 0; sim_archs[i] != NULL; i++)
+        fprintf(stderr, " %s", sim_archs[i]->name);
+    fputc('\n', stderr);
+    return EXIT_USAGE;
+}
+
 int cmd_bench(int argc, char **argv)
 {
-    struct bench_options options = {.seconds = 1};
+    struct bench_options options = {.arch = sim_archs[0], .seconds = 1};
     struct bench_report report = {0};
     bool json = false;
 
@@ -79,6 +90,10 @@ int cmd_bench(int argc, char **argv)
         }
         if (strcmp(argv[i], "--json") == 0) {
             json = true;
+        } else if (strcmp(argv[i], "--arch") == 0 && i + 1 < argc) {
+            options.arch = sim_arch_find(argv[++i]);
+            if (options.arch == NULL)
+                return unknown_arch(argv[i]);
         } else if (strcmp(argv[i], "--seconds") == 0 && i + 1 < argc &&
                    atof(argv[i + 1]) > 0) {
             options.seconds = atof(argv[++i]);

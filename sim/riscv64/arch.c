@@ -102,4 +102,5 @@ const struct sim_arch riscv64_sim_arch = {
     .seeds = &riscv64_seeds,
     .usual_vm = spec_usual_vm,
     .language = &riscv64_language,
+    .bench = &riscv64_bench,
 };

@@ -6,6 +6,7 @@
 #include "sim/arch.h"
 
 extern const struct scenario_language riscv64_language;
+extern const struct sim_bench riscv64_bench;
 extern const struct seed_format riscv64_seeds;
 
 #endif

@@ -9,6 +9,7 @@
 
 /* With SVM, and with VMX. */
 extern const struct scenario_language x86_64_language, x86_64_vmx_language;
+extern const struct sim_bench x86_64_bench;
 extern const struct seed_format x86_64_seeds, x86_64_vmx_seeds;
 
 /* --- arch.c --- */

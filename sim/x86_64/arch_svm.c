@@ -76,4 +76,5 @@ const struct sim_arch x86_64_sim_arch = {
     .usual_vm = x86_64_usual_vm,
     .complete_vm = x86_64_complete_vm,
     .language = &x86_64_language,
+    .bench = &x86_64_bench,
 };

@@ -170,4 +170,5 @@ const struct sim_arch x86_64_vmx_sim_arch = {
     .usual_vm = x86_64_usual_vm,
     .complete_vm = x86_64_complete_vm,
     .language = &x86_64_vmx_language,
+    .bench = &x86_64_bench,
 };
