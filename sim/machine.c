@@ -415,8 +415,11 @@ err_t machine_create(const struct machine_config *config,
 
 uint64_t machine_destroy(struct machine *machine)
 {
-    cpus_set_current(0);
     shim_fail_never();
+    for (uint32_t cpu = machine->cpus; cpu-- > 0;) {
+        cpus_set_current(cpu);
+        vmm_abandon_cpu(cpu);
+    }
     vmm_fini();
     if (!hpa_is_none(machine->bundle))
         memory_free_contiguous_impl(machine->bundle, machine->bundle_frames);

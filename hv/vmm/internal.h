@@ -107,7 +107,7 @@ err_t sched_power_on(struct vcpu *vcpu,
 void sched_enqueue(struct vcpu *vcpu);
 void sched_end_wait(struct vcpu *vcpu);
 
-/* Lets go of what `cpu` works on, for vmm_fini(). */
+/* Lets go of what `cpu` works on, for vmm_abandon_cpu(). */
 void sched_abandon(struct vmm_cpu *cpu);
 
 /* lifecycle.c: the VM's transitions of vm/vm.h that the scheduler makes. */

@@ -145,14 +145,18 @@ err_t vmm_init(const struct vmm_boot *boot)
     return OK;
 }
 
+void vmm_abandon_cpu(uint32_t cpu)
+{
+    if (vmm != NULL)
+        sched_abandon(&vmm->cpus[cpu]);
+}
+
 void vmm_fini(void)
 {
     struct arena arena;
 
     if (vmm == NULL)
         return;
-    for (uint32_t i = 0; i < vmm->cpu_count; i++)
-        sched_abandon(&vmm->cpus[i]);
     for (unsigned i = 0; i < VMM_MAX_VMS; i++) {
         if (vmm->vms[i] != NULL) {
             err_t error = vmm_retire_vm(vmm->vms[i]);

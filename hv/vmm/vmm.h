@@ -58,8 +58,12 @@ uint32_t vmm_running_count(void);
 
 struct vm *vmm_find_vm(vm_id id);
 
+/* The current CPU, `cpu`, lets go of the vCPU that it works on, if any: a VMCS
+ * can leave a CPU in no other way. Before vmm_fini(). */
+void vmm_abandon_cpu(uint32_t cpu);
+
 /* Ends all VMs and gives back everything vmm_init() took. No CPU may be in
- * vmm_step() or in a guest. */
+ * vmm_step() or in a guest, or work on a vCPU. */
 void vmm_fini(void);
 
 #endif

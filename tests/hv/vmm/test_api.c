@@ -128,6 +128,7 @@ Test(api, without_a_configuration_there_is_no_vmm)
     sim_reset(1);
     cr_expect_eq(vmm_init(&boot), ERR_INVALID_INPUT);
     cr_expect_null(vmm_find_vm(0));
+    vmm_abandon_cpu(0);
     vmm_fini();
     cr_expect_eq(ram_frames_in_use(), 0u);
 }
