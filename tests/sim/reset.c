@@ -24,7 +24,8 @@
  * find out which frames to copy. */
 #define ROUNDS 200
 
-static const struct reset_arch *const archs[] = {&reset_riscv64, &reset_x86_64};
+static const struct reset_arch *const archs[] = {&reset_riscv64, &reset_x86_64,
+                                                 &reset_x86_64_vmx};
 
 static uint32_t random_state = 1;
 

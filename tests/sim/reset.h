@@ -27,6 +27,6 @@ struct reset_arch {
     void (*damage_cpu)(uint32_t cpu);
 };
 
-extern const struct reset_arch reset_riscv64, reset_x86_64;
+extern const struct reset_arch reset_riscv64, reset_x86_64, reset_x86_64_vmx;
 
 #endif

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The test of resets, on x86_64: see reset.h. */
+/* The test of resets, on x86_64 with SVM and with VMX: see reset.h. */
 #include <string.h>
 
 #include "arch/x86_64/regs.h"
 #include "arch/x86_64/svm/svm.h"
+#include "arch/x86_64/vmx/vmx.h"
 #include "sim/fake_hw/x86_64/cpu/cpu.h"
 #include "sim/reset.h"
 #include "sim/x86_64/arch.h"
@@ -18,6 +19,7 @@ static void put_cpu(struct image *image, uint32_t index)
     put(image, &cpu, offsetof(struct fake_x86, tlb));
     put(image, &cpu.regs, sizeof(cpu) - offsetof(struct fake_x86, regs));
     put(image, &svm_cpus[index], sizeof(svm_cpus[index]));
+    put(image, &vmx_cpus[index], sizeof(vmx_cpus[index]));
 }
 
 #define LAPIC  UINT64_C(0xfee00000)
@@ -74,4 +76,23 @@ const struct reset_arch reset_x86_64 = {
     .put_cpu = put_cpu,
     .draw_op = draw_op,
     .damage_cpu = damage_cpu,
+};
+
+static void damage_vmx_cpu(uint32_t cpu)
+{
+    struct fake_vmx *vmx = &fake_x86_cpus[cpu].vmx;
+
+    vmx->active[draw(VMX_ACTIVE)].vmcs.field[draw(VMCS_FIELD_COUNT)] = draw64();
+    vmx->current = draw64();
+    fake_x86_cpus[cpu].vmx_guest.pending_debug = draw64();
+    fake_x86_cpus[cpu].dr6 = draw64();
+    vmx_cpus[cpu].generation += draw(3);
+}
+
+const struct reset_arch reset_x86_64_vmx = {
+    .arch = &x86_64_vmx_sim_arch,
+    .interrupt = 0x41,
+    .put_cpu = put_cpu,
+    .draw_op = draw_op,
+    .damage_cpu = damage_vmx_cpu,
 };
