@@ -75,7 +75,9 @@ static const struct feature features[] = {
 };
 
 /* Bits that say something else than a bit of a control register. */
+#define FEATURES_ECX_RDRAND    (1u << 30)
 #define STRUCTURED_EBX_INVPCID (1u << 10)
+#define STRUCTURED_EBX_RDSEED  (1u << 18)
 #define ADDRESSES_EBX_RDPRU    (1u << 4)
 
 static bool has(const struct x86_profile *profile,
@@ -114,10 +116,12 @@ static void fill_leaf(const struct x86_profile *profile, uint32_t leaf,
         break;
     case X86_CPUID_FEATURES:
         *result =
-            (struct x86_cpuid){profile->vendor->signature, CLFLUSH_SIZE, 0, 0};
+            (struct x86_cpuid){profile->vendor->signature, CLFLUSH_SIZE,
+                               profile->random ? FEATURES_ECX_RDRAND : 0, 0};
         break;
     case X86_CPUID_STRUCTURED:
-        result->ebx = profile->invpcid ? STRUCTURED_EBX_INVPCID : 0;
+        result->ebx = (profile->invpcid ? STRUCTURED_EBX_INVPCID : 0) |
+                      (profile->random ? STRUCTURED_EBX_RDSEED : 0);
         break;
     case X86_CPUID_XSTATE:
         if (subleaf == 0 && profile->xcr0 != 0)

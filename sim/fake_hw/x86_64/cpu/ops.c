@@ -133,7 +133,7 @@ static void do_raise(struct fake_x86 *cpu)
         return;
     }
     cpu->debug_cause = vector == X86_VECTOR_DB ? X86_DR6_BS : 0;
-    cpu_exception(cpu, vector, op->value, op->address);
+    cpu_exception(cpu, vector, op->value & UINT16_MAX, op->address);
 }
 
 static void do_iret(struct fake_x86 *cpu)

@@ -85,6 +85,22 @@ Test(entry, long_mode)
     cr_assert_eq(FIELD(ENTRY_CONTROLS) & VMX_ENTRY_IA32E_MODE_GUEST, 0);
 }
 
+/* The privilege level is that of SS. */
+Test(entry, privilege_level)
+{
+    static const struct guest_op op = {.kind = OP_X86_HLT};
+
+    rig_idt();
+    FIELD(GUEST_SS_SELECTOR) = FIELD(GUEST_CS_SELECTOR) = 0x1b;
+    FIELD(GUEST_SS_ACCESS_RIGHTS) |= FIELD_PUT(VMX_AR_DPL, 3);
+    FIELD(GUEST_CS_ACCESS_RIGHTS) |= FIELD_PUT(VMX_AR_DPL, 3);
+    rig_one(&op);
+    cr_assert_eq(rig.last.outcome, OUTCOME_EXCEPTION);
+    cr_assert_eq(rig.last.cause, X86_VECTOR_GP);
+    cr_assert_eq(FIELD_GET(VMX_AR_DPL, FIELD(GUEST_SS_ACCESS_RIGHTS)), 0,
+                 "its handler is at level 0");
+}
+
 /* The host's registers after an exit. */
 Test(entry, host_state)
 {

@@ -15,6 +15,20 @@ static const struct guest_op store = {
     .kind = OP_STORE, .width = 8, .address = RIG_DATA};
 static const struct guest_op fetch = {.kind = OP_FETCH, .address = RIG_DATA};
 
+static uint64_t *entry_at(unsigned wanted, uint64_t gpa)
+{
+    uint64_t table = FIELD(EPTP) & BIT_MASK(51, 12);
+
+    for (unsigned level = 3;; level--) {
+        uint64_t *entry = (uint64_t *)memory_phys_to_virt(hpa(table)) +
+                          (gpa >> (12 + 9 * level) & 511);
+
+        if (level == wanted)
+            return entry;
+        table = *entry & BIT_MASK(51, 12);
+    }
+}
+
 /* Accesses by the leaf's rights. */
 Test(ept, violations)
 {
@@ -47,6 +61,19 @@ Test(ept, violations)
         cr_assert_eq(FIELD(GUEST_LINEAR_ADDRESS), RIG_DATA, "row %zu", i);
         cr_assert_neq(FIELD(GUEST_RFLAGS) & X86_RFLAGS_RF, 0, "row %zu", i);
         cr_assert_eq(violations_count(), 0, "row %zu", i);
+    }
+}
+
+/* The rights are those that all entries of the way have. */
+Test(ept, rights_of_all_levels)
+{
+    for (unsigned level = 1; level < 4; level++) {
+        rig_setup();
+        *entry_at(level, RIG_DATA) &= ~UINT64_C(2);
+        rig_one(&store);
+        cr_assert_eq(rig_reason(), VMX_REASON_EPT_VIOLATION, "%u", level);
+        cr_assert_eq(FIELD(EXIT_QUALIFICATION), 0x1aa, "%u: 0x%llx", level,
+                     (unsigned long long)FIELD(EXIT_QUALIFICATION));
     }
 }
 
@@ -84,20 +111,6 @@ Test(ept, misconfigurations)
                      "row %zu: %u", i, rig_reason());
         cr_assert_eq(FIELD(GUEST_PHYSICAL_ADDRESS), RIG_DATA, "row %zu", i);
         cr_assert_eq(FIELD(EXIT_QUALIFICATION), 0, "row %zu", i);
-    }
-}
-
-static uint64_t *entry_at(unsigned wanted, uint64_t gpa)
-{
-    uint64_t table = FIELD(EPTP) & BIT_MASK(51, 12);
-
-    for (unsigned level = 3;; level--) {
-        uint64_t *entry = (uint64_t *)memory_phys_to_virt(hpa(table)) +
-                          (gpa >> (12 + 9 * level) & 511);
-
-        if (level == wanted)
-            return entry;
-        table = *entry & BIT_MASK(51, 12);
     }
 }
 

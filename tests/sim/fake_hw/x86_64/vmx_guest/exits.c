@@ -177,7 +177,9 @@ Test(exits, of_instructions)
             continue;
         load_row(i);
         set_control(rows[i].word, rows[i].control);
+        FIELD(GUEST_RFLAGS) |= X86_RFLAGS_RF;
         rig_one(&rows[i].op);
+        cr_assert_eq(FIELD(GUEST_RFLAGS) & X86_RFLAGS_RF, 0, "row %zu", i);
         cr_assert_eq(rig.result, X86_VMX_ENTERED, "row %zu", i);
         cr_assert_eq(rig_reason(), rows[i].reason, "row %zu: %u", i,
                      rig_reason());
@@ -335,6 +337,7 @@ Test(exits, of_masked_bits)
         /* PE cannot be cleared, and so does not exit. */
         {{.kind = OP_X86_LMSW, .value = 0}, 1, 1, false, 0, 1},
         {{.kind = OP_X86_LMSW, .value = 1}, 1, 0, true, 0x10030, 0},
+        {{.kind = OP_X86_LMSW, .value = 1}, 1, 1, false, 0, 1},
     };
 
     for_each_row (i, moves) {
