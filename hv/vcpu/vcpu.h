@@ -174,6 +174,9 @@ struct vcpu_ops {
 
     /* Says why the guest exited; no effect but on `exit`. */
     void (*decode)(const struct vcpu *vcpu, struct vm_exit *exit);
+    /* What the manual calls the reason of an EXIT_FAIL_ENTRY or EXIT_UNKNOWN.
+     * NULL, also as a result: it is a number and no more. */
+    const char *(*reason_name)(uint64_t reason);
     /* Says which access a nested page fault at a device's address is, reading
      * the instruction from guest memory when the hardware does not describe
      * it. ERR_UNSUPPORTED for an instruction no device access is made with,

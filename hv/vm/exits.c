@@ -342,25 +342,43 @@ static enum verdict on_exception(struct vm *vm, struct vcpu *vcpu,
     return VERDICT_INJECT;
 }
 
+/* ": name" of the hardware's reason, if it has one. */
+static const char *reason_name(const struct vcpu *vcpu, uint64_t reason,
+                               const char **colon)
+{
+    const char *name = vcpu->ops->reason_name != NULL
+                           ? vcpu->ops->reason_name(reason)
+                           : NULL;
+
+    *colon = name != NULL ? ": " : "";
+    return name != NULL ? name : "";
+}
+
 static enum verdict on_fail_entry(struct vm *vm, struct vcpu *vcpu,
                                   struct vm_exit *exit)
 {
+    const char *colon;
+    const char *name = reason_name(vcpu, exit->fail_entry.reason, &colon);
+
     vm_request_stop(vm, VM_STOP_FAULT,
-                    "the hardware refuses to enter vCPU %u: reason 0x%llx",
+                    "the hardware refuses to enter vCPU %u: reason 0x%llx%s%s",
                     vcpu->config.id,
-                    (unsigned long long)exit->fail_entry.reason);
+                    (unsigned long long)exit->fail_entry.reason, colon, name);
     return VERDICT_STOP_VM;
 }
 
 static enum verdict on_unknown(struct vm *vm, struct vcpu *vcpu,
                                struct vm_exit *exit)
 {
+    const char *colon;
+    const char *name = reason_name(vcpu, exit->unknown.reason, &colon);
+
     vm_request_stop(vm, VM_STOP_FAULT,
                     "vCPU %u left its guest for a reason nobody knows: %s"
-                    " 0x%llx at pc 0x%llx",
+                    " 0x%llx at pc 0x%llx%s%s",
                     vcpu->config.id, exit_kind_name(exit->kind),
                     (unsigned long long)exit->unknown.reason,
-                    (unsigned long long)vcpu->ops->get_pc(vcpu));
+                    (unsigned long long)vcpu->ops->get_pc(vcpu), colon, name);
     return VERDICT_STOP_VM;
 }
 

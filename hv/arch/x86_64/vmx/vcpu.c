@@ -323,6 +323,7 @@ const struct vcpu_ops x86_vmx_vcpu_ops = {
     .prepare = prepare,
     .world_switch = vmx_world_switch,
     .decode = vmx_decode,
+    .reason_name = vmx_reason_name,
     .decode_mmio = x86_decode_mmio,
     .finish_read = x86_finish_read,
     .finish_write = x86_finish_write,

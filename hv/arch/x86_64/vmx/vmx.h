@@ -4,6 +4,7 @@
  *   vcpu.c      the operations: init, bind, unbind, the entry
  *   controls.c  what the processor can do, and what of it is used
  *   fields.c    which fields an exit brings in
+ *   names.c     what the manual calls an exit reason, or an error
  *   fill.c      what a VMCS holds before its first entry
  *   decode.c    VM exit to struct vm_exit, pure
  *   state.c     the guest's registers, in the VMCS and out of it
@@ -104,6 +105,11 @@ void vmx_fill(struct vmx_vcpu *v);
 /* Likewise of CR4: what is not the guest's, and MCE, without which the machine
  * would shut down where the host has a report to make. */
 uint64_t vmx_cr4_mask(const struct vmx_vcpu *v);
+
+/* --- names.c --- */
+
+/* Of struct vmx_exit's reason. NULL: the manual has none. */
+const char *vmx_reason_name(uint64_t reason);
 
 /* --- state.c --- */
 
