@@ -5,8 +5,7 @@
  *
  * Not used: I/O bitmaps, since all ports exit; EPT's accessed and dirty flags,
  * since dirty pages are found by write protection, and the flags would make
- * the guest's own page walks writes; the preemption timer, since the host's
- * alarm ends a guest's turn.
+ * the guest's own page walks writes.
  *
  * Reserved controls that must be 1 are so (sections A.3 to A.5, the "default1"
  * classes). A control that means something, must be 1, and is not asked for,
@@ -87,7 +86,8 @@ static const struct named entry_required[] = {
 #define NAMED(array) (array), ARRAY_SIZE(array)
 
 static const struct word words[] = {
-    {"pin-based", AT(pin), 0x00000016, NAMED(pin_required), 0, 0},
+    {"pin-based", AT(pin), 0x00000016, NAMED(pin_required),
+     (uint32_t)VMX_PIN_PREEMPTION_TIMER, 0},
     {"primary processor-based", AT(cpu), 0x04006172, NAMED(cpu_required), 0,
      (uint32_t)(VMX_CPU_INTERRUPT_WINDOW_EXITING | VMX_CPU_NMI_WINDOW_EXITING)},
     {"secondary processor-based", AT(cpu2), 0, NAMED(cpu2_required),
@@ -197,7 +197,10 @@ bool vmx_choose_controls(const struct vmx_capability *capability,
         .revision = (uint32_t)FIELD_GET(VMX_BASIC_REVISION, capability->basic),
         /* An unrestricted guest may be without these two: section 23.8. */
         .cr0_fixed = capability->cr0_fixed0 & ~(X86_CR0_PE | X86_CR0_PG),
-        .cr4_fixed = capability->cr4_fixed0,
+        .cr4_fixed =
+            capability->cr4_fixed0 | (capability->cr4_fixed1 & X86_CR4_MCE),
+        .timer_shift =
+            (uint8_t)FIELD_GET(VMX_MISC_TIMER_RATE, capability->misc),
     };
     for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
         if (!choose_word(capability, &words[i], controls, refusal))

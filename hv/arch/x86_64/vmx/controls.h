@@ -29,6 +29,7 @@ struct vmx_controls {
     uint32_t revision; /* of VMCS regions */
     uint32_t pin, cpu, cpu2, exit, entry;
     uint64_t cr0_fixed, cr4_fixed; /* bits that are 1 in a guest */
+    uint8_t timer_shift;           /* preemption timer: TSC ticks, shifted */
     uint32_t vpids;                /* 0: there are none; VPID 0 included */
     uint8_t invept, invvpid;       /* enum vmx_invept, vmx_invvpid */
     bool has_1g;                   /* pages of EPT */

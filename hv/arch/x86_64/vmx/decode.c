@@ -6,9 +6,11 @@
  * What exits, and why, is in vcpu.c. Reasons that our controls do not allow are
  * not in the table: they are unknown, and stop the VM. Each of them needs a
  * control that controls.c does not ask for (INVLPG, RDTSC, RDTSCP, MOV DR,
- * PAUSE, descriptor tables, RDRAND, RDSEED, MTF, preemption timer, APIC
- * virtualization, PML, XSAVES, PCONFIG and what follows), the dual-monitor
- * treatment (SMIs, RSM), or an activity state that no guest is put into (SIPI).
+ * PAUSE, descriptor tables, RDRAND, RDSEED, MTF, APIC virtualization, PML,
+ * XSAVES, PCONFIG and what follows), the dual-monitor treatment (SMIs, RSM), or
+ * an activity state that no guest is put into (SIPI). So do task switches,
+ * which no control lets a guest make by itself: those of 32-bit code by a task
+ * gate or a far jump to a TSS, in no system that also runs in 64-bit mode.
  */
 #include "arch/x86_64/vmx/vmx.h"
 
@@ -33,6 +35,11 @@ static void set_instruction(const struct vmx_vcpu *v, struct vm_exit *exit,
 static void decode_external(const struct vmx_vcpu *v, struct vm_exit *exit)
 {
     exit->kind = EXIT_EXTERNAL_INTERRUPT;
+}
+
+static void decode_timer(const struct vmx_vcpu *v, struct vm_exit *exit)
+{
+    exit->kind = EXIT_PREEMPTION_TIMER;
 }
 
 static void decode_window(const struct vmx_vcpu *v, struct vm_exit *exit)
@@ -208,6 +215,7 @@ static const decoder decoders[] = {
     [VMX_REASON_MWAIT] = decode_ud,
     [VMX_REASON_MONITOR] = decode_ud,
     [VMX_REASON_INVEPT] = decode_ud,
+    [VMX_REASON_PREEMPTION_TIMER] = decode_timer,
     [VMX_REASON_INVVPID] = decode_ud,
     [VMX_REASON_WBINVD] = decode_cache,
     [VMX_REASON_XSETBV] = decode_xsetbv,

@@ -4,6 +4,7 @@
  * masks. SDM volume 3, chapter 24.
  */
 #include "api/memory.h"
+#include "api/time.h"
 #include "arch/x86_64/guest_control.h"
 #include "arch/x86_64/vmx/vmx.h"
 
@@ -13,6 +14,22 @@
 uint64_t vmx_cr4_mask(const struct vmx_vcpu *v)
 {
     return ~x86_guest_cr4_bits(v->x86.cpuid) | X86_CR4_MCE;
+}
+
+/*
+ * A guest that makes no exit for so long gets one. The host's alarm ends its
+ * turn before; but Bochs 2.7 does not let an interrupt of the host out of a
+ * guest that was entered with RFLAGS.IF clear.
+ */
+#define TURN_NS UINT64_C(10000000)
+
+static void fill_timer(const struct vmx_controls *controls)
+{
+    uint64_t ticks = time_nanos_to_ticks(TURN_NS) >> controls->timer_shift;
+
+    if ((controls->pin & VMX_PIN_PREEMPTION_TIMER) != 0)
+        x86_vmx_vmwrite(VMCS_PREEMPTION_TIMER_VALUE,
+                        ticks <= UINT32_MAX ? ticks : UINT32_MAX);
 }
 
 /* All of them exit: the guest's processor has no SGX. */
@@ -62,5 +79,6 @@ void vmx_fill(struct vmx_vcpu *v)
 
     for (unsigned i = 0; i < ARRAY_SIZE(values); i++)
         x86_vmx_vmwrite(values[i].field, values[i].value);
+    fill_timer(controls);
     fill_encls(controls);
 }

@@ -18,6 +18,7 @@
 /* All controls may be 1, and those that are reserved must be. */
 static const struct vmx_capability full = {
     .basic = 0x1234,
+    .misc = 5,
     .pin = WORD(~0u, 0x16),
     .cpu = WORD(~0u, 0x04006172),
     .cpu2 = WORD(~0u, 0),
@@ -45,7 +46,8 @@ Test(vmx_controls, what_is_used)
     cr_assert(choose(&full, &controls, refusal), "%s", refusal);
     cr_assert_eq(controls.revision, 0x1234);
     cr_assert_eq(controls.pin, 0x16 | VMX_PIN_EXTERNAL_INTERRUPT_EXITING |
-                                   VMX_PIN_NMI_EXITING | VMX_PIN_VIRTUAL_NMIS);
+                                   VMX_PIN_NMI_EXITING | VMX_PIN_VIRTUAL_NMIS |
+                                   VMX_PIN_PREEMPTION_TIMER);
     cr_assert_eq(controls.cpu & VMX_CPU_CR3_LOAD_EXITING, 0);
     cr_assert_eq(controls.cpu & VMX_CPU_INTERRUPT_WINDOW_EXITING, 0);
     cr_assert_eq(controls.cpu2, VMX_CPU2_EPT | VMX_CPU2_UNRESTRICTED_GUEST |
@@ -55,6 +57,8 @@ Test(vmx_controls, what_is_used)
                                     VMX_CPU2_ENCLV_EXITING);
     cr_assert_eq(controls.entry & VMX_ENTRY_IA32E_MODE_GUEST, 0);
     cr_assert_eq(controls.cr0_fixed, 0x20, "a guest may be without paging");
+    cr_assert_eq(controls.cr4_fixed, 0x2040, "VMXE, and MCE, the host's");
+    cr_assert_eq(controls.timer_shift, 5);
     cr_assert_eq(controls.vpids, 65536);
     cr_assert_eq(controls.invept, VMX_INVEPT_SINGLE_CONTEXT);
     cr_assert_eq(controls.invvpid, VMX_INVVPID_SINGLE_CONTEXT);
@@ -93,7 +97,7 @@ Test(vmx_controls, refusals)
         NO(entry, VMX_ENTRY_IA32E_MODE_GUEST, "0x200 may not be 1"),
         MUST(cpu, VMX_CPU_CR3_LOAD_EXITING, "0x8000 not 0"),
         MUST(cpu2, VMX_CPU2_RDRAND_EXITING, "0x800 not 0"),
-        MUST(pin, VMX_PIN_PREEMPTION_TIMER, "0x40 not 0"),
+        MUST(pin, VMX_PIN_POSTED_INTERRUPTS, "0x80 not 0"),
         MUST(cpu, VMX_CPU_HLT_EXITING, NULL),
         {AT(ept_vpid), VMX_EPT_CAP_WALK_4, 0, "a walk of 4 levels"},
         {AT(ept_vpid), VMX_EPT_CAP_WB, 0, "write-back tables"},
