@@ -346,9 +346,8 @@ static enum verdict on_exception(struct vm *vm, struct vcpu *vcpu,
 static const char *reason_name(const struct vcpu *vcpu, uint64_t reason,
                                const char **colon)
 {
-    const char *name = vcpu->ops->reason_name != NULL
-                           ? vcpu->ops->reason_name(reason)
-                           : NULL;
+    const char *name =
+        vcpu->ops->reason_name != NULL ? vcpu->ops->reason_name(reason) : NULL;
 
     *colon = name != NULL ? ": " : "";
     return name != NULL ? name : "";

@@ -94,6 +94,8 @@ extern const struct vcpu_ops riscv_vcpu_ops;
 /* --- vcpu.c --- */
 
 void riscv_advance(struct vcpu *vcpu, const struct vm_exit *exit);
+enum verdict riscv_instruction(struct vcpu *vcpu, struct vm_exit *exit,
+                               char *what);
 
 /* --- vmid.c --- */
 
