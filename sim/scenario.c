@@ -303,16 +303,6 @@ static struct words behind_two(const struct words *words)
     return rest;
 }
 
-/* An architecture that is another one's with a vendor of its own has that one's
- * name, and behind a dash more. */
-static bool is_of(const struct sim_arch *arch, const struct sim_arch *base)
-{
-    size_t length = strlen(base->name);
-
-    return strncmp(arch->name, base->name, length) == 0 &&
-           (arch->name[length] == '\0' || arch->name[length] == '-');
-}
-
 /* only ARCH STATEMENT */
 static void do_only(struct scenario *s, const struct words *words)
 {
@@ -328,7 +318,7 @@ static void do_only(struct scenario *s, const struct words *words)
         scenario_bad(s, "no architecture is called '%.40s'", words->at[1]);
         return;
     }
-    if (!is_of(s->arch, arch))
+    if (arch != s->arch && !is_word(words->at[1], s->arch->ops->name))
         return;
     rest = behind_two(words);
     run_words(s, &rest);

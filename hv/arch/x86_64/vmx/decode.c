@@ -72,9 +72,7 @@ static void decode_exception(const struct vmx_vcpu *v, struct vm_exit *exit)
 
 static void decode_triple_fault(const struct vmx_vcpu *v, struct vm_exit *exit)
 {
-    exit->kind = EXIT_SYSTEM_DOWN;
-    exit->system_down.reboot = true;
-    exit->system_down.reason = VMX_REASON_TRIPLE_FAULT;
+    x86_decode_shutdown(exit);
 }
 
 static ALWAYS_INLINE void decode_cpuid(const struct vmx_vcpu *v,
@@ -250,7 +248,7 @@ static NOINLINE struct vm_exit decode_rarely(const struct vmx_vcpu *v)
     struct vm_exit exit = {0};
 
     if (v->x86.wait != X86_RUNS)
-        exit.kind = EXIT_HALT;
+        x86_decode_wait(&v->x86, &exit);
     else if (reason < ARRAY_SIZE(decoders) && decoders[reason] != NULL)
         decoders[reason](v, &exit);
     else if ((reason & failed) != 0)
