@@ -44,10 +44,12 @@ static enum verdict on_nothing(struct vm *vm, struct vcpu *vcpu,
     return resume_stalled(vm, vcpu, exit->kind, 0);
 }
 
-/* The scheduler lets the host handle it before anything runs again. */
+/* The scheduler lets the host handle it before anything runs again. The guest
+ * may take by now what it did not when it was entered. */
 static enum verdict on_external_interrupt(struct vm *vm, struct vcpu *vcpu,
                                           struct vm_exit *exit)
 {
+    vcpu_request(vcpu, VCPU_REQUEST_INTERRUPT);
     return VERDICT_YIELD;
 }
 

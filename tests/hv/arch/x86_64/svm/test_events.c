@@ -78,6 +78,23 @@ Test(events, interrupt_waits_for_its_window)
     }
 }
 
+/* An interrupt of the host's, which comes first, is as good as the window: not
+ * every processor opens that for a guest that takes interrupts at VMRUN. */
+Test(events, interrupt_that_is_due_when_the_host_gets_one)
+{
+    static const struct rig_exit host = {.code = VMEXIT_INTR};
+
+    start("full", 0);
+    rig_interrupt(0, 0x41);
+    rig_go_on(0);
+    rig_vmcb(0)->save.rflags |= X86_RFLAGS_IF;
+    cr_expect_eq(rig_exit(0, &host), VERDICT_YIELD);
+    cr_expect_eq(vcpu_commit(&rig_vcpu(0)->x86.base), OK);
+    cr_expect_eq(rig_vmcb(0)->control.eventinj, EVENT(INTR, 0x41));
+    cr_expect_eq(rig_vmcb(0)->control.vintr & VINTR_V_IRQ, 0);
+    rig_stop();
+}
+
 /* One that comes in the shadow waits for its end, too. */
 Test(events, interrupt_in_the_shadow)
 {
