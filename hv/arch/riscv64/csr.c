@@ -45,9 +45,3 @@ enum verdict riscv_sysreg(struct vcpu *vcpu, struct vm_exit *exit)
     v->regs.pc += exit->insn_len;
     return VERDICT_RESUME;
 }
-
-enum verdict riscv_instruction(struct vcpu *vcpu, struct vm_exit *exit,
-                               char *what)
-{
-    return VERDICT_INJECT;
-}

@@ -143,9 +143,6 @@ void riscv_write_fpr(struct riscv_vcpu *v, unsigned reg, uint64_t value);
 /* --- csr.c --- */
 
 enum verdict riscv_sysreg(struct vcpu *vcpu, struct vm_exit *exit);
-/* No instruction exits as one that the architecture makes itself. */
-enum verdict riscv_instruction(struct vcpu *vcpu, struct vm_exit *exit,
-                               char *what);
 
 /* --- inject.c --- */
 

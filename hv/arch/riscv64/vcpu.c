@@ -265,7 +265,6 @@ const struct vcpu_ops riscv_vcpu_ops = {
     .describe_cpus = riscv_describe_cpus,
     .firmware_call = riscv_firmware_call,
     .sysreg = riscv_sysreg,
-    .instruction = riscv_instruction,
     .lazy_state = riscv_lazy_state,
     .instruction = riscv_instruction,
     .set_cpu_up_result = riscv_set_cpu_up_result,
