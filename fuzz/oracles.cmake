@@ -96,6 +96,13 @@ twinax_fuzz_sources(decode oracle/insn_check.c)
 twinax_fuzz_model(decode oracle/cpu.c oracle/model.c)
 target_link_libraries(${prefix}decode PRIVATE PkgConfig::UNICORN)
 
+twinax_fuzz_sources(bootinfo hv/host/x86_64/rig.c)
+target_sources(
+  ${prefix}bootinfo
+  PRIVATE ${CMAKE_SOURCE_DIR}/hv/host/board.c
+          ${CMAKE_SOURCE_DIR}/hv/host/x86_64/acpi.c
+          ${CMAKE_SOURCE_DIR}/hv/host/x86_64/bootinfo.c)
+
 twinax_fuzz_sources(stage2 hv/addrspace/formats.c)
 twinax_fuzz_model(stage2 hv/addrspace/mmu.c hv/addrspace/model.c
                   hv/addrspace/sweep.c)

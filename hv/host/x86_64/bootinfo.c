@@ -17,28 +17,36 @@
 #define MAX_BOOTARGS 1024
 #define TYPE_RAM     1
 
+/* Nobody promises that addresses are aligned. */
+#define PACKED __attribute__((packed))
+
 /* struct hvm_start_info and what it points to. */
 struct pvh_start_info {
     uint32_t magic, version, flags, nr_modules;
     uint64_t modlist_paddr, cmdline_paddr, rsdp_paddr;
     uint64_t memmap_paddr; /* from version 1 on */
     uint32_t memmap_entries, reserved;
-};
+} PACKED;
 #define PVH_MAGIC 0x336ec578
 
 struct pvh_module {
     uint64_t paddr, size, cmdline_paddr, reserved;
-};
+} PACKED;
 
 struct pvh_memmap_entry {
     uint64_t addr, size;
     uint32_t type, reserved;
-};
+} PACKED;
 
-/* Multiboot2's tags: each begins with a multiple of 8. */
+/* Multiboot2's information begins so, then come tags: each at a multiple of 8
+ * from there. */
+struct tags {
+    uint32_t total_size, reserved;
+} PACKED;
+
 struct tag {
     uint32_t type, size;
-};
+} PACKED;
 enum tag_type {
     TAG_END = 0,
     TAG_CMDLINE = 1,
@@ -52,17 +60,17 @@ enum tag_type {
 struct tag_module {
     struct tag tag;
     uint32_t mod_start, mod_end;
-};
+} PACKED;
 
 struct tag_mmap {
     struct tag tag;
     uint32_t entry_size, entry_version;
-};
+} PACKED;
 
 struct mmap_entry {
     uint64_t base_addr, length;
     uint32_t type, reserved;
-};
+} PACKED;
 
 static char bootargs[MAX_BOOTARGS];
 
@@ -171,12 +179,12 @@ static void read_tag(struct x86_board *x86, const struct tag *tag, uint64_t at)
 
 static void read_multiboot2(struct x86_board *x86, uint64_t info)
 {
-    const uint32_t *total = look_at(info, 2 * sizeof(*total));
-    const uint8_t *all = look_at(info, *total);
-    uint64_t left = *total;
+    const struct tags *tags = look_at(info, sizeof(*tags));
+    const uint8_t *all = look_at(info, tags->total_size);
+    uint64_t left = tags->total_size;
     const struct tag *tag;
 
-    for (uint64_t at = 2 * sizeof(*total); at + sizeof(*tag) <= left;
+    for (uint64_t at = sizeof(*tags); at + sizeof(*tag) <= left;
          at += align_up(tag->size, TAG_ALIGN)) {
         tag = (const void *)(all + at);
         if (tag->type == TAG_END)
