@@ -15,11 +15,12 @@
  *   hw.c          the functions of the seam
  *
  * Not modelled: SMM and dual-monitor treatment (an SMI comes and goes unseen),
- * VMCS shadowing in use, VM functions, page-modification logging, sub-page
+ * a VMCS shadow in use, VM functions, page-modification logging, sub-page
  * permissions, mode-based execute control, virtualization exceptions, posted
- * interrupts, TSC scaling, processor trace, PDPTE registers (the guest's are
- * read from memory), single steps, and the HLT state of a guest whose HLT does
- * not exit: it has slept when HLT ends.
+ * interrupts, virtualization of the APIC beyond CR8 and exits of accesses to
+ * its page, TSC scaling, processor trace, PDPTE registers (the guest's are read
+ * from memory), single steps, start-up IPIs, and the HLT state of a guest whose
+ * HLT does not exit: it has slept when HLT ends.
  */
 #ifndef SIM_FAKE_HW_X86_64_VMX_GUEST_H
 #define SIM_FAKE_HW_X86_64_VMX_GUEST_H
