@@ -43,7 +43,7 @@ struct memory_word {
     /* The same of 8 bytes at a multiple of 8, by value. */                    \
     FN(uint64_t, memory_read_word, (hpa_t from), (from), (from.raw), FEED,     \
        NEVER_FAILS)                                                            \
-    /* Whether guest RAM holds these words, 1 or more: each is read once, until \
+    /* Whether guest RAM holds these words, 1 or more: each is read once, up to\
      * one is another. What is expected mostly needs no more than this in a    \
      * trace. */                                                               \
     FN(bool, memory_has_words,                                                 \

@@ -21,9 +21,9 @@ typedef uint64_t timer_token;
 #define TIME_API(FN, PROC, GET, PUT)                                           \
     /* The counter's value. */                                                 \
     FN(uint64_t, time_ticks, (void), (), (0), FEED, NEVER_FAILS)               \
-    /* What a counter of `hz` Hz has counted from the same zero, rounded down:  \
-     * for a device with a slower clock, so that a trace holds no more of the   \
-     * time than the guest sees. `hz` times the frequency is below 2^64. */     \
+    /* What a counter of `hz` Hz has counted from the same zero, rounded down: \
+     * for a device with a slower clock, so that a trace holds no more of the  \
+     * time than the guest sees. `hz` times the frequency is below 2^64. */    \
     FN(uint64_t, time_ticks_at, (uint64_t hz), (hz), (hz), FEED, NEVER_FAILS)  \
     /* The counter's frequency in Hz, constant, not 0. */                      \
     FN(uint64_t, time_frequency, (void), (), (0), FEED, NEVER_FAILS)           \
