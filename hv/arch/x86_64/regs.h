@@ -52,6 +52,7 @@
 #define X86_CR4_SMAP       BIT(21)
 #define X86_CR4_PKE        BIT(22)
 #define X86_CR4_CET        BIT(23)
+#define X86_CR4_PKS        BIT(24)
 
 #define X86_EFER_SCE   BIT(0)
 #define X86_EFER_LME   BIT(8)

@@ -109,10 +109,12 @@ static unsigned make_frame(const struct fake_x86 *cpu, uint64_t event,
     return size;
 }
 
+/* Word by word, downwards: the first that cannot be pushed is what faults. */
 static bool push_frame(struct fake_x86 *cpu, uint64_t event)
 {
     uint8_t bytes[6 * 8];
     unsigned size = make_frame(cpu, event, bytes);
+    unsigned slot = slot_size(cpu);
     uint64_t rsp = cpu->state.rsp;
 
     if (cpu_long_mode(cpu))
@@ -120,8 +122,13 @@ static bool push_frame(struct fake_x86 *cpu, uint64_t event)
     rsp -= size;
     if (cpu_real_mode(cpu))
         rsp &= 0xffff;
-    if (!cpu_copy(cpu, stack_base(cpu) + rsp, bytes, size, CPU_WRITE, 0))
-        return false;
+    else if (!cpu_long_mode(cpu))
+        rsp &= UINT32_MAX;
+    for (unsigned at = size; at > 0; at -= slot) {
+        if (!cpu_copy(cpu, stack_base(cpu) + rsp + at - slot, bytes + at - slot,
+                      slot, CPU_WRITE, 0))
+            return false;
+    }
     cpu->state.rsp = rsp;
     return true;
 }

@@ -55,7 +55,17 @@ static struct paging paging_of(const struct fake_x86 *cpu)
                                save->cr3 & X86_CR3_ADDRESS, false};
     if ((save->cr4 & X86_CR4_PAE) != 0)
         return (struct paging){3, 9, 8, save->cr3 & X86_CR3_PAE, true};
-    return (struct paging){2, 10, 4, save->cr3 & X86_CR3_ADDRESS, false};
+    return (struct paging){2, 10, 4, save->cr3 & X86_CR3_ADDRESS & UINT32_MAX,
+                           false};
+}
+
+/* Where fetches may be forbidden, an error code tells them from reads. */
+static bool tells_fetches(const struct fake_x86 *cpu)
+{
+    const struct vmcb_save *save = &cpu->state;
+
+    return (save->cr4 & X86_CR4_SMEP) != 0 ||
+           ((save->efer & X86_EFER_NXE) != 0 && (save->cr4 & X86_CR4_PAE) != 0);
 }
 
 static struct cpu_translation page_fault(const struct fake_x86 *cpu,
@@ -66,7 +76,7 @@ static struct cpu_translation page_fault(const struct fake_x86 *cpu,
 
     if (access == CPU_WRITE)
         error |= X86_FAULT_RW;
-    if (access == CPU_FETCH && (cpu->state.efer & X86_EFER_NXE) != 0)
+    if (access == CPU_FETCH && tells_fetches(cpu))
         error |= X86_FAULT_ID;
     if (cpl == 3)
         error |= X86_FAULT_US;
@@ -119,6 +129,19 @@ static bool is_leaf(const struct fake_x86 *cpu, const struct paging *paging,
     return paging->entry_size == 8 || (cpu->state.cr4 & X86_CR4_PSE) != 0;
 }
 
+/* Sets bits of the entry that the walk has come to. False: a nested page
+ * fault. */
+static bool note_used(struct fake_x86 *cpu, const struct paging *paging,
+                      struct guest_walk *walk, uint64_t used,
+                      struct cpu_translation *why)
+{
+    if ((walk->leaf & used) == used)
+        return true;
+    walk->leaf |= used;
+    return access_entry(cpu, walk->leaf_at, &walk->leaf, paging->entry_size,
+                        true, why);
+}
+
 static bool walk_guest(struct fake_x86 *cpu, uint64_t linear,
                        struct guest_walk *walk, struct cpu_translation *why,
                        enum cpu_access access, unsigned cpl)
@@ -156,6 +179,8 @@ static bool walk_guest(struct fake_x86 *cpu, uint64_t linear,
             return true;
         }
         table = walk->leaf & PTE_ADDRESS;
+        if (!is_root && !note_used(cpu, &paging, walk, PTE_A, why))
+            return false;
     }
     return false;
 }
@@ -203,6 +228,7 @@ static bool linear_page(struct fake_x86 *cpu, uint64_t linear,
 {
     const struct cpu_tlb_entry *entry = remembered(cpu, linear, access, cpl);
     struct guest_walk walk;
+    struct paging paging;
     uint64_t used = PTE_A | (access == CPU_WRITE ? PTE_D : 0);
 
     if (entry != NULL) {
@@ -215,12 +241,9 @@ static bool linear_page(struct fake_x86 *cpu, uint64_t linear,
         *why = page_fault(cpu, access, cpl, X86_FAULT_P);
         return false;
     }
-    if ((walk.leaf & used) != used) {
-        walk.leaf |= used;
-        if (!access_entry(cpu, walk.leaf_at, &walk.leaf,
-                          paging_of(cpu).entry_size, true, why))
-            return false;
-    }
+    paging = paging_of(cpu);
+    if (!note_used(cpu, &paging, &walk, used, why))
+        return false;
     /* A store must come by again to set D. */
     if ((walk.leaf & PTE_D) == 0)
         walk.rights &= ~(unsigned)CPU_CAN_WRITE;

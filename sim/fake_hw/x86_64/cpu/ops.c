@@ -311,15 +311,26 @@ static bool invpcid_denies(struct fake_x86 *cpu)
     return is_absent(cpu, cpu->profile->invpcid) || cpu_not_allowed(cpu);
 }
 
+/* Programs do not have MONITOR and MWAIT. */
+static bool monitor_denies(struct fake_x86 *cpu)
+{
+    return is_absent(cpu, cpu->state.cpl == 0);
+}
+
 /* Instructions that real mode does not have. */
+static bool has_selectors(const struct fake_x86 *cpu)
+{
+    return !cpu_real_mode(cpu) && (cpu->state.rflags & X86_RFLAGS_VM) == 0;
+}
+
 static bool protected_denies(struct fake_x86 *cpu)
 {
-    return is_absent(cpu, !cpu_real_mode(cpu)) || cpu_not_allowed(cpu);
+    return is_absent(cpu, has_selectors(cpu)) || cpu_not_allowed(cpu);
 }
 
 static bool protected_umip_denies(struct fake_x86 *cpu)
 {
-    return is_absent(cpu, !cpu_real_mode(cpu)) || cpu_umip_denies(cpu);
+    return is_absent(cpu, has_selectors(cpu)) || cpu_umip_denies(cpu);
 }
 
 /* Of the other vendor's instructions a processor knows nothing. */
@@ -381,8 +392,8 @@ static const struct op_row rows[OP_X86_END - OP_X86_FIRST] = {
     X86(INVLPG) = {do_invlpg, cpu_not_allowed},
     X86(VMMCALL) = {do_undefined},
     X86(PAUSE) = {cpu_retire},
-    X86(MONITOR) = {do_monitor, cpu_not_allowed},
-    X86(MWAIT) = {do_mwait, cpu_not_allowed},
+    X86(MONITOR) = {do_monitor, monitor_denies},
+    X86(MWAIT) = {do_mwait, monitor_denies},
     X86(XSETBV) = {do_xsetbv, osxsave_denies},
     X86(RDTSC) = {do_rdtsc, tsd_denies},
     X86(RDTSCP) = {do_rdtsc, tsd_denies},

@@ -184,7 +184,8 @@ static void note_fetched(struct fake_x86 *cpu, uint64_t at, const uint8_t *host)
 static bool place_code(struct fake_x86 *cpu)
 {
     const struct vmcb_save *save = &cpu->state;
-    uint64_t at = (cpu_64bit(cpu) ? 0 : save->cs.base) + save->rip;
+    uint64_t at =
+        cpu_64bit(cpu) ? save->rip : (save->cs.base + save->rip) & UINT32_MAX;
     uint8_t bytes[CPU_INSN_MAX];
     unsigned length = cpu_encode(cpu, cpu_op(cpu), bytes);
 

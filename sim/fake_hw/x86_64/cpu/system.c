@@ -137,11 +137,21 @@ void cpu_op_write_cr(struct fake_x86 *cpu)
 
 /* Both may exit as any access to CR0, but are no MOV. */
 
+/* By the size of operands; in 64-bit mode there is a REX.W. */
 void cpu_op_smsw(struct fake_x86 *cpu)
 {
+    uint64_t *reg = cpu_gpr(cpu, cpu_op(cpu)->reg);
+    uint64_t value;
+
     if (cpu->vendor->read_cr_exits(cpu, 0))
         return;
-    *cpu_gpr(cpu, cpu_op(cpu)->reg) = cpu->vendor->read_cr(cpu, 0);
+    value = cpu->vendor->read_cr(cpu, 0);
+    if (cpu_64bit(cpu))
+        *reg = value;
+    else if ((cpu->state.cs.attrib & VMCB_ATTRIB_D) != 0)
+        *reg = value & UINT32_MAX;
+    else
+        *reg = (*reg & ~UINT64_C(0xffff)) | (value & 0xffff);
     cpu_retire(cpu);
 }
 

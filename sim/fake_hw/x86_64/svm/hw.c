@@ -20,7 +20,7 @@ void x86_svm_vmload_impl(hpa_t vmcb)
 
     if (svm_check_host(cpu, vmcb.raw))
         svm_move_loaded(
-            &cpu->loaded,
+            cpu, &cpu->loaded,
             &((const struct vmcb *)memory_phys_to_virt(vmcb))->save);
 }
 
@@ -30,7 +30,7 @@ void x86_svm_vmsave_impl(hpa_t vmcb)
 
     if (!svm_check_host(cpu, vmcb.raw))
         return;
-    svm_move_loaded(&((struct vmcb *)memory_phys_to_virt(vmcb))->save,
+    svm_move_loaded(cpu, &((struct vmcb *)memory_phys_to_virt(vmcb))->save,
                     &cpu->loaded);
     ram_note_write(vmcb, PAGE_SIZE);
 }
@@ -101,9 +101,12 @@ static bool has_virtual_tpr(const struct fake_x86 *cpu)
     return (cpu->svm.control.vintr & VINTR_V_INTR_MASKING) != 0;
 }
 
+/* CR8 is the lower half of V_TPR; the upper one is reserved. */
+#define VINTR_CR8 BIT_MASK(3, 0)
+
 static uint64_t read_tpr(const struct fake_x86 *cpu)
 {
-    return has_virtual_tpr(cpu) ? FIELD_GET(VINTR_V_TPR, cpu->svm.control.vintr)
+    return has_virtual_tpr(cpu) ? FIELD_GET(VINTR_CR8, cpu->svm.control.vintr)
                                 : 0;
 }
 

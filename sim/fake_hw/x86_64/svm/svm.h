@@ -33,7 +33,8 @@ void svm_op_exit(struct fake_x86 *cpu, uint64_t code, uint64_t info1,
                  uint64_t info2);
 
 /* What VMRUN leaves as VMLOAD, or a guest, has put it. */
-void svm_move_loaded(struct vmcb_save *to, const struct vmcb_save *from);
+void svm_move_loaded(const struct fake_x86 *cpu, struct vmcb_save *to,
+                     const struct vmcb_save *from);
 
 void svm_set_state(struct fake_x86 *cpu);
 
@@ -62,7 +63,7 @@ bool svm_repair_guest(struct fake_x86 *cpu);
 extern void (*svm_rule_listener)(enum violation_rule rule);
 
 /* What VMRUN makes of a state that it does not refuse. */
-void svm_adjust_guest(struct vmcb_save *save);
+void svm_adjust_guest(struct fake_x86 *cpu);
 
 /* Whether VMRUN, VMLOAD, VMSAVE may be executed with the VMCB at `vmcb`. */
 bool svm_check_host(const struct fake_x86 *cpu, uint64_t vmcb);

@@ -10,7 +10,12 @@
 #include "sim/fake_hw/x86_64/svm/svm.h"
 #include "sim/ram.h"
 
-#define LINEAR_BITS 48
+/* Widths of linear addresses: of four and of five levels of tables. */
+#define LINEAR_BITS      48
+#define LINEAR_BITS_LA57 57
+
+/* The others are reserved, and read as 0. */
+#define RFLAGS_DEFINED (BIT_MASK(21, 0) & ~(BIT(3) | BIT(5) | BIT(15)))
 
 /* The fields that a clean bit covers. */
 struct clean_group {
@@ -72,13 +77,18 @@ static void use_remembered(const struct fake_x86 *cpu, struct vmcb *fresh,
     memcpy(now, then, group->size);
 }
 
-/* Base addresses are sign-extended (section 15.5.1). */
-static uint64_t canonical(uint64_t address)
+/* Base addresses are sign-extended (section 15.5.1), from the highest bit that
+ * the processor has, whatever the guest's mode. */
+static uint64_t canonical(const struct fake_x86 *cpu, uint64_t address)
 {
-    return (uint64_t)sign_extend(address, LINEAR_BITS);
+    bool has_la57 = (cpu->profile->cr4 & X86_CR4_LA57) != 0;
+
+    return (uint64_t)sign_extend(address,
+                                 has_la57 ? LINEAR_BITS_LA57 : LINEAR_BITS);
 }
 
-void svm_move_loaded(struct vmcb_save *to, const struct vmcb_save *from)
+void svm_move_loaded(const struct fake_x86 *cpu, struct vmcb_save *to,
+                     const struct vmcb_save *from)
 {
     to->fs = from->fs;
     to->gs = from->gs;
@@ -92,23 +102,28 @@ void svm_move_loaded(struct vmcb_save *to, const struct vmcb_save *from)
     to->sysenter_cs = from->sysenter_cs;
     to->sysenter_esp = from->sysenter_esp;
     to->sysenter_eip = from->sysenter_eip;
-    to->fs.base = canonical(to->fs.base);
-    to->gs.base = canonical(to->gs.base);
-    to->tr.base = canonical(to->tr.base);
-    to->ldtr.base = canonical(to->ldtr.base);
-    to->kernel_gs_base = canonical(to->kernel_gs_base);
+    to->fs.base = canonical(cpu, to->fs.base);
+    to->gs.base = canonical(cpu, to->gs.base);
+    to->tr.base = canonical(cpu, to->tr.base);
+    to->ldtr.base = canonical(cpu, to->ldtr.base);
+    to->kernel_gs_base = canonical(cpu, to->kernel_gs_base);
 }
 
-void svm_adjust_guest(struct vmcb_save *save)
+void svm_adjust_guest(struct fake_x86 *cpu)
 {
-    save->es.base = canonical(save->es.base);
-    save->cs.base = canonical(save->cs.base);
-    save->ss.base = canonical(save->ss.base);
-    save->ds.base = canonical(save->ds.base);
-    save->gdtr.base = canonical(save->gdtr.base);
-    save->idtr.base = canonical(save->idtr.base);
-    save->rflags |= X86_RFLAGS_FIXED;
+    struct vmcb_save *save = &cpu->state;
+
+    save->es.base = canonical(cpu, save->es.base);
+    save->cs.base = canonical(cpu, save->cs.base);
+    save->ss.base = canonical(cpu, save->ss.base);
+    save->ds.base = canonical(cpu, save->ds.base);
+    save->gdtr.base = canonical(cpu, save->gdtr.base);
+    save->idtr.base = canonical(cpu, save->idtr.base);
+    save->cr0 |= X86_CR0_ET;
+    save->rflags = (save->rflags & RFLAGS_DEFINED) | X86_RFLAGS_FIXED;
     cpu_update_lma(save);
+    if (!cpu_64bit(cpu))
+        save->rip &= UINT32_MAX;
     if ((save->cr0 & X86_CR0_PE) == 0)
         save->cpl = 0;
     else if ((save->rflags & X86_RFLAGS_VM) != 0)
@@ -134,7 +149,7 @@ static void load_guest(struct fake_x86 *cpu)
     }
     memcpy(&cpu->svm.control, &fresh.control, CONTROL_USED);
     memcpy(&cpu->state, &fresh.save, SAVE_USED);
-    svm_move_loaded(&cpu->state, &cpu->loaded);
+    svm_move_loaded(cpu, &cpu->state, &cpu->loaded);
     cpu->svm.cached_pa = cpu->svm.vmcb_pa;
     cpu->svm.pause_left = fresh.control.pause_filter_count;
     cpu->shadow = fresh.control.interrupt_shadow & SHADOW_INTERRUPT;
@@ -177,7 +192,8 @@ static void store_guest(struct fake_x86 *cpu)
     control->exitinfo2 = cpu->svm.control.exitinfo2;
     control->exitintinfo = cpu->svm.control.exitintinfo;
     control->eventinj = cpu->svm.control.eventinj;
-    control->nrip = cpu->svm.control.nrip;
+    if (svm_has(cpu, SVM_FEATURE_NRIPS))
+        control->nrip = cpu->svm.control.nrip;
     control->bytes_fetched = cpu->svm.control.bytes_fetched;
     memcpy(control->instruction_bytes, cpu->svm.control.instruction_bytes,
            sizeof(control->instruction_bytes));
@@ -197,7 +213,7 @@ void svm_exit(struct fake_x86 *cpu, uint64_t code, uint64_t info1,
     control->bytes_fetched = 0;
     cpu->delivering = 0;
     cpu->exited = true;
-    svm_move_loaded(&cpu->loaded, &cpu->state);
+    svm_move_loaded(cpu, &cpu->loaded, &cpu->state);
     store_guest(cpu);
     if (cpu->source != NULL)
         cpu->source->result.exits++;
@@ -273,7 +289,7 @@ static bool enter(struct fake_x86 *cpu, struct vmcb *state, uint64_t vmcb)
     load_guest(cpu);
     if (!svm_check_guest(cpu))
         return false;
-    svm_adjust_guest(&cpu->state);
+    svm_adjust_guest(cpu);
     return true;
 }
 
@@ -341,7 +357,7 @@ void svm_set_state(struct fake_x86 *cpu)
     if (!svm_repair_guest(cpu))
         violation(RULE_VMCB_UNMODELLED, "no legal state at offset 0x%x",
                   offset);
-    svm_adjust_guest(save);
+    svm_adjust_guest(cpu);
     cpu_tlb_flush_guest(cpu, true);
     cpu_op_finish(cpu, OUTCOME_RETIRED);
 }

@@ -110,16 +110,25 @@ Test(exits, not_without_an_intercept)
 Test(exits, not_of_programs)
 {
     static const struct guest_op privileged[] = {
-        {.kind = OP_X86_HLT},    {.kind = OP_X86_RDMSR},
-        {.kind = OP_X86_INVLPG}, {.kind = OP_X86_WRITE_CR},
-        {.kind = OP_X86_MWAIT},  {.kind = OP_X86_XSETBV},
-        {.kind = OP_X86_VMRUN},  {.kind = OP_X86_IN, .width = 1},
-        {.kind = OP_X86_RDTSC},  {.kind = OP_X86_RDTSCP},
-        {.kind = OP_X86_RDPMC},  {.kind = OP_X86_LGDT},
-        {.kind = OP_X86_LLDT},   {.kind = OP_X86_SGDT},
-        {.kind = OP_X86_STR},    {.kind = OP_X86_SMSW},
-        {.kind = OP_X86_LMSW},   {.kind = OP_X86_CLTS},
-        {.kind = OP_X86_CLI},    {.kind = OP_X86_INVPCID},
+        {.kind = OP_X86_HLT},
+        {.kind = OP_X86_RDMSR},
+        {.kind = OP_X86_INVLPG},
+        {.kind = OP_X86_WRITE_CR},
+        {.kind = OP_X86_XSETBV},
+        {.kind = OP_X86_VMRUN},
+        {.kind = OP_X86_IN, .width = 1},
+        {.kind = OP_X86_RDTSC},
+        {.kind = OP_X86_RDTSCP},
+        {.kind = OP_X86_RDPMC},
+        {.kind = OP_X86_LGDT},
+        {.kind = OP_X86_LLDT},
+        {.kind = OP_X86_SGDT},
+        {.kind = OP_X86_STR},
+        {.kind = OP_X86_SMSW},
+        {.kind = OP_X86_LMSW},
+        {.kind = OP_X86_CLTS},
+        {.kind = OP_X86_CLI},
+        {.kind = OP_X86_INVPCID},
     };
 
     for_each_row (i, privileged) {
