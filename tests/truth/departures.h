@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the tables of departures share. */
+#ifndef TESTS_TRUTH_DEPARTURES_H
+#define TESTS_TRUTH_DEPARTURES_H
+
+#include "tests/truth/host.h"
+
+#define SVM_CONTROL(field) offsetof(struct vmcb_control, field)
+#define SVM_SAVE(field)    offsetof(struct vmcb, save.field)
+
+/* RFLAGS 31:22, 15, 5 and 3. */
+#define RFLAGS_RESERVED_LOW UINT64_C(0xffc08028)
+
+/* The page of legacy PAE's four entries, with bit 5 set in the first. */
+bool truth_is_pdpte_accessed(const struct truth_difference *difference);
+
+extern const struct truth_departure truth_svm_qemu[], truth_svm_bochs[];
+extern const unsigned truth_svm_qemu_count, truth_svm_bochs_count;
+
+#endif

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The process's processor performs cases: its guest does the case's operation
+ * where its code is, and HLT anywhere else, where the guest's memory is full of
+ * them.
+ */
+#include <string.h>
+
+#include "sim/fake_hw/x86_64/svm/svm.h"
+#include "sim/sim.h"
+#include "tests/truth/host.h"
+#include "tests/truth/ops.h"
+
+/* Operations until a case is given up: none needs more than two. */
+#define MAX_OPS 8
+
+static struct {
+    struct trap_source source;
+    struct guest_op code, hlt;
+    uint32_t code_at;
+    unsigned left;
+} guest;
+
+static const struct x86_profile *profile;
+
+/* All modes of paging map the code to itself. */
+static const struct guest_op *next_op(struct trap_source *source)
+{
+    const struct fake_x86 *cpu = fake_x86_current();
+    const struct vmcb_save *save = &cpu->state;
+    uint64_t linear = save->rip;
+
+    if (!cpu_64bit(cpu))
+        linear = (linear + save->cs.base) & UINT32_MAX;
+    if (guest.left == 0)
+        return NULL;
+    guest.left--;
+    return linear == guest.code_at ? &guest.code : &guest.hlt;
+}
+
+bool truth_set_profile(enum truth_cpu cpu, const char *name)
+{
+    profile = cpu == TRUTH_SVM ? x86_profile_find(name) : NULL;
+    if (profile == NULL)
+        return false;
+    sim_reset(1);
+    violations_set_print(false);
+    fake_x86_reset(profile, 1);
+    return true;
+}
+
+/* As the image's host does at boot. */
+static void switch_on(hpa_t vm_hsave)
+{
+    fake_x86_reset(profile, 1);
+    fake_x86_set_source(0, &guest.source);
+    x86_hw_write_msr(X86_MSR_EFER,
+                     x86_hw_read_msr(X86_MSR_EFER) | X86_EFER_SVME);
+    x86_hw_write_msr(X86_MSR_VM_HSAVE_PA, vm_hsave.raw);
+}
+
+void truth_run_fake(struct truth_machine *machine, const struct truth_case *one,
+                    bool checks, struct truth_answer *answer)
+{
+    guest.source = (struct trap_source){.next = next_op};
+    guest.code = truth_ops[one->op % truth_op_count].op;
+    guest.code.flags |= OP_NO_FETCH;
+    guest.hlt = (struct guest_op){.kind = OP_X86_HLT, .flags = OP_NO_FETCH};
+    guest.code_at = one->code_at;
+    guest.left = MAX_OPS;
+    violations_reset();
+    switch_on(hpa(machine->base.raw + TRUTH_OWN(TRUTH_SVM_HSAVE)));
+    fake_svm_set_rule_mode(checks ? RULES_REJECT : RULES_LABEL);
+    truth_run(machine, one, answer);
+}
