@@ -15,7 +15,8 @@ target_compile_options(twinax_flags INTERFACE ${TWINAX_WARNINGS} -fno-common)
 target_include_directories(twinax_flags INTERFACE ${CMAKE_SOURCE_DIR}/hv)
 if(TWINAX_VCPU_ARCH)
   target_compile_definitions(
-    twinax_flags INTERFACE VCPU_ARCH=${TWINAX_VCPU_ARCH})
+    twinax_flags INTERFACE VCPU_ARCH=${TWINAX_VCPU_ARCH}
+                           VCPU_HAS_PORTS=$<BOOL:${TWINAX_VCPU_PORTS}>)
 endif()
 
 function(twinax_component name)

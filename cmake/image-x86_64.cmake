@@ -8,6 +8,7 @@ set(CMAKE_TRY_COMPILE_TARGET_TYPE STATIC_LIBRARY)
 set(TWINAX_IMAGE x86_64)
 # What the names of the vCPUs' operations begin with: see hv/vcpu/vcpu.h.
 set(TWINAX_VCPU_ARCH x86)
+set(TWINAX_VCPU_PORTS ON)
 
 # All that is not a general register is the guest's, and traps are taken on the
 # stack in use: hv/host/x86_64/x86_host.h.

@@ -261,7 +261,9 @@ struct vcpu_ops {
 /*
  * How the exit path calls an operation of a vCPU: through its table, or, in a
  * build that has one architecture and names it (VCPU_ARCH), directly, so that
- * the compiler can join it with what calls it.
+ * the compiler can join it with what calls it. Such a build also says whether
+ * its guests have ports, CPUID, and hypercalls that are no firmware calls,
+ * whose exits are frequent then (VCPU_HAS_PORTS).
  */
 #ifdef VCPU_ARCH
 #define VCPU_JOIN_(arch, op) arch##_##op
@@ -278,6 +280,7 @@ VCPU_DECLARE(firmware_call)
 VCPU_DECLARE(instruction)
 #else
 #define VCPU_OP(vcpu, op) ((vcpu)->ops->op)
+#define VCPU_HAS_PORTS    1
 #endif
 
 /*

@@ -81,7 +81,7 @@ static enum verdict on_lazy_state(struct vm *vm, struct vcpu *vcpu,
 }
 
 /* It always has an answer. */
-static ALWAYS_INLINE enum verdict on_cpuid(struct vm *vm, struct vcpu *vcpu,
+static ALWAYS_INLINE enum verdict on_cpuid(struct vcpu *vcpu,
                                            struct vm_exit *exit)
 {
     return VCPU_OP(vcpu, instruction)(vcpu, exit, NULL);
@@ -394,7 +394,7 @@ const exit_handler vm_exit_handlers[EXIT_KIND_COUNT] = {
     [EXIT_IO_WRITE] = on_io_write,
     [EXIT_SYSREG_READ] = on_sysreg,
     [EXIT_SYSREG_WRITE] = on_sysreg,
-    [EXIT_CPUID] = on_cpuid,
+    [EXIT_CPUID] = on_instruction,
     [EXIT_INSTRUCTION] = on_instruction,
     [EXIT_NESTED_PAGE_FAULT] = on_nested_page_fault,
     [EXIT_HALT] = on_wait,
@@ -442,11 +442,11 @@ static ALWAYS_INLINE enum verdict handle(struct vm *vm, struct vcpu *vcpu,
         return on_firmware_call(vm, vcpu, exit);
     if (likely(exit->kind == EXIT_NESTED_PAGE_FAULT))
         return on_nested_page_fault(vm, vcpu, exit);
-    if (exit->kind == EXIT_IO_READ)
+    if (VCPU_HAS_PORTS && exit->kind == EXIT_IO_READ)
         return on_io_read(vm, vcpu, exit);
-    if (exit->kind == EXIT_CPUID)
-        return on_cpuid(vm, vcpu, exit);
-    if (exit->kind == EXIT_HYPERCALL)
+    if (VCPU_HAS_PORTS && exit->kind == EXIT_CPUID)
+        return on_cpuid(vcpu, exit);
+    if (VCPU_HAS_PORTS && exit->kind == EXIT_HYPERCALL)
         return on_hypercall(vm, vcpu, exit);
     return handle_other(vm, vcpu, *exit);
 }
