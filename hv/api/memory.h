@@ -44,8 +44,8 @@ struct memory_word {
     FN(uint64_t, memory_read_word, (hpa_t from), (from), (from.raw), FEED,     \
        NEVER_FAILS)                                                            \
     /* Whether guest RAM holds these words, 1 or more: each is read once, up to\
-     * one is another. What is expected mostly needs no more than this in a    \
-     * trace. */                                                               \
+     * the first that differs. What is expected mostly needs no more than this \
+     * in a trace. */                                                          \
     FN(bool, memory_has_words,                                                 \
        (const struct memory_word *words, unsigned count), (words, count),      \
        (words[count - 1].at.raw), FEED, NEVER_FAILS)                           \
