@@ -249,7 +249,9 @@ static void do_set_pc(struct fake_x86 *cpu)
 
 static void do_mode(struct fake_x86 *cpu)
 {
-    cpu_set_cpl(cpu, cpu_op(cpu)->kind == OP_USER_MODE ? 3 : 0);
+    bool is_user = cpu_op(cpu)->kind == OP_USER_MODE && !cpu_real_mode(cpu);
+
+    cpu_set_cpl(cpu, is_user ? 3 : 0);
     cpu_op_finish(cpu, OUTCOME_RETIRED);
 }
 

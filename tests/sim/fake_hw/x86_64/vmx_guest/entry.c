@@ -101,6 +101,19 @@ Test(entry, privilege_level)
                  "its handler is at level 0");
 }
 
+/* Real mode has none: its guests stay at 0, as entries want it. */
+Test(entry, real_mode)
+{
+    static const struct guest_op op = {.kind = OP_USER_MODE};
+
+    FIELD(GUEST_CR0) &= ~X86_CR0_PE;
+    rig_run(&op, 1);
+    cr_assert_eq(rig.done, 1);
+    rig_run(NULL, 0);
+    cr_assert_eq(rig_reason(), VMX_REASON_EXTERNAL_INTERRUPT, "0x%x",
+                 rig_reason());
+}
+
 /* The host's registers after an exit. */
 Test(entry, host_state)
 {
