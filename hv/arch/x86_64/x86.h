@@ -310,4 +310,22 @@ enum verdict x86_instruction(struct vcpu *vcpu, struct vm_exit *exit,
 
 enum verdict x86_sysreg(struct vcpu *vcpu, struct vm_exit *exit);
 
+/* --- The rows of struct vcpu_ops that are the same for all vendors --- */
+
+#define X86_VCPU_OPS                                                      \
+    .name = "x86_64", .align = PAGE_SIZE, .decode_mmio = x86_decode_mmio, \
+    .finish_read = x86_finish_read, .finish_write = x86_finish_write,     \
+    .advance = x86_advance, .inject_fault = x86_inject_fault,             \
+    .emulate = x86_emulate_access, .load = x86_boot_vm,                   \
+    .boot_state_size = sizeof(struct x86_entry),                          \
+    .firmware_call = x86_firmware_call, .sysreg = x86_sysreg,             \
+    .instruction = x86_instruction,                                       \
+    .set_cpu_up_result = x86_set_cpu_up_result, .get_pc = x86_get_pc,     \
+    .set_pc = x86_set_pc, .get_gpr = x86_get_gpr, .set_gpr = x86_set_gpr, \
+    .gpr_count = X86_GPR_COUNT, .set_return_value = x86_set_return_value, \
+    .inject_interrupt = x86_inject_interrupt,                             \
+    .set_interrupt_line = x86_set_interrupt_line,                         \
+    .handle_eoi = x86_handle_eoi, .has_wakeup = x86_has_wakeup,           \
+    .wakeup_deadline = x86_wakeup_deadline
+
 #endif
