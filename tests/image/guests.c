@@ -96,10 +96,17 @@ static bool step_kicks(struct vcpu *v)
     selftest_pass();
 }
 
+/* Two CPUs can take each other's kicks while they wait, and are both in their
+ * guests then, which is no fault: CPU 0's timer gets it out, and so all. */
+static void on_round(void *context, uint64_t now_ns)
+{
+    EXPECT(time_register_timer(now_ns + 1000000, on_round, NULL) != TIMER_NONE);
+}
+
 static void start_kicks(void)
 {
     EXPECT(host_cpu_count() > 1);
-    host_kick_cpu(0); /* itself: it comes back from its first entry at once */
+    EXPECT(time_register_timer(0, on_round, NULL) != TIMER_NONE);
 }
 
 /* A CPU that kicks itself does not get into the guest: not one instruction
