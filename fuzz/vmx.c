@@ -44,8 +44,9 @@ const struct vmx_profile *fuzz_vmx_profile(struct fuzz_input *input)
 {
     unsigned count = 0;
 
-    while (vmx_profiles[count].base.name != NULL)
+    do {
         count++;
+    } while (vmx_profiles[count].base.name != NULL);
     return &vmx_profiles[fuzz_pick(input, count)];
 }
 

@@ -243,11 +243,11 @@ static void take_one(struct fake_x86 *cpu)
 {
     struct vmx_guest *vmx = &cpu->vmx_guest;
 
-    if (cpu->init_pending && vmx->activity != VMX_ACTIVITY_WAIT_FOR_SIPI) {
+    if (vmx->activity == VMX_ACTIVITY_WAIT_FOR_SIPI)
+        return;
+    if (cpu->init_pending) {
         cpu->init_pending = false;
         exit_by(cpu, VMX_REASON_INIT);
-    } else if (vmx->activity == VMX_ACTIVITY_WAIT_FOR_SIPI) {
-        return;
     } else if (vmx->mtf_pending) {
         vmx->mtf_pending = false;
         exit_by(cpu, VMX_REASON_MONITOR_TRAP_FLAG);

@@ -203,8 +203,10 @@ static void randomize(struct vmx_check *check, uint64_t *state)
             fields == 0 ? i : (unsigned)(next(state) % VMCS_FIELD_COUNT);
         uint64_t value = next(state);
 
-        if (next(state) % 2 == 0)
-            value &= next(state) & next(state);
+        if (next(state) % 2 == 0) {
+            value &= next(state);
+            value &= next(state);
+        }
         check->field[at] =
             zero_extend(value, vmcs_bits(vmcs_fields[at].encoding));
     }
