@@ -146,6 +146,7 @@ static void give_back(hpa_t address, uint64_t count)
     CHECK(count != 0 && ram_is_allocated(address, count * PAGE_SIZE));
     mark(first, count, false);
     ram.in_use -= count;
+    ram.frees++;
     if (first < ram.hint)
         ram.hint = first;
     ASAN_POISON_MEMORY_REGION(ram_frame(first), count * PAGE_SIZE);
@@ -289,6 +290,18 @@ bool ram_is_allocated(hpa_t address, uint64_t size)
     return true;
 }
 
+void *ram_pointer(hpa_t address, uint64_t size)
+{
+    if (unlikely(!ram_is_allocated(address, size)))
+        return NULL;
+    return ram.window + (address.raw - ram.base);
+}
+
+uint64_t ram_frees(void)
+{
+    return ram.frees;
+}
+
 uint64_t ram_base(void)
 {
     return ram.base;
@@ -312,4 +325,5 @@ void ram_reset_at(uint64_t base, uint64_t bytes)
     ram.hint = 0;
     ram.in_use = 0;
     ram.peak = 0;
+    ram.frees++;
 }

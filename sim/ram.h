@@ -43,6 +43,13 @@ uint64_t ram_frames_peak(void);
 /* Whether all of [address, address + size) lies in allocated frames. */
 bool ram_is_allocated(hpa_t address, uint64_t size);
 
+/* Where that is, or NULL if not all of it lies in allocated frames. */
+void *ram_pointer(hpa_t address, uint64_t size);
+
+/* Changes whenever frames are freed, one way or another: what was allocated is
+ * so still, as long as this is the same. */
+uint64_t ram_frees(void);
+
 /* Whether [address, address + size) lies in the window. */
 static inline bool ram_has(uint64_t address, uint64_t size)
 {

@@ -33,6 +33,7 @@ struct ram {
     uint64_t hint;    /* no frame below it is free */
     uint64_t touched; /* no frame from it on was ever handed out */
     uint64_t in_use, peak;
+    uint64_t frees;           /* see ram_frees(); never reset */
     uint64_t used[RAM_WORDS]; /* bit per frame */
 };
 

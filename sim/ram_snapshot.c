@@ -252,6 +252,7 @@ static void restore_allocator(void)
     }
     ram.hint = snapshot.hint;
     ram.in_use = snapshot.in_use;
+    ram.frees++;
     ram.peak = snapshot.peak;
 }
 

@@ -38,8 +38,10 @@ struct guest_walk {
 void *cpu_host_memory(const struct fake_x86 *cpu, uint64_t address,
                       uint64_t size)
 {
-    if (likely(ram_is_allocated(hpa(address), size)))
-        return memory_phys_to_virt(hpa(address));
+    void *memory = ram_pointer(hpa(address), size);
+
+    if (likely(memory != NULL))
+        return memory;
     violation(RULE_REACHES_HOST, "HPA 0x%llx from RIP 0x%llx on CPU %u",
               (unsigned long long)address, (unsigned long long)cpu->state.rip,
               cpu->index);

@@ -21,7 +21,7 @@ struct walk {
     bool reserved; /* a reserved bit was set */
     unsigned rights;
     uint64_t page;
-    uint64_t at[NPT_LEVELS]; /* where the entries are, 0 below the leaf */
+    uint64_t *entry[NPT_LEVELS]; /* NULL below the leaf */
 };
 
 /* Bits that must be 0 in an entry of `level`, 0 being the page tables'. */
@@ -67,7 +67,7 @@ static struct walk walk_nested(const struct fake_x86 *cpu, uint64_t gpa)
     for (unsigned level = NPT_LEVELS; level-- > 0;) {
         unsigned shift = PAGE_SHIFT + INDEX_BITS * level;
         uint64_t at = table + (gpa >> shift & (BIT(INDEX_BITS) - 1)) * PTE_SIZE;
-        const uint64_t *host = cpu_host_memory(cpu, at, PTE_SIZE);
+        uint64_t *host = cpu_host_memory(cpu, at, PTE_SIZE);
         uint64_t entry;
 
         if (host == NULL)
@@ -75,7 +75,7 @@ static struct walk walk_nested(const struct fake_x86 *cpu, uint64_t gpa)
         entry = __atomic_load_n(host, __ATOMIC_RELAXED);
         if ((entry & NPT_P) == 0)
             return walk;
-        walk.at[level] = at;
+        walk.entry[level] = host;
         if ((entry & reserved_bits(cpu, entry, level)) != 0) {
             walk.reserved = true;
             return walk;
@@ -91,23 +91,18 @@ static struct walk walk_nested(const struct fake_x86 *cpu, uint64_t gpa)
 }
 
 /* Sets A of all entries and D of the leaf, where they are not set. */
-static void set_used(struct fake_x86 *cpu, const struct walk *walk,
-                     enum cpu_access access)
+static void set_used(const struct walk *walk, enum cpu_access access)
 {
-    bool is_leaf = true;
+    uint64_t used = NPT_A | (access == CPU_WRITE ? NPT_D : 0);
 
     for (unsigned level = 0; level < NPT_LEVELS; level++) {
-        uint64_t *entry;
-        uint64_t used = NPT_A;
+        uint64_t *entry = walk->entry[level];
 
-        if (walk->at[level] == 0)
+        if (entry == NULL)
             continue;
-        if (is_leaf && access == CPU_WRITE)
-            used |= NPT_D;
-        is_leaf = false;
-        entry = cpu_host_memory(cpu, walk->at[level], PTE_SIZE);
-        if (entry != NULL && (*entry & used) != used)
+        if ((*entry & used) != used)
             *entry |= used;
+        used = NPT_A;
     }
 }
 
@@ -153,7 +148,7 @@ struct cpu_translation svm_translate(struct fake_x86 *cpu, uint64_t gpa,
         !fresh.ok || (fresh.rights & access) == 0)
         return fault(&fresh, gpa, access, place);
     cpu_tlb_put_nested(cpu, page, fresh.page, fresh.rights);
-    set_used(cpu, &fresh, access);
+    set_used(&fresh, access);
     return (struct cpu_translation){.ok = true,
                                     .gpa = gpa,
                                     .hpa = fresh.page << PAGE_SHIFT |

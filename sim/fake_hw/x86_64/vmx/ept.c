@@ -31,7 +31,7 @@ struct walk {
     bool misconfigured;
     unsigned rights; /* EPT_R, EPT_W, EPT_X; those of CPU_CAN_... too */
     uint64_t page;
-    uint64_t at[MAX_LEVELS]; /* where the entries are, 0 below the leaf */
+    uint64_t *entry[MAX_LEVELS]; /* NULL below the leaf */
 };
 
 _Static_assert(EPT_R == CPU_CAN_READ && EPT_W == CPU_CAN_WRITE &&
@@ -99,7 +99,7 @@ static struct walk walk_ept(const struct fake_x86 *cpu, uint64_t gpa)
     for (unsigned level = levels; level-- > 0;) {
         unsigned shift = PAGE_SHIFT + INDEX_BITS * level;
         uint64_t at = table + (gpa >> shift & (BIT(INDEX_BITS) - 1)) * PTE_SIZE;
-        const uint64_t *host = cpu_host_memory(cpu, at, PTE_SIZE);
+        uint64_t *host = cpu_host_memory(cpu, at, PTE_SIZE);
         uint64_t entry =
             host != NULL ? __atomic_load_n(host, __ATOMIC_RELAXED) : 0;
         uint64_t low = BIT(shift) - 1;
@@ -110,7 +110,7 @@ static struct walk walk_ept(const struct fake_x86 *cpu, uint64_t gpa)
         walk.misconfigured = is_misconfigured(cpu, entry, level);
         if (walk.misconfigured)
             return walk;
-        walk.at[level] = at;
+        walk.entry[level] = host;
         if (level == 0 || is_large(cpu, entry, level)) {
             walk.ok = true;
             walk.page =
@@ -123,23 +123,18 @@ static struct walk walk_ept(const struct fake_x86 *cpu, uint64_t gpa)
 }
 
 /* Accessed flags of all entries, and the leaf's dirty flag. */
-static void set_used(struct fake_x86 *cpu, const struct walk *walk,
-                     enum cpu_access access)
+static void set_used(const struct walk *walk, enum cpu_access access)
 {
-    bool is_leaf = true;
+    uint64_t used = EPT_A | (access == CPU_WRITE ? EPT_D : 0);
 
     for (unsigned level = 0; level < MAX_LEVELS; level++) {
-        uint64_t used = EPT_A;
-        uint64_t *entry;
+        uint64_t *entry = walk->entry[level];
 
-        if (walk->at[level] == 0)
+        if (entry == NULL)
             continue;
-        if (is_leaf && access == CPU_WRITE)
-            used |= EPT_D;
-        is_leaf = false;
-        entry = cpu_host_memory(cpu, walk->at[level], PTE_SIZE);
-        if (entry != NULL && (*entry & used) != used)
+        if ((*entry & used) != used)
             *entry |= used;
+        used = EPT_A;
     }
 }
 
@@ -205,7 +200,7 @@ struct cpu_translation fake_vmx_translate(struct fake_x86 *cpu, uint64_t gpa,
         return fault(cpu, &fresh, gpa, access, place);
     cpu_tlb_put_nested(cpu, page, fresh.page, fresh.rights);
     if ((VMCS(cpu, EPTP) & VMX_EPTP_AD) != 0)
-        set_used(cpu, &fresh, access);
+        set_used(&fresh, access);
     if (is_apic_access(cpu, fresh.page, place))
         return apic_access(cpu, gpa, access);
     return (struct cpu_translation){.ok = true,
