@@ -5,6 +5,8 @@
  * rules at the end are no processor's: it would let a guest have the machine,
  * or do what the fake one does not.
  */
+#include <string.h>
+
 #include "sim/fake_hw/x86_64/svm/svm.h"
 #include "sim/ram.h"
 
@@ -259,13 +261,55 @@ static bool rule_broken(struct fake_x86 *cpu, const struct svm_rule *rule)
     return rule_mode == RULES_LABEL;
 }
 
+static struct svm_ruled ruled(const struct fake_x86 *cpu)
+{
+    const struct vmcb_save *save = save_of(cpu);
+    const struct vmcb_control *control = control_of(cpu);
+
+    return (struct svm_ruled){
+        .efer = save->efer,
+        .cr0 = save->cr0,
+        .cr3 = save->cr3,
+        .cr4 = save->cr4,
+        .dr6 = save->dr6,
+        .dr7 = save->dr7,
+        .s_cet = save->s_cet,
+        .g_pat = save->g_pat,
+        .iopm_base_pa = control->iopm_base_pa,
+        .msrpm_base_pa = control->msrpm_base_pa,
+        .eventinj = control->eventinj,
+        .vintr = control->vintr,
+        .np_enable = control->np_enable,
+        .n_cr3 = control->n_cr3,
+        .lbr_virtualization_enable = control->lbr_virtualization_enable,
+        .intercept = {control->intercept[0], control->intercept[1],
+                      control->intercept[2]},
+        .guest_asid = control->guest_asid,
+        .cs_attrib = save->cs.attrib,
+        .tlb_control = control->tlb_control,
+        .frees = ram_frees(),
+    };
+}
+
+_Static_assert(sizeof(struct svm_ruled) == 15 * 8 + 4 * 4 + 8 + 8,
+               "no padding, whose contents nobody knows");
+
 bool svm_check_guest(struct fake_x86 *cpu)
 {
+    struct svm_ruled now = ruled(cpu);
+    bool is_legal = true;
+
+    if (likely(memcmp(&now, &cpu->svm.legal, sizeof(now)) == 0))
+        return true;
     for (unsigned i = 0; i < svm_rule_count; i++) {
-        if (unlikely(!svm_rules[i].holds(cpu)) &&
-            !rule_broken(cpu, &svm_rules[i]))
+        if (likely(svm_rules[i].holds(cpu)))
+            continue;
+        is_legal = false;
+        if (!rule_broken(cpu, &svm_rules[i]))
             return false;
     }
+    if (is_legal)
+        cpu->svm.legal = now;
     return true;
 }
 

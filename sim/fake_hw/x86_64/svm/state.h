@@ -7,6 +7,18 @@
 
 #include "arch/x86_64/svm/vmcb.h"
 
+/* All that the rules of VMRUN look at (rules.c). */
+struct svm_ruled {
+    uint64_t efer, cr0, cr3, cr4, dr6, dr7, s_cet, g_pat;
+    uint64_t iopm_base_pa, msrpm_base_pa, eventinj, vintr, np_enable, n_cr3;
+    uint64_t lbr_virtualization_enable;
+    uint32_t intercept[3];
+    uint32_t guest_asid;
+    uint16_t cs_attrib, tlb_control;
+    uint32_t unused;
+    uint64_t frees; /* ram_frees(), as some ask whether memory is allocated */
+};
+
 struct fake_svm {
     uint64_t vm_hsave_pa, vm_cr; /* the host's MSRs */
 
@@ -14,6 +26,10 @@ struct fake_svm {
      * after an exit what is remembered of the VMCB at `cached_pa`. */
     struct vmcb_control control;
     uint64_t cached_pa; /* 0: none */
+
+    /* The last state that broke no rule: the same need not be checked again.
+     * All 0, it is none, as there is no EFER.SVME in it. */
+    struct svm_ruled legal;
 
     /* While a guest is in. */
     struct vmcb *memory;

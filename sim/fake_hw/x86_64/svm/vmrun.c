@@ -23,40 +23,61 @@ struct clean_group {
     uint16_t at, size;
 };
 
-#define GROUP_RANGE(bit, first, last)                                        \
-    {                                                                        \
-        bit, offsetof(struct vmcb, first),                                   \
-            offsetof(struct vmcb, last) + sizeof(((struct vmcb *)0)->last) - \
-                offsetof(struct vmcb, first)                                 \
-    }
+#define RANGE_SIZE(area, first, last)          \
+    (offsetof(struct vmcb_##area, last) +      \
+     sizeof(((struct vmcb_##area *)0)->last) - \
+     offsetof(struct vmcb_##area, first))
+
+/* The bit, the area, the group's first and last field. */
+#define CLEAN_GROUPS(X)                                       \
+    X(I, control, intercept_cr_read, intercept)               \
+    X(I, control, pause_filter_threshold, pause_filter_count) \
+    X(I, control, tsc_offset, tsc_offset)                     \
+    X(IOPM, control, iopm_base_pa, msrpm_base_pa)             \
+    X(ASID, control, guest_asid, guest_asid)                  \
+    X(TPR, control, vintr, vintr)                             \
+    X(NP, control, np_enable, np_enable)                      \
+    X(NP, control, n_cr3, n_cr3)                              \
+    X(NP, save, g_pat, g_pat)                                 \
+    X(CRX, save, cr4, cr0)                                    \
+    X(CRX, save, efer, efer)                                  \
+    X(DRX, save, dr7, dr6)                                    \
+    X(DT, save, gdtr, gdtr)                                   \
+    X(DT, save, idtr, idtr)                                   \
+    X(SEG, save, es, ds)                                      \
+    X(SEG, save, cpl, cpl)                                    \
+    X(CR2, save, cr2, cr2)                                    \
+    X(LBR, save, dbgctl, lastexcpto)                          \
+    X(AVIC, control, avic_apic_bar, avic_apic_bar)            \
+    X(AVIC, control, avic_backing_page, avic_backing_page)    \
+    X(AVIC, control, avic_logical_table, avic_physical_table) \
+    X(CET, save, s_cet, isst_addr)
 
 static const struct clean_group clean_groups[] = {
-    GROUP_RANGE(CLEAN_I, control.intercept_cr_read, control.intercept),
-    GROUP_RANGE(CLEAN_I, control.pause_filter_threshold,
-                control.pause_filter_count),
-    GROUP_RANGE(CLEAN_I, control.tsc_offset, control.tsc_offset),
-    GROUP_RANGE(CLEAN_IOPM, control.iopm_base_pa, control.msrpm_base_pa),
-    GROUP_RANGE(CLEAN_ASID, control.guest_asid, control.guest_asid),
-    GROUP_RANGE(CLEAN_TPR, control.vintr, control.vintr),
-    GROUP_RANGE(CLEAN_NP, control.np_enable, control.np_enable),
-    GROUP_RANGE(CLEAN_NP, control.n_cr3, control.n_cr3),
-    GROUP_RANGE(CLEAN_NP, save.g_pat, save.g_pat),
-    GROUP_RANGE(CLEAN_CRX, save.cr4, save.cr0),
-    GROUP_RANGE(CLEAN_CRX, save.efer, save.efer),
-    GROUP_RANGE(CLEAN_DRX, save.dr7, save.dr6),
-    GROUP_RANGE(CLEAN_DT, save.gdtr, save.gdtr),
-    GROUP_RANGE(CLEAN_DT, save.idtr, save.idtr),
-    GROUP_RANGE(CLEAN_SEG, save.es, save.ds),
-    GROUP_RANGE(CLEAN_SEG, save.cpl, save.cpl),
-    GROUP_RANGE(CLEAN_CR2, save.cr2, save.cr2),
-    GROUP_RANGE(CLEAN_LBR, save.dbgctl, save.lastexcpto),
-    GROUP_RANGE(CLEAN_AVIC, control.avic_apic_bar, control.avic_apic_bar),
-    GROUP_RANGE(CLEAN_AVIC, control.avic_backing_page,
-                control.avic_backing_page),
-    GROUP_RANGE(CLEAN_AVIC, control.avic_logical_table,
-                control.avic_physical_table),
-    GROUP_RANGE(CLEAN_CET, save.s_cet, save.isst_addr),
+#define X(bit, area, first, last)                    \
+    {CLEAN_##bit, offsetof(struct vmcb, area.first), \
+     RANGE_SIZE(area, first, last)},
+    CLEAN_GROUPS(X)
+#undef X
 };
+
+/* Whether a group that is said to be clean is not what is remembered. This is
+ * asked at each entry: sizes are constants, so that no comparison is a call. */
+static bool is_stale(const struct fake_x86 *cpu, const struct vmcb *now)
+{
+    const struct vmcb_control *control = &cpu->svm.control;
+    const struct vmcb_save *save = &cpu->state;
+    uint64_t clean = now->control.clean;
+
+#define X(bit, area, first, last)                             \
+    if ((clean & CLEAN_##bit) != 0 &&                         \
+        unlikely(memcmp(&area->first, &now->area.first,       \
+                        RANGE_SIZE(area, first, last)) != 0)) \
+        return true;
+    CLEAN_GROUPS(X)
+#undef X
+    return false;
+}
 
 /* The group is not looked at: what is remembered stays, and had better be what
  * the VMCB says. */
@@ -79,46 +100,48 @@ static void use_remembered(const struct fake_x86 *cpu, struct vmcb *fresh,
 
 /* Base addresses are sign-extended (section 15.5.1), from the highest bit that
  * the processor has, whatever the guest's mode. */
-static uint64_t canonical(const struct fake_x86 *cpu, uint64_t address)
+static void make_canonical(uint64_t *address, unsigned bits)
 {
-    bool has_la57 = (cpu->profile->cr4 & X86_CR4_LA57) != 0;
-
-    return (uint64_t)sign_extend(address,
-                                 has_la57 ? LINEAR_BITS_LA57 : LINEAR_BITS);
+    *address = (uint64_t)sign_extend(*address, bits);
 }
+
+static unsigned linear_bits(const struct fake_x86 *cpu)
+{
+    return (cpu->profile->cr4 & X86_CR4_LA57) != 0 ? LINEAR_BITS_LA57
+                                                   : LINEAR_BITS;
+}
+
+#define COPY_RANGE(area, to, from, first, last) \
+    memcpy(&(to)->first, &(from)->first, RANGE_SIZE(area, first, last))
 
 void svm_move_loaded(const struct fake_x86 *cpu, struct vmcb_save *to,
                      const struct vmcb_save *from)
 {
+    unsigned bits = linear_bits(cpu);
+
     to->fs = from->fs;
     to->gs = from->gs;
     to->tr = from->tr;
     to->ldtr = from->ldtr;
-    to->star = from->star;
-    to->lstar = from->lstar;
-    to->cstar = from->cstar;
-    to->sfmask = from->sfmask;
-    to->kernel_gs_base = from->kernel_gs_base;
-    to->sysenter_cs = from->sysenter_cs;
-    to->sysenter_esp = from->sysenter_esp;
-    to->sysenter_eip = from->sysenter_eip;
-    to->fs.base = canonical(cpu, to->fs.base);
-    to->gs.base = canonical(cpu, to->gs.base);
-    to->tr.base = canonical(cpu, to->tr.base);
-    to->ldtr.base = canonical(cpu, to->ldtr.base);
-    to->kernel_gs_base = canonical(cpu, to->kernel_gs_base);
+    COPY_RANGE(save, to, from, star, sysenter_eip);
+    make_canonical(&to->fs.base, bits);
+    make_canonical(&to->gs.base, bits);
+    make_canonical(&to->tr.base, bits);
+    make_canonical(&to->ldtr.base, bits);
+    make_canonical(&to->kernel_gs_base, bits);
 }
 
 void svm_adjust_guest(struct fake_x86 *cpu)
 {
     struct vmcb_save *save = &cpu->state;
+    unsigned bits = linear_bits(cpu);
 
-    save->es.base = canonical(cpu, save->es.base);
-    save->cs.base = canonical(cpu, save->cs.base);
-    save->ss.base = canonical(cpu, save->ss.base);
-    save->ds.base = canonical(cpu, save->ds.base);
-    save->gdtr.base = canonical(cpu, save->gdtr.base);
-    save->idtr.base = canonical(cpu, save->idtr.base);
+    make_canonical(&save->es.base, bits);
+    make_canonical(&save->cs.base, bits);
+    make_canonical(&save->ss.base, bits);
+    make_canonical(&save->ds.base, bits);
+    make_canonical(&save->gdtr.base, bits);
+    make_canonical(&save->idtr.base, bits);
     save->cr0 |= X86_CR0_ET;
     save->rflags = (save->rflags & RFLAGS_DEFINED) | X86_RFLAGS_FIXED;
     cpu_update_lma(save);
@@ -134,26 +157,47 @@ void svm_adjust_guest(struct fake_x86 *cpu)
 #define CONTROL_USED offsetof(struct vmcb_control, reserved_100)
 #define SAVE_USED    offsetof(struct vmcb_save, reserved_298)
 
+/* In pieces: most of the area is reserved. */
+static void load_areas(struct fake_x86 *cpu, const struct vmcb *from)
+{
+    struct vmcb_save *save = &cpu->state;
+
+    memcpy(&cpu->svm.control, &from->control, CONTROL_USED);
+    COPY_RANGE(save, save, &from->save, es, tr);
+    save->cpl = from->save.cpl;
+    save->efer = from->save.efer;
+    COPY_RANGE(save, save, &from->save, cr4, rip);
+    COPY_RANGE(save, save, &from->save, rsp, cr2);
+    COPY_RANGE(save, save, &from->save, g_pat, lastexcpto);
+}
+
+/* Groups that are said to be clean are loaded as they are remembered. */
+static NOINLINE void load_stale(struct fake_x86 *cpu)
+{
+    struct vmcb fresh = *cpu->svm.memory;
+
+    for (unsigned i = 0; i < ARRAY_SIZE(clean_groups); i++) {
+        if ((fresh.control.clean & clean_groups[i].bit) != 0)
+            use_remembered(cpu, &fresh, &clean_groups[i]);
+    }
+    load_areas(cpu, &fresh);
+}
+
 static void load_guest(struct fake_x86 *cpu)
 {
-    struct vmcb fresh;
+    const struct vmcb_control *control = &cpu->svm.control;
 
-    memcpy(&fresh.control, &cpu->svm.memory->control, CONTROL_USED);
-    memcpy(&fresh.save, &cpu->svm.memory->save, SAVE_USED);
     if (svm_has(cpu, SVM_FEATURE_VMCB_CLEAN) &&
-        cpu->svm.cached_pa == cpu->svm.vmcb_pa) {
-        for (unsigned i = 0; i < ARRAY_SIZE(clean_groups); i++) {
-            if ((fresh.control.clean & clean_groups[i].bit) != 0)
-                use_remembered(cpu, &fresh, &clean_groups[i]);
-        }
-    }
-    memcpy(&cpu->svm.control, &fresh.control, CONTROL_USED);
-    memcpy(&cpu->state, &fresh.save, SAVE_USED);
+        cpu->svm.cached_pa == cpu->svm.vmcb_pa &&
+        unlikely(is_stale(cpu, cpu->svm.memory)))
+        load_stale(cpu);
+    else
+        load_areas(cpu, cpu->svm.memory);
     svm_move_loaded(cpu, &cpu->state, &cpu->loaded);
     cpu->svm.cached_pa = cpu->svm.vmcb_pa;
-    cpu->svm.pause_left = fresh.control.pause_filter_count;
-    cpu->shadow = fresh.control.interrupt_shadow & SHADOW_INTERRUPT;
-    cpu->tsc_offset = fresh.control.tsc_offset;
+    cpu->svm.pause_left = control->pause_filter_count;
+    cpu->shadow = control->interrupt_shadow & SHADOW_INTERRUPT;
+    cpu->tsc_offset = control->tsc_offset;
 }
 
 /* What #VMEXIT writes. */
@@ -244,14 +288,13 @@ void svm_op_exit(struct fake_x86 *cpu, uint64_t code, uint64_t info1,
                  uint64_t info2)
 {
     struct vmcb_control *control = &cpu->svm.memory->control;
-    uint8_t bytes[CPU_INSN_MAX] = {0};
-    unsigned length = cpu_encode(cpu, cpu_op(cpu), bytes);
+    uint8_t bytes[CPU_INSN_MAX];
 
     cpu->source->op_exited = true;
     cpu->source->op_injected = false;
     svm_exit(cpu, code, info1, info2);
     if (svm_has(cpu, SVM_FEATURE_NRIPS) && has_nrip(cpu, code))
-        control->nrip = cpu->state.rip + length;
+        control->nrip = cpu->state.rip + cpu_encode(cpu, cpu_op(cpu), bytes);
     if (cpu_op(cpu)->kind == OP_RAW_EXIT && cpu_op(cpu)->args[4] != 0)
         control->nrip = cpu->state.rip + cpu_op(cpu)->args[4];
     if (svm_has(cpu, SVM_FEATURE_DECODE_ASSISTS) && has_bytes(code, info1)) {

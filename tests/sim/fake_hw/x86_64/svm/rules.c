@@ -167,6 +167,52 @@ Test(rules, label_and_repair)
     }
 }
 
+static bool all_hold(const struct fake_x86 *cpu)
+{
+    for (unsigned i = 0; i < svm_rule_count; i++) {
+        if (!svm_rules[i].holds(cpu))
+            return false;
+    }
+    return true;
+}
+
+/* What was found legal is not taken for what it has become since. */
+static void expect_checked_again(uint8_t *at, size_t size)
+{
+    for (size_t bit = 0; bit < size * 8; bit++) {
+        cr_assert(svm_check_guest(rig.cpu));
+        at[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        cr_assert_eq(svm_check_guest(rig.cpu), all_hold(rig.cpu),
+                     "bit %zu of the area at %p", bit, (void *)at);
+        at[bit / 8] ^= (uint8_t)(1u << bit % 8);
+    }
+}
+
+Test(rules, each_bit_is_checked_again)
+{
+    rig_setup();
+    vmcb_set_intercept(&rig.vmcb->control, INTERCEPT_IOIO, true);
+    vmcb_set_intercept(&rig.vmcb->control, INTERCEPT_MSR, true);
+    rig_long_mode();
+    cr_assert_not(rig_is_refused());
+    expect_checked_again((uint8_t *)&rig.cpu->svm.control,
+                         sizeof(rig.cpu->svm.control));
+    expect_checked_again((uint8_t *)&rig.cpu->state, sizeof(rig.cpu->state));
+    cr_assert_gt(violations_count(), 0);
+}
+
+/* Nor is memory that has been freed since. */
+Test(rules, freed_maps)
+{
+    rig_setup();
+    vmcb_set_intercept(&rig.vmcb->control, INTERCEPT_IOIO, true);
+    cr_assert_not(rig_is_refused());
+    memory_free_contiguous(hpa(rig.vmcb->control.iopm_base_pa),
+                           IOPM_SIZE / PAGE_SIZE);
+    cr_assert(rig_is_refused());
+    cr_assert_eq(violations_of(RULE_VMCB_IOPM_MEMORY), 1);
+}
+
 /* Those that need more than a word. */
 Test(rules, maps_and_tables)
 {
