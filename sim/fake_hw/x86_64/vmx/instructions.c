@@ -453,7 +453,7 @@ enum vmx_outcome vmx_enter(struct fake_vmx *vmx, bool launch)
     if (error != 0)
         return fail(vmx, error);
     check = vmx_check_of(vmx);
-    rule = vmx_check_entry(&check);
+    rule = vmx_check_entry(&check, &vmx->legal);
     if (unlikely(rule != NULL))
         return fail_by_rule(vmx, &check, rule);
     vmx->vmcs->launch = VMCS_LAUNCHED;

@@ -53,15 +53,77 @@ static const struct vmx_rule *row_of(const struct vmx_rule_group *group,
     return row;
 }
 
-const struct vmx_rule *vmx_first_broken(const struct vmx_check *check)
+/*
+ * The fields that stable groups look at. What is left out is what exits change
+ * most: exit information, RIP, RSP, RFLAGS, what of the guest's state is no
+ * register, the timer.
+ */
+static const struct {
+    uint8_t first, last;
+} stable_fields[] = {
+    {VMCS_AT_VPID, VMCS_AT_INJECTED_EVENT_DATA},
+    {VMCS_AT_LINK_POINTER, VMCS_AT_SEAM_GUEST_KEYID},
+    {VMCS_AT_GUEST_ES_LIMIT, VMCS_AT_GUEST_TR_ACCESS_RIGHTS},
+    {VMCS_AT_GUEST_SMBASE, VMCS_AT_GUEST_IA32_SYSENTER_CS},
+    {VMCS_AT_HOST_IA32_SYSENTER_CS, VMCS_AT_CR3_TARGET_VALUE3},
+    {VMCS_AT_GUEST_CR0, VMCS_AT_GUEST_DR7},
+    {VMCS_AT_GUEST_IA32_SYSENTER_ESP, VMCS_AT_HOST_IA32_SSP_TABLE_ADDRESS},
+};
+
+static uint64_t vtpr_of(const struct vmx_check *c)
+{
+    return cpu_has(c, VMX_CPU_TPR_SHADOW) ? vmx_vtpr(c) : 0;
+}
+
+/* Whether stable groups cannot tell it from what was legal. */
+static bool stable_are_alike(const struct vmx_check *c,
+                             const struct vmx_legal *legal)
+{
+    uint64_t flags = F(GUEST_RFLAGS) ^ legal->field[VMCS_AT_GUEST_RFLAGS];
+
+    if (legal->check.profile != c->profile ||
+        legal->check.current != c->current ||
+        legal->check.host_long != c->host_long ||
+        legal->check.tracing != c->tracing || (flags & X86_RFLAGS_VM) != 0)
+        return false;
+    for (unsigned i = 0; i < ARRAY_SIZE(stable_fields); i++) {
+        unsigned first = stable_fields[i].first;
+        unsigned count = stable_fields[i].last - first + 1u;
+
+        if (memcmp(&c->field[first], &legal->field[first],
+                   count * sizeof(uint64_t)) != 0)
+            return false;
+    }
+    return vtpr_of(c) == legal->vtpr;
+}
+
+static void remember(const struct vmx_check *check, struct vmx_legal *legal)
+{
+    legal->check = *check;
+    legal->vtpr = vtpr_of(check);
+    memcpy(legal->field, check->field, sizeof(legal->field));
+}
+
+/* The first that is broken of those rules that are not known to hold. */
+static const struct vmx_rule *first_broken(const struct vmx_check *check,
+                                           bool all)
 {
     for (unsigned k = 0; k < ARRAY_SIZE(groups); k++) {
-        enum violation_rule rule = groups[k]->broken(check);
+        enum violation_rule rule;
+
+        if (groups[k]->is_stable && !all)
+            continue;
+        rule = groups[k]->broken(check);
 
         if (unlikely(rule != RULE_COUNT))
             return row_of(groups[k], rule);
     }
     return NULL;
+}
+
+const struct vmx_rule *vmx_first_broken(const struct vmx_check *check)
+{
+    return first_broken(check, true);
 }
 
 /* All rules, one after the other. */
@@ -110,12 +172,17 @@ static void label(const struct vmx_check *check)
     }
 }
 
-const struct vmx_rule *vmx_check_entry(struct vmx_check *check)
+const struct vmx_rule *vmx_check_entry(struct vmx_check *check,
+                                       struct vmx_legal *legal)
 {
-    const struct vmx_rule *rule = vmx_first_broken(check);
+    bool is_alike = stable_are_alike(check, legal);
+    const struct vmx_rule *rule = first_broken(check, !is_alike);
 
-    if (likely(rule == NULL))
+    if (likely(rule == NULL)) {
+        if (!is_alike)
+            remember(check, legal);
         return NULL;
+    }
     switch (rule_mode) {
     case RULES_REPAIR: vmx_repair(check); return NULL;
     case RULES_LABEL: label(check); return NULL;

@@ -31,6 +31,13 @@ struct vmx_check {
     bool tracing;     /* IA32_RTIT_CTL.TraceEn of now */
 };
 
+/* What was legal at an earlier entry. */
+struct vmx_legal {
+    struct vmx_check check; /* `profile` is NULL: nothing */
+    uint64_t vtpr;
+    uint64_t field[VMCS_FIELD_COUNT];
+};
+
 /* How an entry fails that breaks a rule. */
 enum vmx_rule_failure {
     VMX_FAILS_CONTROLS, /* VMfailValid(7) */
@@ -72,8 +79,11 @@ void vmx_set_rule_mode(enum rule_mode mode);
 
 /*
  * The check of an entry, in the mode that was set: NULL if the entry goes on,
- * or else the rule for which it fails.
+ * or else the rule for which it fails. `legal` is what the last call has found
+ * legal, with whatever VMCS: rules that look at nothing that has changed since
+ * are not evaluated again.
  */
-const struct vmx_rule *vmx_check_entry(struct vmx_check *check);
+const struct vmx_rule *vmx_check_entry(struct vmx_check *check,
+                                       struct vmx_legal *legal);
 
 #endif

@@ -21,7 +21,7 @@ static uint64_t cr3_targets(const struct vmx_check *c)
 }
 
 /* Of the virtual-APIC page, as TPR thresholds have it. */
-static uint64_t vtpr(const struct vmx_check *c)
+uint64_t vmx_vtpr(const struct vmx_check *c)
 {
     return vmx_memory(F(VIRTUAL_APIC_ADDRESS) + VTPR_AT, 1) >> 4 & 0xf;
 }
@@ -124,8 +124,8 @@ RULE(TPR_THRESHOLD_VTPR,
                  !has_any(cpu2(c),
                           VMX_CPU2_APIC_ACCESSES | VMX_CPU2_VIRTUAL_INTERRUPTS),
              (F(TPR_THRESHOLD) & 0xf) == 0 ||
-                 (F(TPR_THRESHOLD) & 0xf) <= vtpr(c)),
-     F(TPR_THRESHOLD) = vtpr(c))
+                 (F(TPR_THRESHOLD) & 0xf) <= vmx_vtpr(c)),
+     F(TPR_THRESHOLD) = vmx_vtpr(c))
 RULE(VIRTUAL_NMIS,
      implies(pin_has(c, VMX_PIN_VIRTUAL_NMIS), pin_has(c, VMX_PIN_NMI_EXITING)),
      F(PIN_CONTROLS) |= VMX_PIN_NMI_EXITING)
@@ -244,7 +244,7 @@ RULE(HLATP_WIDTH,
      implies(cpu3_has(c, VMX_CPU3_HLAT), !has_any(F(HLATP), above(c))),
      clear(&F(HLATP), above(c)))
 
-RULE_GROUP(execution, VMX_RULES_EXECUTION)
+STABLE_RULE_GROUP(execution, VMX_RULES_EXECUTION)
 
 RULE(EXIT_FIXED1, has_all(F(EXIT_CONTROLS), c->profile->exit.fixed1),
      F(EXIT_CONTROLS) |= c->profile->exit.fixed1)
@@ -274,7 +274,7 @@ RULE(SAVE_TIMER,
 AREA_RULES(EXIT_STORE, EXIT_MSR_STORE)
 AREA_RULES(EXIT_LOAD, EXIT_MSR_LOAD)
 
-RULE_GROUP(exit, VMX_RULES_EXIT)
+STABLE_RULE_GROUP(exit, VMX_RULES_EXIT)
 
 RULE(ENTRY_FIXED1, has_all(F(ENTRY_CONTROLS), c->profile->entry.fixed1),
      F(ENTRY_CONTROLS) |= c->profile->entry.fixed1)
@@ -373,4 +373,4 @@ RULE(ENTRY_SMM, !entry_has(c, VMX_ENTRY_TO_SMM),
 RULE(ENTRY_DUAL_MONITOR, !entry_has(c, VMX_ENTRY_DEACTIVATE_DUAL_MONITOR),
      clear(&F(ENTRY_CONTROLS), VMX_ENTRY_DEACTIVATE_DUAL_MONITOR))
 
-RULE_GROUP(entry, VMX_RULES_ENTRY)
+STABLE_RULE_GROUP(entry, VMX_RULES_ENTRY)

@@ -146,7 +146,7 @@ RULE(GUEST_UINV,
      implies(entry_has(c, VMX_ENTRY_LOAD_UINV), F(GUEST_UINV) <= UINT8_MAX),
      F(GUEST_UINV) &= UINT8_MAX)
 
-RULE_GROUP(registers, VMX_RULES_REGISTERS)
+STABLE_RULE_GROUP(registers, VMX_RULES_REGISTERS)
 
 /* Whether the guest will be in 64-bit mode. */
 static bool is_64bit(const struct vmx_check *c)

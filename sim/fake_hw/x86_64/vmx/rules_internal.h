@@ -33,7 +33,9 @@
     if (unlikely(!holds_##id(c)))                \
         return RULE_VMX_##id;
 
-#define RULE_GROUP(group, LIST)                                          \
+#define RULE_GROUP(group, LIST)        RULE_GROUP_(group, LIST, false)
+#define STABLE_RULE_GROUP(group, LIST) RULE_GROUP_(group, LIST, true)
+#define RULE_GROUP_(group, LIST, stable)                                 \
     static const struct vmx_rule rows_##group[] = {LIST(ROW)};           \
     static enum violation_rule broken_##group(const struct vmx_check *c) \
     {                                                                    \
@@ -41,7 +43,7 @@
         return RULE_COUNT;                                               \
     }                                                                    \
     const struct vmx_rule_group vmx_group_##group = {                    \
-        rows_##group, ARRAY_SIZE(rows_##group), broken_##group};
+        rows_##group, ARRAY_SIZE(rows_##group), broken_##group, stable};
 
 /* A group is a table of rules, and, the same at once, a function that returns
  * the first that is broken: RULE_COUNT if all hold. */
@@ -49,6 +51,8 @@ struct vmx_rule_group {
     const struct vmx_rule *rows;
     unsigned count;
     enum violation_rule (*broken)(const struct vmx_check *check);
+    /* Whether its rules look at nothing but what rules.c compares. */
+    bool is_stable;
 };
 
 /* The groups, in the order of checking. */
@@ -204,6 +208,9 @@ static inline bool s_cet_suppresses_twice(uint64_t value)
 {
     return has_all(value, S_CET_SUPPRESS | S_CET_TRACKER);
 }
+
+/* The virtual TPR, as thresholds have it. */
+uint64_t vmx_vtpr(const struct vmx_check *check);
 
 /* `size` bytes of memory, 8 at most; all ones where there is none. */
 uint64_t vmx_memory(uint64_t address, unsigned size);

@@ -42,6 +42,7 @@ struct fake_vmx {
     struct fake_vmcs *vmcs;  /* the copy of the current one */
     uint64_t loads;          /* VMPTRLDs so far */
     struct vmx_active active[VMX_ACTIVE];
+    struct vmx_legal legal; /* of the last entry */
 };
 
 /* What an instruction does to the flags, or instead of it. */
