@@ -177,6 +177,27 @@ static void note_fetched(struct fake_x86 *cpu, uint64_t at, const uint8_t *host)
     cpu->fetched_count = (uint8_t)(count + room);
 }
 
+/* What of it is in the page of `at`. */
+static bool place_part(struct fake_x86 *cpu, uint64_t at, const uint8_t *bytes,
+                       unsigned length)
+{
+    const struct cpu_translation translation =
+        mmu_linear(cpu, at, CPU_FETCH, cpu->state.cpl);
+    uint8_t *host;
+
+    if (!translation.ok) {
+        cpu_memory_fault(cpu, at, &translation);
+        return false;
+    }
+    host = cpu_host_memory(cpu, translation.hpa, 1);
+    if (host == NULL)
+        return true;
+    if ((cpu_op(cpu)->flags & OP_NO_FETCH) == 0)
+        cpu_put_code(translation.hpa, host, bytes, length);
+    note_fetched(cpu, at, host);
+    return true;
+}
+
 /*
  * Fetches the operation's instruction, which has been in the guest's memory all
  * the time. False: the fetch has faulted.
@@ -191,22 +212,10 @@ static bool place_code(struct fake_x86 *cpu)
 
     cpu->fetched_count = 0;
     for (unsigned i = 0; i < length; i++) {
-        struct cpu_translation translation;
-        uint8_t *host;
-
         if (i > 0 && !is_aligned(at + i, PAGE_SIZE))
             continue;
-        translation = mmu_linear(cpu, at + i, CPU_FETCH, save->cpl);
-        if (!translation.ok) {
-            cpu_memory_fault(cpu, at + i, &translation);
+        if (!place_part(cpu, at + i, bytes + i, length - i))
             return false;
-        }
-        host = cpu_host_memory(cpu, translation.hpa, 1);
-        if (host == NULL)
-            continue;
-        if ((cpu_op(cpu)->flags & OP_NO_FETCH) == 0)
-            cpu_put_code(translation.hpa, host, bytes + i, length - i);
-        note_fetched(cpu, at + i, host);
     }
     return true;
 }

@@ -15,7 +15,7 @@
 #define INDEX_BITS 9
 #define PTE_SIZE   8
 
-/* A walk's result. */
+/* A walk's result; at first, all rights. */
 struct walk {
     bool ok;
     bool reserved; /* a reserved bit was set */
@@ -56,14 +56,13 @@ static void walk_leaf(struct walk *walk, uint64_t entry, uint64_t gpa,
     walk->page = ((entry & NPT_ADDRESS & ~low) | (gpa & low)) >> PAGE_SHIFT;
 }
 
-static struct walk walk_nested(const struct fake_x86 *cpu, uint64_t gpa)
+static void walk_nested(const struct fake_x86 *cpu, uint64_t gpa,
+                        struct walk *walk)
 {
-    struct walk walk = {.rights =
-                            CPU_CAN_READ | CPU_CAN_WRITE | CPU_CAN_EXECUTE};
     uint64_t table = cpu->svm.control.n_cr3 & NPT_ADDRESS;
 
     if (gpa >> (PAGE_SHIFT + INDEX_BITS * NPT_LEVELS) != 0)
-        return walk;
+        return;
     for (unsigned level = NPT_LEVELS; level-- > 0;) {
         unsigned shift = PAGE_SHIFT + INDEX_BITS * level;
         uint64_t at = table + (gpa >> shift & (BIT(INDEX_BITS) - 1)) * PTE_SIZE;
@@ -71,23 +70,22 @@ static struct walk walk_nested(const struct fake_x86 *cpu, uint64_t gpa)
         uint64_t entry;
 
         if (host == NULL)
-            return walk;
+            return;
         entry = __atomic_load_n(host, __ATOMIC_RELAXED);
         if ((entry & NPT_P) == 0)
-            return walk;
-        walk.entry[level] = host;
+            return;
+        walk->entry[level] = host;
         if ((entry & reserved_bits(cpu, entry, level)) != 0) {
-            walk.reserved = true;
-            return walk;
+            walk->reserved = true;
+            return;
         }
-        walk.rights &= entry_rights(entry);
+        walk->rights &= entry_rights(entry);
         if (level == 0 || (level < 3 && (entry & NPT_PS) != 0)) {
-            walk_leaf(&walk, entry, gpa, level);
-            return walk;
+            walk_leaf(walk, entry, gpa, level);
+            return;
         }
         table = entry & NPT_ADDRESS;
     }
-    return walk;
 }
 
 /* Sets A of all entries and D of the leaf, where they are not set. */
@@ -141,8 +139,10 @@ struct cpu_translation svm_translate(struct fake_x86 *cpu, uint64_t gpa,
                                      enum cpu_place place)
 {
     uint64_t page = gpa >> PAGE_SHIFT;
-    struct walk fresh = walk_nested(cpu, gpa);
+    struct walk fresh = {.rights =
+                             CPU_CAN_READ | CPU_CAN_WRITE | CPU_CAN_EXECUTE};
 
+    walk_nested(cpu, gpa, &fresh);
     if (!cpu_tlb_is_right(cpu, page, access, fresh.ok, fresh.rights,
                           fresh.page) ||
         !fresh.ok || (fresh.rights & access) == 0)

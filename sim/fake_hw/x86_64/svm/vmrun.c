@@ -102,7 +102,10 @@ static void use_remembered(const struct fake_x86 *cpu, struct vmcb *fresh,
  * the processor has, whatever the guest's mode. */
 static void make_canonical(uint64_t *address, unsigned bits)
 {
-    *address = (uint64_t)sign_extend(*address, bits);
+    uint64_t canonical = (uint64_t)sign_extend(*address, bits);
+
+    if (unlikely(*address != canonical))
+        *address = canonical;
 }
 
 static unsigned linear_bits(const struct fake_x86 *cpu)
@@ -345,7 +348,7 @@ static void control_tlb(struct fake_x86 *cpu)
 {
     struct cpu_tag tag = {.id = cpu->svm.control.guest_asid};
 
-    cpu->nested_tag = cpu->linear_tag = tag;
+    cpu->nested_tag.id = cpu->linear_tag.id = tag.id;
     switch (cpu->svm.control.tlb_control) {
     case TLB_CONTROL_FLUSH_ALL: cpu_tlb_flush_all(cpu); break;
     case TLB_CONTROL_FLUSH_GUEST:

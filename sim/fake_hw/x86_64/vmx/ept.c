@@ -26,6 +26,7 @@
 #define INFO_MISCONFIGURED BIT(63)
 #define INFO_APIC_ACCESS   BIT(62)
 
+/* A walk's result; at first, all rights. */
 struct walk {
     bool ok;
     bool misconfigured;
@@ -85,16 +86,16 @@ static bool is_misconfigured(const struct fake_x86 *cpu, uint64_t entry,
            (is_leaf && !type_is_legal(entry));
 }
 
-static struct walk walk_ept(const struct fake_x86 *cpu, uint64_t gpa)
+static void walk_ept(const struct fake_x86 *cpu, uint64_t gpa,
+                     struct walk *walk)
 {
-    struct walk walk = {.rights = EPT_RIGHTS};
     uint64_t eptp = VMCS(cpu, EPTP);
     uint64_t table = eptp & EPT_ADDRESS;
     unsigned levels = (unsigned)FIELD_GET(VMX_EPTP_WALK, eptp) + 1;
 
     if (levels > MAX_LEVELS || gpa >> (PAGE_SHIFT + INDEX_BITS * levels) != 0) {
-        walk.rights = 0;
-        return walk;
+        walk->rights = 0;
+        return;
     }
     for (unsigned level = levels; level-- > 0;) {
         unsigned shift = PAGE_SHIFT + INDEX_BITS * level;
@@ -104,22 +105,21 @@ static struct walk walk_ept(const struct fake_x86 *cpu, uint64_t gpa)
             host != NULL ? __atomic_load_n(host, __ATOMIC_RELAXED) : 0;
         uint64_t low = BIT(shift) - 1;
 
-        walk.rights &= (unsigned)(entry & EPT_RIGHTS);
+        walk->rights &= (unsigned)(entry & EPT_RIGHTS);
         if ((entry & EPT_RIGHTS) == 0)
-            return walk;
-        walk.misconfigured = is_misconfigured(cpu, entry, level);
-        if (walk.misconfigured)
-            return walk;
-        walk.entry[level] = host;
+            return;
+        walk->misconfigured = is_misconfigured(cpu, entry, level);
+        if (walk->misconfigured)
+            return;
+        walk->entry[level] = host;
         if (level == 0 || is_large(cpu, entry, level)) {
-            walk.ok = true;
-            walk.page =
+            walk->ok = true;
+            walk->page =
                 ((entry & EPT_ADDRESS & ~low) | (gpa & low)) >> PAGE_SHIFT;
-            return walk;
+            return;
         }
         table = entry & EPT_ADDRESS;
     }
-    return walk;
 }
 
 /* Accessed flags of all entries, and the leaf's dirty flag. */
@@ -186,14 +186,14 @@ struct cpu_translation fake_vmx_translate(struct fake_x86 *cpu, uint64_t gpa,
                                           enum cpu_place place)
 {
     uint64_t page = gpa >> PAGE_SHIFT;
-    struct walk fresh;
+    struct walk fresh = {.rights = EPT_RIGHTS};
 
     if (!vmx_cpu2(cpu, VMX_CPU2_EPT)) {
         violation(RULE_REACHES_HOST, "no EPT on CPU %u: GPA 0x%llx", cpu->index,
                   (unsigned long long)gpa);
         return (struct cpu_translation){.ok = true, .gpa = gpa, .hpa = gpa};
     }
-    fresh = walk_ept(cpu, gpa);
+    walk_ept(cpu, gpa, &fresh);
     if (!cpu_tlb_is_right(cpu, page, access, fresh.ok, fresh.rights,
                           fresh.page) ||
         !fresh.ok || (fresh.rights & access) == 0)

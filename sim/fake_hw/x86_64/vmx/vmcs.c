@@ -34,6 +34,7 @@ _Static_assert(VMCS_FIELD_COUNT < UINT8_MAX, "");
 enum vmcs_at vmcs_find(const struct vmx_profile *profile, uint64_t encoding)
 {
     bool high = (encoding & VMCS_ENCODING_HIGH) != 0;
+    enum vmcs_condition condition;
     unsigned place;
 
     if ((encoding & VMCS_ENCODING_RESERVED) != 0 ||
@@ -41,8 +42,10 @@ enum vmcs_at vmcs_find(const struct vmx_profile *profile, uint64_t encoding)
         FIELD_GET(VMCS_ENCODING_INDEX, encoding) >> INDEX_BITS != 0)
         return VMCS_FIELD_COUNT;
     place = places[SLOT(encoding)];
-    if (place == 0 ||
-        !vmx_condition_holds(profile, vmcs_fields[place - 1].condition))
+    if (place == 0)
+        return VMCS_FIELD_COUNT;
+    condition = vmcs_fields[place - 1].condition;
+    if (condition != VMCS_IF_ALWAYS && !vmx_condition_holds(profile, condition))
         return VMCS_FIELD_COUNT;
     return place - 1;
 }
