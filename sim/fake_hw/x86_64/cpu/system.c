@@ -58,7 +58,8 @@ static bool write_cr0(struct fake_x86 *cpu, uint64_t value)
         (value & (X86_CR0_CD | X86_CR0_NW)) == X86_CR0_NW ||
         ((value & X86_CR0_PG) != 0 && (save->efer & X86_EFER_LME) != 0 &&
          ((save->cr4 & X86_CR4_PAE) == 0 ||
-          (!cpu_long_mode(cpu) && (save->cs.attrib & VMCB_ATTRIB_L) != 0))))
+          (!cpu_long_mode(cpu) && (save->cs.attrib & VMCB_ATTRIB_L) != 0))) ||
+        ((value & X86_CR0_PG) == 0 && (save->cr4 & X86_CR4_PCIDE) != 0))
         return false;
     save->cr0 = value | X86_CR0_ET;
     cpu_update_lma(save);
@@ -77,12 +78,19 @@ static bool write_cr3(struct fake_x86 *cpu, uint64_t value)
     return true;
 }
 
+/* PCIDs begin in long mode, with that of address space 0. */
+static bool may_set_pcide(struct fake_x86 *cpu)
+{
+    return cpu_long_mode(cpu) && (cpu->state.cr3 & (PAGE_SIZE - 1)) == 0;
+}
+
 static bool write_cr4(struct fake_x86 *cpu, uint64_t value)
 {
     struct vmcb_save *save = &cpu->state;
 
     if ((value & ~cpu->profile->cr4) != 0 ||
-        (cpu_long_mode(cpu) && (value & X86_CR4_PAE) == 0))
+        (cpu_long_mode(cpu) && (value & X86_CR4_PAE) == 0) ||
+        ((value & ~save->cr4 & X86_CR4_PCIDE) != 0 && !may_set_pcide(cpu)))
         return false;
     save->cr4 = value;
     cpu_tlb_flush_guest(cpu, true);
