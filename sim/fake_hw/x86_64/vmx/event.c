@@ -63,6 +63,9 @@ bool fake_vmx_exception_exits(struct fake_x86 *cpu, unsigned vector,
 
     if (!is_in_bitmap(cpu, vector, error))
         return false;
+    /* A trap behind an IRET is no fault of the IRET. */
+    if (vector == X86_VECTOR_DB)
+        cpu->vmx_guest.nmi_unblocked = false;
     if ((X86_ERROR_CODE_VECTORS & BIT(vector)) != 0 && !cpu_real_mode(cpu)) {
         exit.interruption |= (uint32_t)VMX_EVENT_ERROR_CODE;
         exit.error = (uint32_t)error;
