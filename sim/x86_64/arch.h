@@ -26,6 +26,8 @@ bool x86_64_format_value(const char *field, uint64_t value, char *text,
 /* The register as the guest has it, wherever its VMCS is: on any CPU, in
  * memory, or not made yet. */
 uint64_t x86_64_vmx_register(const struct vmx_vcpu *v, enum x86_register reg);
+/* Its VMCS's fields, by enum vmcs_at, wherever that is. */
+const uint64_t *x86_64_vmx_fields(const struct vmx_vcpu *v);
 
 /* --- spec.c --- */
 

@@ -98,6 +98,13 @@ static const uint64_t *find_fields(const struct vmx_vcpu *v,
     return memory->field;
 }
 
+const uint64_t *x86_64_vmx_fields(const struct vmx_vcpu *v)
+{
+    const struct fake_x86 *on;
+
+    return find_fields(v, &on);
+}
+
 static uint64_t entry_register(const struct x86_entry *entry,
                                enum x86_register reg)
 {

@@ -118,12 +118,12 @@ static void replace_page(uint64_t value)
 
 Test(asid, nested_tables_change)
 {
-    for (unsigned p = 0; rig_profiles[p] != NULL; p++) {
-        take(rig_profiles[p]);
+    for (unsigned p = 0; rig_svm_profiles[p] != NULL; p++) {
+        take(rig_svm_profiles[p]);
         bind(1);
         for (unsigned i = 1; i < 100; i++) {
             replace_page(i);
-            cr_expect_eq(run(&load).value, i, "%s", rig_profiles[p]);
+            cr_expect_eq(run(&load).value, i, "%s", rig_svm_profiles[p]);
         }
         unbind();
         give_back();
@@ -134,15 +134,16 @@ Test(asid, nested_tables_change)
 /* The test's own test: without the request, the old page is seen. */
 Test(asid, a_missing_flush_shows)
 {
-    for (unsigned p = 0; rig_profiles[p] != NULL; p++) {
-        take(rig_profiles[p]);
+    for (unsigned p = 0; rig_svm_profiles[p] != NULL; p++) {
+        take(rig_svm_profiles[p]);
         bind(1);
         replace_page(1);
         run(&load);
         replace_page(2);
         atomic_store(&rig.vm->vcpus[1]->requests, 0);
         run(&load);
-        cr_expect_gt(violations_of(RULE_STALE_NPT), 0, "%s", rig_profiles[p]);
+        cr_expect_gt(violations_of(RULE_STALE_NPT), 0, "%s",
+                     rig_svm_profiles[p]);
         unbind();
         give_back();
         rig_stop_violated();
@@ -152,14 +153,14 @@ Test(asid, a_missing_flush_shows)
 /* While the vCPU is on one CPU, and back on the other. */
 Test(asid, migration)
 {
-    for (unsigned p = 0; rig_profiles[p] != NULL; p++) {
-        take(rig_profiles[p]);
+    for (unsigned p = 0; rig_svm_profiles[p] != NULL; p++) {
+        take(rig_svm_profiles[p]);
         for (unsigned i = 1; i < 100; i++) {
             replace_page(i);
             cr_expect_eq(run_once(&load, 1 + i % 2).value, i, "%s, %u",
-                         rig_profiles[p], i);
+                         rig_svm_profiles[p], i);
             cr_expect_eq(run_once(&load, 1 + i % 3 / 2).value, i, "%s, %u",
-                         rig_profiles[p], i);
+                         rig_svm_profiles[p], i);
         }
         give_back();
         rig_stop();
@@ -183,10 +184,10 @@ static void make_own_tables(vcpu_id id)
  * again: nobody gets to see another one's translations. */
 Test(asid, generations)
 {
-    for (unsigned p = 0; rig_profiles[p] != NULL; p++) {
+    for (unsigned p = 0; rig_svm_profiles[p] != NULL; p++) {
         uint64_t generation;
 
-        rig_start(rig_profiles[p], 1, 4);
+        rig_start(rig_svm_profiles[p], 1, 4);
         for (vcpu_id id = 0; id < 4; id++) {
             struct guest_op cr3 = write_cr(3, RIG_SPARE + 2 * id * PAGE_SIZE);
 
@@ -194,7 +195,7 @@ Test(asid, generations)
             make_own_tables(id);
             rig_do(id, cr3);
         }
-        svm_cpus[0].next_asid = rig_vcpu(0)->asids - 3;
+        svm_cpus[0].next_asid = rig_svm(0)->asids - 3;
         generation = svm_cpus[0].generation;
         for (unsigned i = 0; i < 50; i++) {
             for (vcpu_id id = 0; id < 4; id++) {
@@ -206,13 +207,14 @@ Test(asid, generations)
                  * other's value, as 5 GiB leads to different places. */
                 own.address = (UINT64_C(4) << 30) + RIG_DATA + 8 * id;
                 cr_expect_eq(rig_do(id, own).value, 0x1000 + id,
-                             "%s, round %u, vCPU %u", rig_profiles[p], i, id);
+                             "%s, round %u, vCPU %u", rig_svm_profiles[p], i,
+                             id);
                 rig_do(id, cr4);
             }
         }
-        if (rig_vcpu(0)->asids <= 64)
+        if (rig_svm(0)->asids <= 64)
             cr_expect_gt(svm_cpus[0].generation, generation, "%s",
-                         rig_profiles[p]);
+                         rig_svm_profiles[p]);
         rig_stop();
     }
 }
@@ -220,17 +222,18 @@ Test(asid, generations)
 /* A generation ends while a vCPU is elsewhere, or waits: its number is old. */
 Test(asid, a_number_of_an_old_generation)
 {
-    for (unsigned p = 0; rig_profiles[p] != NULL; p++) {
+    for (unsigned p = 0; rig_svm_profiles[p] != NULL; p++) {
         uint32_t asids;
 
-        take(rig_profiles[p]);
-        asids = rig_vcpu(1)->asids;
+        take(rig_svm_profiles[p]);
+        asids = rig_svm(1)->asids;
         replace_page(7);
         run_once(&load, 1);
         svm_cpus[1].next_asid = asids;
-        rig_vcpu(1)->asid_cpu = 2; /* as if it had been there */
+        rig_svm(1)->asid_cpu = 2; /* as if it had been there */
         run_once(&load, 1);
-        cr_expect_eq(rig_vmcb(1)->control.guest_asid, 1, "%s", rig_profiles[p]);
+        cr_expect_eq(rig_vmcb(1)->control.guest_asid, 1, "%s",
+                     rig_svm_profiles[p]);
         cr_expect_eq(svm_cpus[1].must_flush, false, "the entry has flushed");
         cr_expect_eq(rig_vmcb(1)->control.tlb_control, TLB_CONTROL_NOTHING);
         give_back();
@@ -243,7 +246,7 @@ Test(asid, a_number_of_an_old_generation)
 Test(asid, another_number_is_looked_at)
 {
     take("full");
-    rig_vcpu(1)->features &= ~(uint64_t)SVM_FEATURE_FLUSH_BY_ASID;
+    rig_svm(1)->features &= ~(uint64_t)SVM_FEATURE_FLUSH_BY_ASID;
     bind(1);
     for (unsigned i = 1; i < 10; i++) {
         replace_page(i);
@@ -257,14 +260,14 @@ Test(asid, another_number_is_looked_at)
 /* EFER.NXE makes of bit 63 what forbids a fetch, and not a reserved one. */
 Test(asid, nxe_flushes)
 {
-    for (unsigned p = 0; rig_profiles[p] != NULL; p++) {
+    for (unsigned p = 0; rig_svm_profiles[p] != NULL; p++) {
         static const struct guest_op fetch = {.kind = OP_FETCH,
                                               .address = RIG_DATA};
         struct guest_op efer = {.kind = OP_X86_WRMSR,
                                 .number = X86_MSR_EFER,
                                 .value = X86_EFER_LME};
 
-        take(rig_profiles[p]);
+        take(rig_svm_profiles[p]);
         bind(1);
         efer.value = X86_EFER_LME | X86_EFER_NXE;
         run(&efer);
@@ -281,10 +284,11 @@ Test(asid, nxe_flushes)
         efer.value = X86_EFER_LME;
         run(&efer);
         cr_expect_eq(run(&fetch).outcome, OUTCOME_RETIRED, "%s",
-                     rig_profiles[p]);
+                     rig_svm_profiles[p]);
         efer.value = X86_EFER_LME | X86_EFER_NXE;
         run(&efer);
-        cr_expect_eq(run(&fetch).cause, X86_VECTOR_PF, "%s", rig_profiles[p]);
+        cr_expect_eq(run(&fetch).cause, X86_VECTOR_PF, "%s",
+                     rig_svm_profiles[p]);
         unbind();
         give_back();
         rig_stop();
@@ -294,13 +298,13 @@ Test(asid, nxe_flushes)
 /* Others have used up the numbers meanwhile, and its own is one of theirs. */
 Test(asid, a_vcpu_that_was_away)
 {
-    for (unsigned p = 0; rig_profiles[p] != NULL; p++) {
+    for (unsigned p = 0; rig_svm_profiles[p] != NULL; p++) {
         struct guest_op own = load, other = load;
         uint32_t asids;
 
-        rig_start(rig_profiles[p], 1, 2);
-        asids = rig_vcpu(0)->asids;
-        rig_vcpu(0)->features &= ~(uint64_t)SVM_FEATURE_FLUSH_BY_ASID;
+        rig_start(rig_svm_profiles[p], 1, 2);
+        asids = rig_svm(0)->asids;
+        rig_svm(0)->features &= ~(uint64_t)SVM_FEATURE_FLUSH_BY_ASID;
         for (vcpu_id id = 0; id < 2; id++) {
             rig_mode(id, RIG_LONG);
             make_own_tables(id);
@@ -320,7 +324,7 @@ Test(asid, a_vcpu_that_was_away)
             cr_expect_eq(rig_do(0, other).value, 0x1000);
             rig_do(0, write_cr(4, X86_CR4_PAE | (i % 2 ? 0 : X86_CR4_PGE)));
         }
-        cr_expect_eq(rig_do(1, own).value, 0x2000, "%s", rig_profiles[p]);
+        cr_expect_eq(rig_do(1, own).value, 0x2000, "%s", rig_svm_profiles[p]);
         rig_stop();
     }
 }
@@ -392,17 +396,17 @@ Test(asid, a_vmcb_on_two_cpus)
 /* A number that is given out again after a reset of the VM. */
 Test(asid, clean_bits_are_used)
 {
-    for (unsigned p = 0; rig_profiles[p] != NULL; p++) {
+    for (unsigned p = 0; rig_svm_profiles[p] != NULL; p++) {
         static const struct guest_op cpuid = {.kind = OP_X86_CPUID};
         bool has_clean;
 
-        take(rig_profiles[p]);
-        has_clean = (rig_vcpu(1)->features & SVM_FEATURE_VMCB_CLEAN) != 0;
+        take(rig_svm_profiles[p]);
+        has_clean = (rig_svm(1)->features & SVM_FEATURE_VMCB_CLEAN) != 0;
         bind(1);
         run(&cpuid);
         cr_expect_eq(rig_vmcb(1)->control.clean,
                      has_clean ? (uint32_t)CLEAN_ALL : 0, "%s",
-                     rig_profiles[p]);
+                     rig_svm_profiles[p]);
         unbind();
         give_back();
         rig_stop();

@@ -119,7 +119,7 @@ static bool go_back(enum rig_mode mode, enum verdict verdict)
     if (verdict == VERDICT_STOP_VM || rig.vm->stop != VM_STOP_NONE ||
         rig.vm->state != VM_RUNNING)
         return false;
-    rig_vcpu(0)->x86.wait = X86_RUNS;
+    rig_svm(0)->x86.wait = X86_RUNS;
     save->rip = RIG_CODE + pick(4096) - save->cs.base;
     save->rflags &= ~(X86_RFLAGS_TF | X86_RFLAGS_VM);
     if (pick(500) == 0) {
@@ -148,9 +148,9 @@ static void be_hostile(const char *profile, enum rig_mode mode, unsigned rounds)
 
 Test(hostile, exits)
 {
-    for (unsigned p = 0; rig_profiles[p] != NULL; p++) {
+    for (unsigned p = 0; rig_svm_profiles[p] != NULL; p++) {
         for (unsigned mode = 0; mode < RIG_MODES; mode++)
-            be_hostile(rig_profiles[p], mode,
+            be_hostile(rig_svm_profiles[p], mode,
                        (unsigned)random_rounds(ROUNDS) / 20);
     }
 }
@@ -160,16 +160,16 @@ Test(hostile, exits)
 /* Each allocation in turn fails while the machine is made. */
 Test(hostile, no_memory_while_the_vm_is_made)
 {
-    for (unsigned p = 0; rig_profiles[p] != NULL; p++) {
+    for (unsigned p = 0; rig_svm_profiles[p] != NULL; p++) {
         bool failed = true;
 
         for (uint64_t nth = 1; failed; nth++) {
             cr_assert_lt(nth, 10000u);
             machine_fail_at_boot(nth);
-            failed = rig_try_start(rig_profiles[p], 2, 4);
+            failed = rig_try_start(rig_svm_profiles[p], 2, 4);
             machine_fail_at_boot(0);
             cr_expect_eq(ram_frames_in_use(), 0, "%s: allocation %u",
-                         rig_profiles[p], (unsigned)nth);
+                         rig_svm_profiles[p], (unsigned)nth);
         }
     }
 }

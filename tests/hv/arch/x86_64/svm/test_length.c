@@ -74,7 +74,7 @@ static void try_row(const char *profile, enum rig_mode mode, uint64_t rip,
 
     memcpy(exit.bytes, row->bytes, row->length);
     set_registers();
-    rig_vcpu(0)->x86.wait = X86_RUNS;
+    rig_svm(0)->x86.wait = X86_RUNS;
     if (row->code == VMEXIT_CR0_WRITE + 4)
         rig_set_gpr(0, X86_GPR_RDI, save->cr4);
     save->rip = rip - save->cs.base;
@@ -101,11 +101,11 @@ static void try_rows(const char *profile, enum rig_mode mode)
 
 Test(length, all_forms)
 {
-    for (unsigned p = 0; rig_profiles[p] != NULL; p++) {
+    for (unsigned p = 0; rig_svm_profiles[p] != NULL; p++) {
         for (unsigned mode = 0; mode < RIG_MODES; mode++) {
-            rig_start(rig_profiles[p], 1, 1);
+            rig_start(rig_svm_profiles[p], 1, 1);
             rig_mode(0, mode);
-            try_rows(rig_profiles[p], mode);
+            try_rows(rig_svm_profiles[p], mode);
             rig_stop();
         }
     }
@@ -130,14 +130,14 @@ Test(length, across_pages_that_are_apart)
 {
     static const uint8_t bytes[] = {0x66, 0x66, 0x66, 0x0f, 0xa2};
 
-    for (unsigned p = 0; rig_profiles[p] != NULL; p++) {
+    for (unsigned p = 0; rig_svm_profiles[p] != NULL; p++) {
         for (unsigned mode = RIG_TWO_LEVEL; mode < RIG_MODES; mode++) {
             for (unsigned room = 1; room < sizeof(bytes); room++) {
                 uint64_t rip = RIG_CODE + PAGE_SIZE - room;
                 unsigned size = mode == RIG_TWO_LEVEL ? 4 : 8;
                 uint64_t entry;
 
-                rig_start(rig_profiles[p], 1, 1);
+                rig_start(rig_svm_profiles[p], 1, 1);
                 rig_mode(0, mode);
                 entry = make_small_pages(mode, RIG_CODE + PAGE_SIZE);
                 rig_poke(entry, RIG_DATA | PTE, size);
@@ -149,7 +149,7 @@ Test(length, across_pages_that_are_apart)
                                                .length = sizeof(bytes),
                                                .is_there = true});
                 cr_expect_eq(rig_vmcb(0)->save.rip, rip + sizeof(bytes),
-                             "%s, %s, %u", rig_profiles[p],
+                             "%s, %s, %u", rig_svm_profiles[p],
                              rig_mode_names[mode], room);
                 rig_stop();
             }

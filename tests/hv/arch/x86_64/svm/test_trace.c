@@ -32,7 +32,7 @@ Test(trace, what_an_exit_brings)
         {VMEXIT_CPUID, 0, X86_RFLAGS_TF, RIG_LONG, {"rax", "dr6"}, {"rbx"}},
     };
 
-    rig_start(rig_profiles[0], 1, 1);
+    rig_start(rig_svm_profiles[0], 1, 1);
     for_each_row (i, rows) {
         uint64_t set;
 
@@ -40,7 +40,7 @@ Test(trace, what_an_exit_brings)
         rig_vmcb(0)->control.exitcode = rows[i].exitcode;
         rig_vmcb(0)->control.exitinfo1 = rows[i].exitinfo1;
         rig_vmcb(0)->save.rflags |= rows[i].rflags;
-        set = x86_svm_trace_arch.exit_fields(&rig_vcpu(0)->x86.base);
+        set = x86_svm_trace_arch.exit_fields(&rig_svm(0)->x86.base);
         rig_vmcb(0)->save.rflags &= ~rows[i].rflags;
         for (unsigned f = 0; f < 3; f++) {
             if (rows[i].in[f] != NULL)

@@ -3,7 +3,7 @@
  * INIT and SIPI, as guests send them: what becomes of whom, and what of its
  * state stays. SDM volume 3, section 9.4 and table 10-1.
  */
-#include "hv/arch/x86_64/svm/rig.h"
+#include "hv/arch/x86_64/vcpu/rig.h"
 
 #define ICR_LOW  0x300
 #define ICR_HIGH 0x310
@@ -35,7 +35,7 @@ static void start(const char *profile, uint32_t cpus)
 
 static uint64_t linear_rip(vcpu_id id)
 {
-    return rig_vmcb(id)->save.cs.base + rig_vmcb(id)->save.rip;
+    return rig_linear_rip(id);
 }
 
 static struct guest_op read_msr(enum x86_msr msr)
@@ -48,15 +48,15 @@ Test(startup, another_vcpu_begins_where_its_sipi_says)
     for (unsigned p = 0; rig_profiles[p] != NULL; p++) {
         for (uint32_t cpus = 1; cpus <= 2; cpus++) {
             start(rig_profiles[p], cpus);
-            cr_expect_eq(rig_vcpu(1)->x86.wait, X86_WAITS_FOR_SIPI);
+            cr_expect_eq(rig_vcpu(1)->wait, X86_WAITS_FOR_SIPI);
             send(1, INIT);
-            cr_expect_eq(rig_vcpu(1)->x86.wait, X86_WAITS_FOR_SIPI);
+            cr_expect_eq(rig_vcpu(1)->wait, X86_WAITS_FOR_SIPI);
             send(1, SIPI(RIG_CODE));
             cr_expect_eq(
                 rig_do(1, (struct guest_op){.kind = OP_X86_CPUID}).outcome,
                 OUTCOME_RETIRED, "%s, %u CPUs", rig_profiles[p], cpus);
             cr_expect_eq(linear_rip(1), RIG_CODE + 2);
-            cr_expect_eq(rig_vmcb(1)->save.cs.selector, RIG_CODE >> 4);
+            cr_expect_eq(rig_cs(1).selector, RIG_CODE >> 4);
             send(1, SIPI(RIG_DATA));
             rig_do(1, (struct guest_op){.kind = OP_X86_PAUSE});
             cr_expect_eq(linear_rip(1), RIG_CODE + 4, "one that runs");
@@ -66,12 +66,12 @@ Test(startup, another_vcpu_begins_where_its_sipi_says)
 }
 
 /* INIT is not taken yet: vCPU 1 is not on a CPU meanwhile. */
-Test(startup, sipi_right_behind_init)
+EACH_VENDOR(startup, sipi_right_behind_init)
 {
     for (unsigned runs = 0; runs < 2; runs++) {
         struct lapic *lapic;
 
-        start("full", 2);
+        start(profile, 2);
         lapic = rig_lapic(0);
         if (runs)
             rig_mode(1, RIG_LONG);
@@ -81,16 +81,16 @@ Test(startup, sipi_right_behind_init)
         lapic_write(lapic, ICR_LOW, 4, SIPI(RIG_CODE));
         rig_do(1, (struct guest_op){.kind = OP_X86_PAUSE});
         cr_expect_eq(linear_rip(1), RIG_CODE + 2, "%u", runs);
-        cr_expect_eq(rig_vmcb(1)->save.cr0 & X86_CR0_PE, 0);
+        cr_expect_eq(rig_get(1, X86_REG_CR0) & X86_CR0_PE, 0);
         rig_stop();
     }
 }
 
 /* In every order in which CPUs can take their turns. */
-Test(startup, no_sipi_is_lost)
+EACH_VENDOR(startup, no_sipi_is_lost)
 {
     for (uint64_t seed = 0; seed < 64; seed++) {
-        start("full", 2);
+        start(profile, 2);
         machine_set_seed(machine, seed);
         send(1, INIT);
         send(1, SIPI(RIG_CODE));
@@ -102,14 +102,14 @@ Test(startup, no_sipi_is_lost)
 }
 
 /* It comes between the exit of one that waits and its decision to block. */
-Test(startup, sipi_on_the_way_to_blocking)
+EACH_VENDOR(startup, sipi_on_the_way_to_blocking)
 {
     struct vcpu *vcpu;
 
-    start("full", 1);
+    start(profile, 1);
     send(1, INIT);
     vcpu = rig.vm->vcpus[1];
-    cr_assert_eq(rig_vcpu(1)->x86.wait, X86_WAITS_FOR_SIPI);
+    cr_assert_eq(rig_vcpu(1)->wait, X86_WAITS_FOR_SIPI);
     /* As the scheduler does. */
     lapic_write(rig_lapic(0), ICR_HIGH, 4, 1 << 24);
     lapic_write(rig_lapic(0), ICR_LOW, 4, SIPI(RIG_CODE));
@@ -169,8 +169,8 @@ Test(startup, init_of_one_that_runs)
         rig_do(1, (struct guest_op){
                       .kind = OP_X86_LIDT, .address = 0, .number = 0x3ff});
         rig_do(1, (struct guest_op){.kind = OP_X86_CPUID});
-        cr_expect_eq(rig_vmcb(1)->save.cs.selector, RIG_CODE >> 4,
-                     "%s: the NMI is gone", rig_profiles[p]);
+        cr_expect_eq(rig_cs(1).selector, RIG_CODE >> 4, "%s: the NMI is gone",
+                     rig_profiles[p]);
         for_each_row (i, msrs) {
             result = rig_do(1, read_msr(msrs[i].msr));
             cr_expect_eq(result.value, msrs[i].stays ? msrs[i].value : 0,
@@ -224,15 +224,15 @@ Test(startup, init_of_the_boot_processor)
     for (unsigned p = 0; rig_profiles[p] != NULL; p++) {
         start(rig_profiles[p], 2);
         rig_mode(1, RIG_LONG);
-        cpus_set_current(rig_vcpu(1)->x86.base.cpu);
+        cpus_set_current(rig_vcpu(1)->base.cpu);
         lapic_write(rig_lapic(1), ICR_HIGH, 4, 0);
         lapic_write(rig_lapic(1), ICR_LOW, 4, INIT);
         cpus_set_current(0);
         cr_assert_eq(vcpu_commit(rig.vm->vcpus[0]), OK);
-        cr_expect_eq(rig_vcpu(0)->x86.wait, X86_RUNS);
+        cr_expect_eq(rig_vcpu(0)->wait, X86_RUNS);
         cr_expect_eq(linear_rip(0), UINT64_C(0xfffffff0));
-        cr_expect_eq(rig_vmcb(0)->save.cs.selector, 0xf000);
-        cr_expect_eq(rig_vmcb(0)->save.cr0, X86_CR0_ET);
+        cr_expect_eq(rig_cs(0).selector, 0xf000);
+        cr_expect_eq(rig_get(0, X86_REG_CR0), X86_CR0_ET);
         cr_expect_neq(rig_gpr(0, X86_GPR_RDX), 0, "the signature");
         rig_stop();
     }
@@ -240,34 +240,33 @@ Test(startup, init_of_the_boot_processor)
 
 /* Without local APICs nobody sends SIPIs: whoever powers on a vCPU says where
  * it begins, in 32-bit code. */
-Test(startup, without_a_local_apic)
+EACH_VENDOR(startup, without_a_local_apic)
 {
-    const struct vmcb_save *save;
     struct vcpu_setup setup = {.entry = gpa(RIG_CODE), .arg = 0x1234};
 
-    rig_start_bare("full", 2);
-    setup.stage2 = rig_vcpu(0)->x86.base.boot.stage2;
-    cr_assert_eq(vcpu_reset(&rig_vcpu(1)->x86.base), OK);
-    cr_assert_eq(vcpu_setup(&rig_vcpu(1)->x86.base, &setup), OK);
-    save = &rig_vmcb(1)->save;
-    cr_expect_eq(rig_vcpu(1)->x86.wait, X86_RUNS);
-    cr_expect_eq(save->rip, RIG_CODE);
+    rig_start_bare(profile, 2);
+    setup.stage2 = rig_vcpu(0)->base.boot.stage2;
+    cr_assert_eq(vcpu_reset(&rig_vcpu(1)->base), OK);
+    cr_assert_eq(vcpu_setup(&rig_vcpu(1)->base, &setup), OK);
+    cr_expect_eq(rig_vcpu(1)->wait, X86_RUNS);
+    cr_expect_eq(rig_rip(1), RIG_CODE);
     cr_expect_eq(rig_gpr(1, X86_GPR_RBX), 0x1234u);
-    cr_expect_eq(save->cr0 & (X86_CR0_PE | X86_CR0_PG), X86_CR0_PE);
-    cr_expect_eq(save->cs.base, 0u);
+    cr_expect_eq(rig_get(1, X86_REG_CR0) & (X86_CR0_PE | X86_CR0_PG),
+                 X86_CR0_PE);
+    cr_expect_eq(rig_cs(1).base, 0u);
     rig_stop();
 }
 
 /* What other architectures' guests do by calls, PCs' do by devices. */
-Test(startup, there_is_no_firmware_to_call)
+EACH_VENDOR(startup, there_is_no_firmware_to_call)
 {
     struct vm_exit exit = {.kind = EXIT_FIRMWARE_CALL};
     interrupt_vector vector;
     struct vcpu *vcpu;
 
-    rig_start_bare("full", 1);
+    rig_start_bare(profile, 1);
     rig_mode(0, RIG_LONG);
-    vcpu = &rig_vcpu(0)->x86.base;
+    vcpu = &rig_vcpu(0)->base;
     cr_expect_eq(vcpu->ops->firmware_call(vcpu, &exit), VERDICT_INJECT);
     cr_expect_not(vcpu_handle_eoi(vcpu, &vector));
     cr_expect_eq(vcpu_set_interrupt_line(vcpu, 15, true), ERR_INVALID_INPUT);

@@ -3,7 +3,7 @@
  * Two vCPUs take turns on a CPU, or one goes from CPU to CPU: each finds what
  * it left, and nothing of another's. And the time, which is the same for all.
  */
-#include "hv/arch/x86_64/svm/rig.h"
+#include "hv/arch/x86_64/vcpu/rig.h"
 
 /* State of a vCPU: written to each in turn, then read from each. */
 struct piece {
@@ -77,7 +77,7 @@ static void enable_fp(vcpu_id id)
 
 static bool has_xsave(const char *profile)
 {
-    return x86_profile_find(profile)->xcr0 != 0;
+    return rig_profile(profile)->xcr0 != 0;
 }
 
 /* AVX's half of YMM, which no operation accesses, and XCR0. */
@@ -86,7 +86,7 @@ static void set_extended(vcpu_id id, bool read)
     struct fake_x86 *cpu;
 
     rig_do(id, (struct guest_op){.kind = OP_X86_PAUSE});
-    cpu = &fake_x86_cpus[rig_vcpu(id)->x86.base.cpu];
+    cpu = &fake_x86_cpus[rig_vcpu(id)->base.cpu];
     if (!read) {
         memset(cpu->fpu.bytes + X86_XSAVE_AVX, (int)(0xa0 + id), 256);
         cpu->xcr0 = id == 0 ? X86_XCR0_X87 | X86_XCR0_SSE
@@ -248,7 +248,7 @@ Test(switch, tsc)
 #define TSC_DEADLINE (2 << 17)
 
 /* Its deadline is one of the TSC that the guest sees. */
-Test(switch, tsc_deadline)
+EACH_VENDOR(switch, tsc_deadline)
 {
     static const uint64_t offsets[] = {0, UINT64_C(1) << 40,
                                        -UINT64_C(1) << 40};
@@ -256,7 +256,7 @@ Test(switch, tsc_deadline)
     for_each_row (i, offsets) {
         uint64_t now;
 
-        rig_start("full", 1, 1);
+        rig_start(profile, 1, 1);
         rig_mode(0, RIG_LONG);
         rig_enable_apic(0);
         rig_set_flags(0, X86_RFLAGS_IF, 0);
@@ -274,11 +274,11 @@ Test(switch, tsc_deadline)
 }
 
 /* The VM's time begins anew with it. */
-Test(switch, tsc_after_a_reset)
+EACH_VENDOR(switch, tsc_after_a_reset)
 {
     uint64_t now, then;
 
-    rig_start("full", 2, 2);
+    rig_start(profile, 2, 2);
     rig_mode(0, RIG_LONG);
     write_msr(0, X86_MSR_TSC_ADJUST, UINT64_C(1) << 40);
     clock_advance_ticks(1000000);

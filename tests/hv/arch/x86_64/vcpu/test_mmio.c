@@ -5,7 +5,7 @@
  * does with them has its own tests; here it is that they come to it, or need
  * not, and that memory, devices and registers are the guest's.
  */
-#include "hv/arch/x86_64/svm/rig.h"
+#include "hv/arch/x86_64/vcpu/rig.h"
 
 #define AT      (RIG_DEVICE + 0x10)          /* holds 0x80, 0x81, ... */
 #define PATTERN UINT64_C(0x1122334455667788) /* in all registers but RBX */
@@ -119,12 +119,11 @@ static void try_row(const char *profile, uint64_t rip, const struct row *row)
 
         memcpy(bytes + 2, &displacement, sizeof(displacement));
     }
-    rig_vmcb(0)->save.rip = rip;
+    rig_set_rip(0, rip);
     cr_expect_eq(rig_access(0, AT, row->write, row->length, bytes),
                  VERDICT_RESUME, "%s: %s", row->name, rig.vm->reason);
-    cr_expect_eq(rig_vmcb(0)->save.rip, rip + row->length,
-                 "%s: %s goes on at 0x%llx", profile, row->name,
-                 (unsigned long long)rig_vmcb(0)->save.rip);
+    cr_expect_eq(rig_rip(0), rip + row->length, "%s: %s goes on at 0x%llx",
+                 profile, row->name, (unsigned long long)rig_rip(0));
     for (unsigned i = 0; i < X86_GPR_COUNT; i++) {
         if (i == row->reg && row->reg != NONE)
             cr_expect_eq(rig_gpr(0, i), row->value, "%s: %s: 0x%llx", profile,
@@ -220,12 +219,12 @@ Test(mmio, bytes_of_another_instruction)
         rig_mode(0, RIG_LONG);
         set_registers(AT);
         mov[2] = 0x11;
-        rig_vmcb(0)->save.rip = first;
+        rig_set_rip(0, first);
         cr_expect_eq(rig_access(0, AT, true, 6, mov), VERDICT_RESUME);
         memcpy(&found, rig_device(AT), 4);
         cr_expect_eq(found, 0x11111111);
         mov[2] = 0x22;
-        rig_vmcb(0)->save.rip = second;
+        rig_set_rip(0, second);
         cr_expect_eq(rig_access(0, AT, true, 6, mov), VERDICT_RESUME);
         memcpy(&found, rig_device(AT), 4);
         cr_expect_eq(found, 0x11111122, "%s: 0x%x", rig_profiles[p], found);
@@ -356,8 +355,7 @@ Test(mmio, what_takes_no_notice)
             cr_expect_eq(rig_access(0, places[i].at, true, 3, places[i].store),
                          VERDICT_RESUME, "%s: %s", places[i].name,
                          rig.vm->reason);
-            cr_expect_eq(rig_vmcb(0)->save.rip, RIG_CODE + 3, "%s: store",
-                         places[i].name);
+            cr_expect_eq(rig_rip(0), RIG_CODE + 3, "%s: store", places[i].name);
             cr_expect_eq(rig_handler(0), -1, "%s: %d", places[i].name,
                          rig_handler(0));
             cr_expect_eq(rig.accesses, 0);
@@ -369,8 +367,7 @@ Test(mmio, what_takes_no_notice)
             cr_expect_eq(rig_access(0, places[i].at, false, 3, places[i].load),
                          VERDICT_RESUME, "%s: %s", places[i].name,
                          rig.vm->reason);
-            cr_expect_eq(rig_vmcb(0)->save.rip, RIG_CODE + 6, "%s: load",
-                         places[i].name);
+            cr_expect_eq(rig_rip(0), RIG_CODE + 6, "%s: load", places[i].name);
             cr_expect_eq(rig_gpr(0, X86_GPR_RAX), places[i].value, "%s",
                          places[i].name);
             rig_stop();
@@ -394,7 +391,7 @@ Test(mmio, sse)
                                     .reg = X86_GPR_RDI,
                                     .value = X86_CR4_PAE | X86_CR4_OSFXSR});
         rig_do(0, (struct guest_op){.kind = OP_FP, .reg = 2, .value = PATTERN});
-        rig_vmcb(0)->save.rip = RIG_CODE;
+        rig_set_rip(0, RIG_CODE);
         set_registers(AT);
         cr_expect_eq(rig_access(0, AT, false, 3, load), VERDICT_RESUME, "%s",
                      rig.vm->reason);
@@ -412,7 +409,7 @@ Test(mmio, sse)
 }
 
 /* String moves between device and memory, longer than one call makes. */
-Test(mmio, moves_of_strings)
+EACH_VENDOR(mmio, moves_of_strings)
 {
     static const uint8_t rep_movsb[] = {0xf3, 0xa4};
 
@@ -421,7 +418,7 @@ Test(mmio, moves_of_strings)
         uint64_t to = to_device ? RIG_DEVICE : RIG_DATA;
         unsigned exits = 0;
 
-        rig_start("qemu", 1, 1);
+        rig_start(profile, 1, 1);
         rig_mode(0, RIG_LONG);
         for (unsigned i = 0; i < 200; i++) {
             *rig_device(RIG_DEVICE + i) = (uint8_t)(i * 3);
@@ -430,10 +427,10 @@ Test(mmio, moves_of_strings)
         rig_set_gpr(0, X86_GPR_RSI, from);
         rig_set_gpr(0, X86_GPR_RDI, to);
         rig_set_gpr(0, X86_GPR_RCX, 200);
-        while (rig_vmcb(0)->save.rip == RIG_CODE && exits++ < 100)
+        while (rig_rip(0) == RIG_CODE && exits++ < 100)
             rig_access(0, RIG_DEVICE, to_device, 2, rep_movsb);
         cr_expect_eq(rig_gpr(0, X86_GPR_RCX), 0);
-        cr_expect_eq(rig_vmcb(0)->save.rip, RIG_CODE + 2);
+        cr_expect_eq(rig_rip(0), RIG_CODE + 2);
         for (unsigned i = 0; i < 200; i++) {
             cr_expect_eq(*rig_device(RIG_DEVICE + i), (uint8_t)(i * 3));
             cr_expect_eq(rig_peek(RIG_DATA + i, 1), (uint8_t)(i * 3));
@@ -457,7 +454,7 @@ Test(mmio, fetch_from_a_hole)
                 rig_do(0, (struct guest_op){.kind = OP_X86_CPUID}).cause,
                 X86_VECTOR_UD);
             cr_expect_eq(rig_handler(0), X86_VECTOR_UD);
-            cr_expect_eq(rig_peek(rig_vmcb(0)->save.rsp, 8), places[i]);
+            cr_expect_eq(rig_peek(rig_rsp(0), 8), places[i]);
             cr_expect_eq(rig.accesses, 0);
             rig_stop();
         }
@@ -519,36 +516,14 @@ Test(mmio, impossible_places)
     }
 }
 
-/* A fault of a walk of the guest's tables is none of its instruction, whatever
- * that is and wherever it goes. */
-Test(mmio, walk_of_tables_in_a_device)
-{
-    static const uint8_t mov[] = {0x8b, 0x03};
-    struct rig_exit exit = {
-        .code = VMEXIT_NPF,
-        .info1 = NPF_TABLE | X86_FAULT_US | X86_FAULT_RW,
-        .info2 = AT,
-        .length = 2,
-    };
-
-    rig_start("full", 1, 1);
-    rig_mode(0, RIG_LONG);
-    set_registers(RIG_DATA + 0x10);
-    memcpy(exit.bytes, mov, sizeof(mov));
-    cr_expect_eq(rig_exit(0, &exit), VERDICT_STOP_VM);
-    cr_expect_eq(rig.accesses, 0);
-    cr_expect_eq(rig_gpr(0, X86_GPR_RAX), PATTERN);
-    rig_stop();
-}
-
 /* What is not emulated is the end, with its name and bytes. */
-Test(mmio, not_emulated)
+EACH_VENDOR(mmio, not_emulated)
 {
     static const uint8_t fld[] = {0xdd, 0x03};
     static const uint8_t vmovups[] = {0xc5, 0xf8, 0x10, 0x03};
 
     for (unsigned i = 0; i < 2; i++) {
-        rig_start("full", 1, 1);
+        rig_start(profile, 1, 1);
         rig_mode(0, RIG_LONG);
         set_registers(AT);
         cr_expect_eq(
@@ -583,16 +558,15 @@ Test(mmio, page_tables_of_an_emulated_instruction)
         cr_expect_eq(rig_peek(RIG_TABLES + 2 * PAGE_SIZE, 8), RIG_SPARE | 0x23);
 
         rig_poke(entry, RIG_DATA | 0x1, 8);
-        rig_vmcb(0)->save.cr0 |= X86_CR0_WP;
-        rig_vmcb(0)->control.clean = 0;
+        rig_vcpu(0)->vendor->set(rig_vcpu(0), X86_REG_CR0,
+                                 rig_get(0, X86_REG_CR0) | X86_CR0_WP);
         vcpu_request(rig.vm->vcpus[0], VCPU_REQUEST_FLUSH);
         rig_set_gpr(0, X86_GPR_RDI, RIG_DATA + 7);
         rig_access(0, AT, false, 1, movsb);
         rig_run();
         cr_expect_eq(rig_handler(0), X86_VECTOR_PF);
-        cr_expect_eq(rig_vmcb(0)->save.cr2, RIG_DATA + 7);
-        cr_expect_eq(rig_peek(rig_vmcb(0)->save.rsp, 8),
-                     X86_FAULT_P | X86_FAULT_RW);
+        cr_expect_eq(rig_get(0, X86_REG_CR2), RIG_DATA + 7);
+        cr_expect_eq(rig_peek(rig_rsp(0), 8), X86_FAULT_P | X86_FAULT_RW);
         rig_stop();
     }
 }
