@@ -28,7 +28,7 @@ struct life {
     struct guest_op reboot; /* in the end */
 };
 
-extern const struct life life_riscv64, life_x86_64;
+extern const struct life life_riscv64, life_x86_64, life_x86_64_vmx;
 
 /* Pages that nobody has touched, for the guests' lives. */
 #define FRESH(page) (SPEC_MEMORY + 0x200000 + (page)*UINT64_C(0x1000))

@@ -87,6 +87,12 @@ static void describe(struct machine_spec *spec)
     cr_assert(spec_add_device(vm, "fw-cfg", 0, 0));
 }
 
+#define REBOOT                                                                 \
+    {                                                                          \
+        .kind = OP_X86_OUT, .width = 1, .number = 0x64, .flags = OP_HAS_VALUE, \
+        .value = 0xfe,                                                         \
+    }
+
 const struct life life_x86_64 = {
     .arch = &x86_64_sim_arch,
     .profiles = {"full", "qemu"},
@@ -94,9 +100,15 @@ const struct life life_x86_64 = {
     .describe = describe,
     .steps = steps,
     .count = ARRAY_SIZE(steps),
-    .reboot = {.kind = OP_X86_OUT,
-               .width = 1,
-               .number = 0x64,
-               .flags = OP_HAS_VALUE,
-               .value = 0xfe},
+    .reboot = REBOOT,
+};
+
+const struct life life_x86_64_vmx = {
+    .arch = &x86_64_vmx_sim_arch,
+    .profiles = {"full", "haswell"},
+    .vms = 3,
+    .describe = describe,
+    .steps = steps,
+    .count = ARRAY_SIZE(steps),
+    .reboot = REBOOT,
 };

@@ -12,7 +12,8 @@
 #include "support/rows.h"
 #include "vmm/internal.h"
 
-static const struct life *const lives[] = {&life_riscv64, &life_x86_64};
+static const struct life *const lives[] = {&life_riscv64, &life_x86_64,
+                                           &life_x86_64_vmx};
 
 /* The one that the sweep is at. */
 static const struct life *life;
