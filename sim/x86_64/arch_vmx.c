@@ -154,8 +154,8 @@ uint64_t x86_64_vmx_register(const struct vmx_vcpu *v, enum x86_register reg)
     case X86_REG_CR2: return on != NULL ? on->cr2 : v->state.cr2;
     case X86_REG_DR6: return on != NULL ? on->dr6 : v->state.dr6;
     default:
-        return v->is_filled ? field_register(field, reg)
-                            : entry_register(&v->entry, reg);
+        return v->has_entry ? entry_register(&v->entry, reg)
+                            : field_register(field, reg);
     }
 }
 

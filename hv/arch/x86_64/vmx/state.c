@@ -261,6 +261,7 @@ void vmx_enter_at(struct x86_vcpu *x86, const struct x86_entry *entry)
     set_registers(v, entry);
     if (!vmx_is_bound(v)) {
         v->entry = *entry;
+        v->has_entry = true;
         v->state.cr2 = 0;
         v->state.dr6 = X86_DR6_RESET;
         return;

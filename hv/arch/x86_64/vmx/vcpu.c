@@ -79,7 +79,7 @@ static void clear_state(struct vmx_vcpu *v)
     v->exit = (struct vmx_exit){0};
     v->event = 0;
     v->cpu_controls = v->controls->cpu;
-    v->is_filled = v->launched = false;
+    v->is_filled = v->has_entry = v->launched = false;
     v->host_cpu = v->vpid_cpu = X86_NO_CPU;
     v->state = (struct x86_vmx_state){.dr6 = X86_DR6_RESET};
     v->vmcs.revision = v->controls->revision;
@@ -143,9 +143,16 @@ static void write_registers(struct vmx_vcpu *v)
 static void fill(struct vmx_vcpu *v)
 {
     vmx_fill(v);
-    vmx_write_entry(v, &v->entry);
     write_registers(v);
     v->is_filled = true;
+}
+
+/* What has been set while the VMCS was out of reach. */
+static void enter(struct vmx_vcpu *v)
+{
+    vmx_write_entry(v, &v->entry);
+    vmx_flush(&v->x86);
+    v->has_entry = false;
 }
 
 static err_t bind(struct vcpu *vcpu)
@@ -163,6 +170,8 @@ static err_t bind(struct vcpu *vcpu)
         x86_vmx_set_host_state();
     v->host_cpu = (uint8_t)cpu;
     vmx_assign_vpid(v, cpu);
+    if (v->has_entry)
+        enter(v);
     x86_vmx_vmwrite(VMCS_TSC_OFFSET, v->x86.tsc_offset);
     x86_vmx_load_state(&v->state);
     x86_bind(&v->x86);

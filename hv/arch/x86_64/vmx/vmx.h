@@ -48,6 +48,7 @@ struct vmx_vcpu {
     uint32_t cpu_controls; /* the primary ones, as the VMCS has them */
     bool launched;         /* VMRESUME, not VMLAUNCH */
     bool is_filled;        /* the VMCS has more than its header */
+    bool has_entry;        /* the next bind writes `entry` to it */
     uint8_t host_cpu;      /* whose host-state area it has, or X86_NO_CPU */
 
     uint8_t vpid_cpu; /* where the VPID is valid, while the CPU ... */
@@ -58,7 +59,7 @@ struct vmx_vcpu {
     const struct vmx_controls *controls; /* of all vCPUs of the VM */
     const uint8_t *msr_bitmap;           /* likewise */
     struct x86_vmx_state state;          /* while it is not bound */
-    struct x86_entry entry;              /* for the first bind */
+    struct x86_entry entry;              /* likewise, if it is the newer one */
 
     struct vmcs vmcs;
 };
