@@ -77,7 +77,7 @@ truth_run_bochs() {
     need_tool bochs
     truth_disc
     bochs_start "$1" 1 256 "$scratch/truth.iso" "$timeout" \
-        "$scratch/console" >/dev/null
+        "$scratch/console" /dev/null >/dev/null
     on_exit kill "$machine"
     wait "$machine" || true
     wait "$shower" || true
