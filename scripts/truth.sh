@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 #
-# What scripts/svm-truth does, for a kind of processor: it sources this, and
-# calls truth_main with that kind, and for each machine that has one its name,
-# the fake profile, and the machine's model.
+# What scripts/svm-truth and vmx-truth do, for a kind of processor: they source
+# this, and call truth_main with that kind, and for each machine that has one its
+# name, the fake profile, and the machine's model.
 source scripts/bochs.sh
 
 readonly truth_image=build/image-x86_64/images/truth.elf

@@ -29,10 +29,12 @@ const struct truth_departures *truth_departures_of(const char *machine,
     static struct truth_departures tables[] = {
         {"qemu", TRUTH_SVM, truth_svm_qemu, 0},
         {"bochs", TRUTH_SVM, truth_svm_bochs, 0},
+        {"bochs", TRUTH_VMX, truth_vmx_bochs, 0},
     };
 
     tables[0].count = truth_svm_qemu_count;
     tables[1].count = truth_svm_bochs_count;
+    tables[2].count = truth_vmx_bochs_count;
     for (unsigned i = 0; i < ARRAY_SIZE(tables); i++) {
         if (strcmp(tables[i].machine, machine) == 0 && tables[i].cpu == cpu)
             return &tables[i];

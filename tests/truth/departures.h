@@ -14,7 +14,9 @@
 /* The page of legacy PAE's four entries, with bit 5 set in the first. */
 bool truth_is_pdpte_accessed(const struct truth_difference *difference);
 
-extern const struct truth_departure truth_svm_qemu[], truth_svm_bochs[];
-extern const unsigned truth_svm_qemu_count, truth_svm_bochs_count;
+extern const struct truth_departure truth_svm_qemu[], truth_svm_bochs[],
+    truth_vmx_bochs[];
+extern const unsigned truth_svm_qemu_count, truth_svm_bochs_count,
+    truth_vmx_bochs_count;
 
 #endif

@@ -92,7 +92,7 @@ struct truth_maker {
                        uint8_t *code);
 };
 
-extern const struct truth_maker truth_maker_svm;
+extern const struct truth_maker truth_maker_svm, truth_maker_vmx;
 
 struct truth_buffer {
     uint8_t *bytes;

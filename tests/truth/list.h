@@ -30,6 +30,7 @@ enum truth_cpu {
  * that the runner has: host-physical addresses differ from body to body. */
 #define TRUTH_RELATIVE 0x8000
 #define TRUTH_GPR      0x7f00 /* plus its number in instructions */
+#define TRUTH_CR2      0x7f10 /* where the control block has none */
 /* Only in answers: of VMLAUNCH, the VM-instruction error, or all ones; and,
  * plus its number, a page that has changed, by its CRC-32. */
 #define TRUTH_FAIL 0x7f20

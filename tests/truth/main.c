@@ -132,7 +132,8 @@ static struct options take_options(int count, char **words)
     return options;
 }
 
-static const struct truth_maker *const makers[] = {&truth_maker_svm};
+static const struct truth_maker *const makers[] = {&truth_maker_svm,
+                                                   &truth_maker_vmx};
 
 static int make(const struct options *options)
 {

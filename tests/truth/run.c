@@ -7,7 +7,8 @@
 
 const struct truth_vendor *truth_vendor_of(const struct truth_list *list)
 {
-    static const struct truth_vendor *const vendors[] = {&truth_svm};
+    static const struct truth_vendor *const vendors[] = {&truth_svm,
+                                                         &truth_vmx};
 
     for (unsigned i = 0; i < ARRAY_SIZE(vendors); i++) {
         if (vendors[i]->cpu == list->header.cpu)

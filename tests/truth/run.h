@@ -50,7 +50,8 @@ struct truth_machine {
 struct truth_vendor {
     const char *name;
     enum truth_cpu cpu;
-    uint32_t pages; /* behind TRUTH_MAX_PAGES of the guest's */
+    uint32_t pages;     /* behind TRUTH_MAX_PAGES of the guest's */
+    uint32_t host_page; /* of them the process's VM_HSAVE_PA or VMXON region */
     const struct truth_field *fields;
     uint32_t field_count;
     /* Makes what lies behind the guest's memory. */
@@ -66,7 +67,7 @@ struct truth_vendor {
     uint16_t first_output;
 };
 
-extern const struct truth_vendor truth_svm;
+extern const struct truth_vendor truth_svm, truth_vmx;
 
 /* The vendor of the list, or NULL: not in this body. */
 const struct truth_vendor *truth_vendor_of(const struct truth_list *list);
@@ -101,6 +102,21 @@ enum truth_svm_page {
     TRUTH_SVM_VMCB = 9,
     TRUTH_SVM_HSAVE = 10, /* of the process; the image has its own */
     TRUTH_SVM_PAGES = 11,
+};
+
+/* VMX: EPT (PML4 to page table), I/O bitmaps and MSR bitmaps, the virtual-APIC
+ * page, the VMCS, one to link, the VMXON region of the process, lists of MSRs.
+ */
+enum truth_vmx_page {
+    TRUTH_VMX_EPT = 0,
+    TRUTH_VMX_IO = 4,
+    TRUTH_VMX_MSR = 6,
+    TRUTH_VMX_APIC = 7,
+    TRUTH_VMX_VMCS = 8,
+    TRUTH_VMX_LINKED = 9,
+    TRUTH_VMX_VMXON = 10,
+    TRUTH_VMX_MSRS = 11, /* one to load, room for one to store */
+    TRUTH_VMX_PAGES = 12,
 };
 
 #endif

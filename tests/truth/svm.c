@@ -175,6 +175,7 @@ const struct truth_vendor truth_svm = {
     .name = "svm",
     .cpu = TRUTH_SVM,
     .pages = TRUTH_SVM_PAGES,
+    .host_page = TRUTH_SVM_HSAVE,
     .fields = fields,
     .field_count = ARRAY_SIZE(fields),
     .prepare = svm_prepare,
