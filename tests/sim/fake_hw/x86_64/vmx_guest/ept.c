@@ -160,10 +160,11 @@ Test(ept, accessed_and_dirty)
         rig_long_mode();
         if (ad)
             FIELD(EPTP) |= VMX_EPTP_AD;
-        for (unsigned level = 0; level < 3; level++)
-            *(uint64_t *)rig_memory(RIG_CR3 + level * PAGE_SIZE) |= 0x20;
+        *(uint64_t *)rig_memory(RIG_CR3) |= 0x20;
         *rig_ept(RIG_CR3) &= ~UINT64_C(2);
         *rig_ept(RIG_CR3 + PAGE_SIZE) &= ~UINT64_C(2);
+        *(uint64_t *)rig_memory(RIG_CR3 + PAGE_SIZE) |= 0x20;
+        *(uint64_t *)rig_memory(RIG_CR3 + 2 * PAGE_SIZE) |= 0x20;
         rig_one(&load);
         cr_assert_eq(rig.done, ad ? 0 : 1);
         if (ad) {
