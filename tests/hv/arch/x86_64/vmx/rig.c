@@ -37,7 +37,7 @@ static struct x86_segment get_cs(vcpu_id id)
 {
     const struct vmx_vcpu *v = rig_vmx(id);
 
-    if (!v->is_filled)
+    if (v->has_entry)
         return v->entry.segment[X86_CS];
     return (struct x86_segment){
         .base = rig_field(id, VMCS_AT_GUEST_CS_BASE),

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What VMX does its own way: NMIs behind an IRET that faults, control registers
+ * of which the guest sees shadows, entries that the processor refuses, and a
+ * turn's end by the preemption timer.
+ */
+#include "hv/arch/x86_64/vmx/rig.h"
+
+static const struct guest_op iret = {.kind = OP_X86_IRET};
+static const struct guest_op pause_op = {.kind = OP_X86_PAUSE};
+
+static void set_stack(uint64_t rsp)
+{
+    rig_do(0, (struct guest_op){
+                  .kind = OP_SET_REG, .reg = X86_GPR_RSP, .value = rsp});
+}
+
+/* An IRET unblocks NMIs though it faults: the guest gets the fault, and the NMI
+ * before the first instruction of the fault's handler. */
+Test(vmx_events, nmi_behind_an_iret_that_faults)
+{
+    for (unsigned p = 0; rig_vmx_profiles[p] != NULL; p++) {
+        uint64_t at;
+
+        rig_start(rig_vmx_profiles[p], 1, 1);
+        rig_mode(0, RIG_LONG);
+        rig_enable_apic(0);
+        rig_do(0, pause_op);
+        rig_nmi(0);
+        rig_go_on(0);
+        rig_nmi(0);
+        rig_go_on(0);
+        rig_unmap_page(0, RIG_DATA);
+        set_stack(RIG_DATA);
+        at = rig_rip(0);
+        rig_do_series(0, &iret, 1);
+        cr_expect_eq(rig_handler(0), X86_VECTOR_NMI, "%s: %d",
+                     rig_vmx_profiles[p], rig_handler(0));
+        cr_expect_eq(rig_stacked(0, 0), RIG_HANDLER + 16 * X86_VECTOR_PF);
+        cr_expect_eq(rig_get(0, X86_REG_CR2), RIG_DATA);
+        rig_do_series(0, &iret, 1);
+        cr_expect_eq(rig_handler(0), X86_VECTOR_PF, "%s: %d",
+                     rig_vmx_profiles[p], rig_handler(0));
+        cr_expect_eq(rig_stacked(0, 0), 0u, "a read of what is not there");
+        cr_expect_eq(rig_stacked(0, 1), at);
+        cr_expect_eq(rig_get(0, X86_REG_DR6), X86_DR6_RESET);
+        rig_stop();
+    }
+}
+
+/* Control registers ------------------------------------------------------ */
+
+/* The guest reads what it has written, whatever the processor must have. */
+Test(vmx_registers, masks_and_shadows)
+{
+    enum { CR0 = 0, CR4 = 4 };
+    static const struct {
+        const char *name;
+        unsigned number;
+        uint64_t value, forced, kept_out; /* of the VMCS's register */
+    } rows[] = {
+        {"CR0.CD", CR0, X86_CR0_PE | X86_CR0_PG | X86_CR0_ET | X86_CR0_CD,
+         X86_CR0_NE, X86_CR0_CD},
+        {"CR0.CD and NW", CR0,
+         X86_CR0_PE | X86_CR0_PG | X86_CR0_ET | X86_CR0_CD | X86_CR0_NW,
+         X86_CR0_NE, X86_CR0_CD | X86_CR0_NW},
+        {"CR0.NE set", CR0, X86_CR0_PE | X86_CR0_PG | X86_CR0_ET | X86_CR0_NE,
+         X86_CR0_NE, 0},
+        {"CR0.NE clear, TS", CR0,
+         X86_CR0_PE | X86_CR0_PG | X86_CR0_ET | X86_CR0_TS, X86_CR0_NE, 0},
+        {"CR4.MCE", CR4, X86_CR4_PAE | X86_CR4_MCE, X86_CR4_VMXE, 0},
+        {"CR4", CR4, X86_CR4_PAE | X86_CR4_PGE, X86_CR4_VMXE, 0},
+    };
+
+    for (unsigned p = 0; rig_vmx_profiles[p] != NULL; p++) {
+        rig_start(rig_vmx_profiles[p], 1, 1);
+        rig_mode(0, RIG_LONG);
+        for_each_row (i, rows) {
+            struct guest_op op = {.kind = OP_X86_WRITE_CR,
+                                  .number = rows[i].number,
+                                  .reg = X86_GPR_RDI,
+                                  .value = rows[i].value};
+            uint64_t real;
+
+            cr_expect_eq(rig_do(0, op).outcome, OUTCOME_RETIRED, "%s: %s",
+                         rig_vmx_profiles[p], rows[i].name);
+            op.kind = OP_X86_READ_CR;
+            cr_expect_eq(rig_do(0, op).value, rows[i].value, "%s: %s",
+                         rig_vmx_profiles[p], rows[i].name);
+            real = rig_field(0, rows[i].number == CR0 ? VMCS_AT_GUEST_CR0
+                                                      : VMCS_AT_GUEST_CR4);
+            cr_expect_eq(real & rows[i].forced, rows[i].forced, "%s: %s",
+                         rig_vmx_profiles[p], rows[i].name);
+            cr_expect_eq(real & rows[i].kept_out, 0, "%s: %s",
+                         rig_vmx_profiles[p], rows[i].name);
+        }
+        rig_stop();
+    }
+}
+
+/* Refused entries --------------------------------------------------------- */
+
+/* Whatever the hypervisor has done wrong: the VM stops, says why, and the
+ * machine goes on. */
+Test(vmx_entry, that_is_refused)
+{
+    static const struct {
+        enum vmcs_field field;
+        uint64_t value;
+        const char *reason, *rule;
+    } rows[] = {
+        {VMCS_GUEST_TR_ACCESS_RIGHTS, VMX_AR_UNUSABLE, "invalid guest state",
+         "vmx-guest-tr-type-long"},
+        {VMCS_GUEST_CR3, ~UINT64_C(0), "invalid guest state", "vmx-guest-cr3"},
+        {VMCS_LINK_POINTER, 1, "invalid guest state", "vmx-guest-link-align"},
+        {VMCS_HOST_CS_SELECTOR, 0, "invalid host-state fields",
+         "vmx-host-cs-null"},
+        {VMCS_HOST_RIP, BIT(63), "invalid host-state fields", "vmx-host-rip"},
+        {VMCS_EPTP, 7, "invalid control fields", "vmx-eptp-memory-type"},
+        {VMCS_PIN_CONTROLS, UINT32_MAX, "invalid control fields",
+         "vmx-pin-allowed1"},
+    };
+
+    for (unsigned p = 0; rig_vmx_profiles[p] != NULL; p++) {
+        for_each_row (i, rows) {
+            rig_start(rig_vmx_profiles[p], 1, 2);
+            rig_mode(0, RIG_LONG);
+            rig_do(0, pause_op);
+            cpus_set_current(0);
+            cr_assert(vmx_is_bound(rig_vmx(0)));
+            x86_vmx_vmwrite(rows[i].field, rows[i].value);
+            rig_do(0, pause_op);
+            cr_expect_eq(rig.vm->state, VM_STOPPED, "%s, row %zu",
+                         rig_vmx_profiles[p], i);
+            cr_expect_not_null(strstr(rig.vm->reason, rows[i].reason),
+                               "%s, row %zu: %s", rig_vmx_profiles[p], i,
+                               rig.vm->reason);
+            cr_expect_eq(
+                strncmp(violations_last(), rows[i].rule, strlen(rows[i].rule)),
+                0, "%s, row %zu: %s", rig_vmx_profiles[p], i,
+                violations_last());
+            cr_expect_eq(violations_count(), 1, "it is not tried again");
+            rig_stop_violated();
+        }
+    }
+}
+
+/* The end of a turn ---------------------------------------------------------
+ */
+
+/* A guest that makes no exit gets one, and goes on. */
+Test(vmx_turn, preemption_timer)
+{
+    static const struct guest_op steps[] = {
+        {.kind = OP_X86_PAUSE},
+        {.kind = OP_DELAY, .value = UINT64_C(11000000)},
+        {.kind = OP_X86_PAUSE}};
+
+    for (unsigned p = 0; rig_vmx_profiles[p] != NULL; p++) {
+        const struct exit_stats *stats;
+        uint64_t before;
+
+        rig_start(rig_vmx_profiles[p], 1, 1);
+        rig_mode(0, RIG_LONG);
+        rig_do(0, pause_op);
+        stats = rig_vcpu(0)->base.stats;
+        before = exit_stats_count(stats, EXIT_PREEMPTION_TIMER);
+        rig_do_series(0, steps, ARRAY_SIZE(steps));
+        cr_expect_eq(exit_stats_count(stats, EXIT_PREEMPTION_TIMER), before + 1,
+                     "%s", rig_vmx_profiles[p]);
+        cr_expect_eq(rig_rip(0), RIG_CODE + 3 * 2);
+        rig_stop();
+    }
+}
