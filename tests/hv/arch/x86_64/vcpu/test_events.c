@@ -120,6 +120,22 @@ EACH_VENDOR(events, shadow_ends_with_an_emulated_instruction)
     }
 }
 
+/* The same where nothing but that instruction exits. */
+Test(events, shadow_ends_with_an_exit_in_it)
+{
+    const struct guest_op steps[] = {sti, cpuid, pause_op};
+
+    for (unsigned p = 0; rig_profiles[p] != NULL; p++) {
+        start(rig_profiles[p], 0);
+        rig_interrupt(0, 0x41);
+        rig_go_on(0);
+        rig_do_series(0, steps, ARRAY_SIZE(steps));
+        cr_expect_eq(rig_stacked(0, 0), RIG_CODE + 1 + 2, "%s: 0x%llx",
+                     rig_profiles[p], (unsigned long long)rig_stacked(0, 0));
+        rig_stop();
+    }
+}
+
 Test(events, order_of_the_local_apic)
 {
     static const uint8_t order[] = {0x91, 0x71, 0x41};

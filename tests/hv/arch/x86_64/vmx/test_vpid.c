@@ -225,6 +225,28 @@ Test(vmcs, a_stack_pointer_that_is_set_meanwhile)
     }
 }
 
+/* The hypervisor sets it back to what the last entry wrote. */
+Test(vmcs, a_stack_pointer_that_was_written_before)
+{
+    for (unsigned p = 0; rig_vmx_profiles[p] != NULL; p++) {
+        struct guest_op rsp = {
+            .kind = OP_SET_REG, .reg = X86_GPR_RSP, .value = RIG_STACK - 0x100};
+        struct guest_op fault = {
+            .kind = OP_LOAD, .width = 4, .address = RIG_DEVICE};
+
+        take(rig_vmx_profiles[p]);
+        run_once(&rsp, 1);
+        run_once(&fault, 1);
+        cr_expect_eq(rig_gpr(1, X86_GPR_RSP), RIG_STACK - 0x100);
+        rig_set_gpr(1, X86_GPR_RSP, RIG_STACK);
+        run_once(&pause_op, 1);
+        cr_expect_eq(rig_field(1, VMCS_AT_GUEST_RSP), RIG_STACK, "%s",
+                     rig_vmx_profiles[p]);
+        give_back();
+        rig_stop();
+    }
+}
+
 /* The shadow of STI: an NMI waits behind the migration, too. */
 Test(vmcs, the_shadow_goes_with_it)
 {
@@ -339,14 +361,20 @@ Test(vpid, generations)
         vpids = rig_vmx(0)->controls->vpids;
         generation = vmx_cpus[0].generation;
         for (unsigned i = 0; i < 40; i++) {
-            for (vcpu_id id = 0; id < 4; id++) {
+            struct vmx_vcpu *first = rig_vmx(i % 4);
+
+            /* It begins a generation, with a number that was another one's: as
+             * one that comes to the CPU, or that has been there all along. */
+            vmx_cpus[0].next_vpid = vpids;
+            if (i % 2 == 0)
+                first->vpid_cpu = X86_NO_CPU;
+            else
+                first->vpid_generation = 0;
+            for (unsigned n = 0; n < 4; n++) {
+                vcpu_id id = (vcpu_id)((i + n) % 4);
                 struct guest_op own = load;
 
                 own.address = UINT64_C(4) << 30;
-                if (i % 3 == 2)
-                    rig_vmx(id)->vpid_cpu = X86_NO_CPU;
-                if (i % 5 == 4 && id == 2)
-                    vmx_cpus[0].next_vpid = vpids;
                 cr_expect_eq(rig_do(id, own).value, 0x1000 + id,
                              "%s, round %u, vCPU %u", rig_vmx_profiles[p], i,
                              id);
