@@ -104,6 +104,15 @@ static bool rip_is_fetched(const struct truth_difference *difference)
                 FIELD_PUT(VMX_EVENT_TYPE, VMX_EVENT_EXCEPTION));
 }
 
+/* It goes on in real mode, to where fake processors would not. */
+static bool takes_vm(const struct truth_difference *difference)
+{
+    return (truth_before(difference, VMCS_GUEST_RFLAGS) & X86_RFLAGS_VM) != 0 &&
+           (truth_before(difference, VMCS_GUEST_CR0) & X86_CR0_PE) == 0 &&
+           reason_of_fake(difference) == REFUSED &&
+           (reason_of_real(difference) & VMX_REASON_ENTRY_FAILURE) == 0;
+}
+
 static bool rf_of_faults(const struct truth_difference *difference)
 {
     uint64_t reason = reason_of_real(difference);
@@ -121,10 +130,21 @@ static bool shadow_is_lost(const struct truth_difference *difference)
                                  ~(VMX_BLOCKING_STI | VMX_BLOCKING_MOV_SS));
 }
 
+static bool plain_refusal(const struct truth_difference *difference)
+{
+    return difference->field == VMCS_EXIT_QUALIFICATION &&
+           reason_of_fake(difference) == REFUSED &&
+           reason_of_real(difference) == REFUSED &&
+           difference->expected == VMX_ENTRY_FAILURE_NMI &&
+           difference->found == 0;
+}
+
 static bool pending_step(const struct truth_difference *difference)
 {
     return difference->field == VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS &&
-           (difference->expected ^ difference->found) == VMX_PENDING_BS;
+           ((difference->expected ^ difference->found) &
+            ~(VMX_PENDING_BS | VMX_PENDING_B)) == 0 &&
+           ((difference->expected ^ difference->found) & VMX_PENDING_BS) != 0;
 }
 
 static bool real_mode_code(const struct truth_difference *difference)
@@ -135,9 +155,10 @@ static bool real_mode_code(const struct truth_difference *difference)
                ((difference->expected & ~VMX_AR_TYPE) | DATA_TYPE);
 }
 
-static bool no_l_of_tr(const struct truth_difference *difference)
+static bool no_l_of_system(const struct truth_difference *difference)
 {
-    return difference->field == VMCS_GUEST_TR_ACCESS_RIGHTS &&
+    return (difference->field == VMCS_GUEST_TR_ACCESS_RIGHTS ||
+            difference->field == VMCS_GUEST_LDTR_ACCESS_RIGHTS) &&
            difference->found == (difference->expected & ~VMX_AR_L);
 }
 
@@ -156,6 +177,8 @@ const struct truth_departure truth_vmx_bochs[] = {
      .explains = refuses_rpl},
     {"cpl", "27.4.1", "the privilege level is the DPL of SS",
      "it is the RPL of CS", .explains = rpl_is_cpl},
+    {"debugctl", "29.3.1.1", "reserved bits of IA32_DEBUGCTL are 0",
+     "that is not checked", .rule = "vmx-guest-debugctl"},
     {"long-pg", "29.3.1.1", "a guest in IA-32e mode has CR0.PG",
      "that is not checked", .rule = "vmx-guest-long-pg"},
     {"hlt-event", "29.3.1.5",
@@ -169,6 +192,8 @@ const struct truth_departure truth_vmx_bochs[] = {
      "that is not checked", .rule = "vmx-guest-pending-no-bs"},
     {"rip", "29.3.1.4", "RIP is canonical in 64-bit mode",
      "that is not checked: the fetch is a #GP", .explains = rip_is_fetched},
+    {"rflags-vm", "29.3.1.4", "RFLAGS.VM is 0 if CR0.PE is",
+     "that is not checked", .explains = takes_vm},
     {"smm", "29.2.1.3", "an entry to SMM from outside of it is VMfailValid(7)",
      "it is refused as of the guest's state", .explains = refuses_smm_late},
     {"rf-of-faults", "30.3.3", "an exit by a fault saves RFLAGS.RF as 1",
@@ -176,13 +201,18 @@ const struct truth_departure truth_vmx_bochs[] = {
     {"shadow", "30.3.4",
      "an exit by an instruction that STI or MOV SS shadows has not ended that",
      "it has", .explains = shadow_is_lost},
+    {"nmi-sti", "29.8",
+     "an NMI for a guest that is blocked by STI: the exit's qualification is 3",
+     "it is 0", .explains = plain_refusal},
     {"pending-step", "30.3.4",
      "an exit saves BS as pending if a single step is, and was not delivered",
-     "it saves it as it was loaded", .explains = pending_step},
+     "it saves BS as it was loaded, and loses others",
+     .explains = pending_step},
     {"real-mode-code", "29.3.2.2", "an entry loads the type of CS",
      "in real mode it becomes writable data", .explains = real_mode_code},
-    {"l-of-tr", "29.3.2.2", "an entry loads bit 13 of the access rights of TR",
-     "it loads 0", .explains = no_l_of_tr},
+    {"l-of-system", "29.3.2.2",
+     "an entry loads bit 13 of the access rights of LDTR and TR", "it loads 0",
+     .explains = no_l_of_system},
     {"rsp-high", "volume 1, 3.4.1.1",
      "outside of 64-bit mode, the upper half of RSP is undefined",
      "an entry loads 0", .explains = rsp_high},

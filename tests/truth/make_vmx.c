@@ -136,7 +136,7 @@ static void vmx_make_state(struct truth_machine *machine, unsigned number)
     vmx_make_legal(&check, states[number].mode);
     make_addresses(machine->base.raw);
     force_controls();
-    if (states[number].mode == VMX_GUEST_REAL || number % 2 == 0)
+    if (!states[number].user || states[number].mode == VMX_GUEST_LONG)
         V(SECONDARY_CONTROLS) |=
             VMX_CPU2_UNRESTRICTED_GUEST & profile_here()->cpu2;
     V(EXIT_CONTROLS) |= (VMX_EXIT_SAVE_EFER | VMX_EXIT_LOAD_EFER) &
@@ -158,7 +158,6 @@ static void vmx_make_state(struct truth_machine *machine, unsigned number)
     if (states[number].mode == VMX_GUEST_V86)
         V(GUEST_RIP) = LAYOUT_CODE - V(GUEST_CS_BASE);
     if (number % 2 != 0) {
-        V(PIN_CONTROLS) |= VMX_PIN_VIRTUAL_NMIS;
         V(GUEST_RFLAGS) |= X86_RFLAGS_IF;
         V(LINK_POINTER) = machine->base.raw + TRUTH_OWN(TRUTH_VMX_LINKED);
     }

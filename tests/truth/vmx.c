@@ -124,6 +124,7 @@ static void vmx_prepare(struct truth_machine *machine)
     memset(machine->memory + TRUTH_OWN(TRUTH_VMX_IO), 0xff, 3 * PAGE_SIZE);
     memcpy(machine->memory + TRUTH_OWN(TRUTH_VMX_VMCS), &revision, 4);
     memcpy(machine->memory + TRUTH_OWN(TRUTH_VMX_LINKED), &revision, 4);
+    memcpy(machine->memory + TRUTH_OWN(TRUTH_VMX_VMXON), &revision, 4);
     memcpy(machine->memory + TRUTH_OWN(TRUTH_VMX_MSRS), &msr, sizeof(msr));
     memcpy(machine->memory + TRUTH_OWN(TRUTH_VMX_MSRS) + sizeof(msr), &msr,
            sizeof(msr));
