@@ -6,18 +6,10 @@
 #include "lib/bits.h"
 #include "tests/image/selftest.h"
 
-static void drain_irqs(void)
-{
-    uint32_t irq;
-
-    while ((irq = arch_fetch_irq()) != HOST_IRQ_NONE)
-        arch_handle_irq(irq);
-}
-
 /* CPUs that have nothing to do in a test wait. */
 static bool rest(void)
 {
-    drain_irqs();
+    selftest_take_irqs();
     return false;
 }
 
@@ -36,7 +28,7 @@ static bool step_registers(struct vcpu *v)
     if (host_current_cpu() != 0)
         return rest();
     if (selftest_was_interrupted(v)) {
-        drain_irqs();
+        selftest_take_irqs();
         return true;
     }
     EXPECT(selftest_has_called(v));
@@ -82,7 +74,7 @@ static bool step_kicks(struct vcpu *v)
     uint32_t self = host_current_cpu(), cpu;
 
     EXPECT(selftest_was_interrupted(v));
-    drain_irqs();
+    selftest_take_irqs();
     kick_others(self);
     atomic_fetch_add(&rounds[self], 1);
     for (cpu = 0; cpu < host_cpu_count(); cpu++) {
@@ -98,15 +90,10 @@ static bool step_kicks(struct vcpu *v)
 
 /* Two CPUs can take each other's kicks while they wait, and are both in their
  * guests then, which is no fault: CPU 0's timer gets it out, and so all. */
-static void on_round(void *context, uint64_t now_ns)
-{
-    EXPECT(time_register_timer(now_ns + 1000000, on_round, NULL) != TIMER_NONE);
-}
-
 static void start_kicks(void)
 {
     EXPECT(host_cpu_count() > 1);
-    EXPECT(time_register_timer(0, on_round, NULL) != TIMER_NONE);
+    selftest_start_timer();
 }
 
 /* A CPU that kicks itself does not get into the guest: not one instruction
@@ -148,7 +135,7 @@ static void start_ticks(void)
 
 static bool step_ticks(struct vcpu *v)
 {
-    drain_irqs();
+    selftest_take_irqs();
     return ticks % 2 == 0;
 }
 

@@ -4,7 +4,9 @@
 
 #include <libfdt.h>
 
+#include "api/arch.h"
 #include "api/memory.h"
+#include "api/time.h"
 #include "lib/bits.h"
 #include "lib/string.h"
 #include "vm/vm.h"
@@ -80,6 +82,24 @@ struct vcpu *vmm_leave_guest(uint32_t cpu, struct vcpu *vcpu)
 struct vcpu *vmm_current_vcpu(uint32_t cpu)
 {
     return selftest_vcpu(cpu);
+}
+
+void selftest_take_irqs(void)
+{
+    uint32_t irq;
+
+    while ((irq = arch_fetch_irq()) != HOST_IRQ_NONE)
+        arch_handle_irq(irq);
+}
+
+static void on_timer(void *context, uint64_t now_ns)
+{
+    EXPECT(time_register_timer(now_ns + 1000000, on_timer, NULL) != TIMER_NONE);
+}
+
+void selftest_start_timer(void)
+{
+    EXPECT(time_register_timer(0, on_timer, NULL) != TIMER_NONE);
 }
 
 /* The host asks whether there is any that can run. */

@@ -20,6 +20,11 @@
             selftest_fail(#expression, __FILE__, __LINE__); \
     } while (0)
 
+/* This CPU is got out of its guest every millisecond. */
+void selftest_start_timer(void);
+/* Handles the interrupts that this CPU has. */
+void selftest_take_irqs(void);
+
 _Noreturn void selftest_fail(const char *expression, const char *file,
                              int line);
 /* Ends the machine well. */
