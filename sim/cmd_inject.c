@@ -17,8 +17,8 @@ static const char usage[] =
     "Runs each scenario (docs/scenario.md) on a machine of its own.\n\n"
     "  --seed N        the order in which the CPUs take turns (default 0)\n"
     "  --cpus N        fake CPUs, where the scenario does not say (default 1)\n"
-    "  --arch NAME     riscv64 (the default) or x86_64, where the scenario\n"
-    "                  does not say\n"
+    "  --arch NAME     riscv64 (the default), x86_64 or x86_64-vmx, where\n"
+    "                  the scenario does not say\n"
     "  --profile NAME  the processor, where the scenario does not say\n"
     "  --record TRACE  record every exit of FILE, one only, to TRACE.twx\n"
     "  --verbose       print each operation and what came of it\n"
@@ -255,12 +255,13 @@ static int read_options(struct inject *inject, int argc, char **argv)
             fprintf(stderr, "twinax inject: no option is called '%s'\n",
                     option);
             return -1;
-        } else if (i + 1 == argc || !set_option(inject, option, argv[i + 1])) {
-            fprintf(stderr, "twinax inject: %s needs a value that it knows\n",
-                    option);
+        } else if (i + 1 == argc) {
+            fprintf(stderr, "twinax inject: %s needs a value\n", option);
             return -1;
-        } else {
-            i++;
+        } else if (!set_option(inject, option, argv[++i])) {
+            fprintf(stderr, "twinax inject: %s cannot be '%s'\n", option,
+                    argv[i]);
+            return -1;
         }
     }
     return i;
