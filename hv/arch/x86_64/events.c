@@ -77,6 +77,37 @@ static struct x86_event make_exception(const struct x86_vcpu *v, uint8_t vector,
                               has_error ? error : 0};
 }
 
+bool x86_get_event(const struct x86_vcpu *v, struct x86_event *event)
+{
+    uint64_t packed = *v->event;
+    uint64_t type = FIELD_GET(X86_EVENT_TYPE, packed);
+
+    if (!x86_has_event(v))
+        return false;
+    *event = (struct x86_event){
+        .type = type == X86_EVENT_INTERRUPT || type == X86_EVENT_NMI
+                    ? (enum x86_event_type)type
+                    : X86_EVENT_EXCEPTION,
+        .vector = (uint8_t)FIELD_GET(X86_EVENT_VECTOR, packed),
+        .has_error = (packed & X86_EVENT_HAS_ERROR) != 0,
+        .error = (uint32_t)FIELD_GET(X86_EVENT_ERROR_CODE, packed),
+    };
+    return true;
+}
+
+void x86_set_event(struct x86_vcpu *v, const struct x86_event *event)
+{
+    uint64_t packed = X86_EVENT_VALID |
+                      FIELD_PUT(X86_EVENT_VECTOR, event->vector) |
+                      FIELD_PUT(X86_EVENT_TYPE, event->type);
+
+    if (event->has_error)
+        packed |=
+            X86_EVENT_HAS_ERROR | FIELD_PUT(X86_EVENT_ERROR_CODE, event->error);
+    *v->event = packed;
+    v->vendor->sets_event(v, event);
+}
+
 void x86_inject_exception(struct x86_vcpu *v,
                           const struct x86_exception *exception)
 {
@@ -84,7 +115,7 @@ void x86_inject_exception(struct x86_vcpu *v,
         v, exception->vector, exception->has_error, exception->error);
     struct x86_event waiting;
 
-    if (v->vendor->get_event(v, &waiting)) {
+    if (x86_get_event(v, &waiting)) {
         if (waiting.type != X86_EVENT_EXCEPTION)
             put_back(v, &waiting);
         else if (combine(waiting.vector, event.vector) == DOUBLE)
@@ -94,7 +125,7 @@ void x86_inject_exception(struct x86_vcpu *v,
     }
     if (exception->vector == X86_VECTOR_PF)
         v->vendor->set(v, X86_REG_CR2, exception->address);
-    v->vendor->set_event(v, &event);
+    x86_set_event(v, &event);
 }
 
 void x86_inject_gp(struct x86_vcpu *v)
@@ -173,13 +204,6 @@ static uint8_t take_interrupt(struct x86_vcpu *v)
     return vector;
 }
 
-static bool has_event(const struct x86_vcpu *v)
-{
-    struct x86_event event;
-
-    return v->vendor->get_event(v, &event);
-}
-
 static void set_windows(struct x86_vcpu *v, bool interrupt, bool nmi)
 {
     if (v->interrupt_window == interrupt && !v->nmi_window && !nmi)
@@ -195,19 +219,18 @@ static void sync_nmi(struct x86_vcpu *v)
     if (v->lapic != NULL && (lapic_attention(v->lapic) & LAPIC_NMI) != 0 &&
         lapic_take_nmi(v->lapic))
         atomic_store(&v->nmi, true);
-    if (atomic_load(&v->nmi) && !has_event(v) && v->vendor->takes_nmi(v)) {
+    if (atomic_load(&v->nmi) && !x86_has_event(v) && v->vendor->takes_nmi(v)) {
         atomic_store(&v->nmi, false);
-        v->vendor->set_event(
+        x86_set_event(
             v, &(struct x86_event){X86_EVENT_NMI, X86_VECTOR_NMI, false, 0});
     }
 }
 
 static void sync_interrupt(struct x86_vcpu *v)
 {
-    if (has_interrupt(v) && !has_event(v) && v->vendor->takes_interrupt(v))
-        v->vendor->set_event(v,
-                             &(struct x86_event){X86_EVENT_INTERRUPT,
-                                                 take_interrupt(v), false, 0});
+    if (has_interrupt(v) && !x86_has_event(v) && v->vendor->takes_interrupt(v))
+        x86_set_event(v, &(struct x86_event){X86_EVENT_INTERRUPT,
+                                             take_interrupt(v), false, 0});
 }
 
 void x86_sync_events(struct x86_vcpu *v)
@@ -220,7 +243,7 @@ void x86_sync_events(struct x86_vcpu *v)
     sync_nmi(v);
     sync_interrupt(v);
     set_windows(v, has_interrupt(v), atomic_load(&v->nmi));
-    if (has_event(v))
+    if (x86_has_event(v))
         v->wait = X86_RUNS;
 }
 

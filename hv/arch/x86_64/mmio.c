@@ -98,10 +98,9 @@ EXIT_PATH err_t x86_decode_mmio(struct vcpu *vcpu, const struct vm_exit *fault,
 {
     struct x86_vcpu *v = to_x86(vcpu);
     const struct x86_insn *insn;
-    struct x86_event event;
 
     if (unlikely(fault->fault.access == ACCESS_EXECUTE ||
-                 v->vendor->walks_tables(v) || v->vendor->get_event(v, &event)))
+                 v->vendor->walks_tables(v) || x86_has_event(v)))
         return ERR_UNSUPPORTED;
     insn = x86_code_find(v);
     if (insn == NULL || !is_plain_move(insn))
@@ -264,12 +263,15 @@ static const struct x86_emulate_ops emulate_ops = {
     .write_xmm = write_xmm,
 };
 
-/* What the emulator has done to the registers becomes the guest's. */
+/* What the emulator has done to the registers becomes the guest's: it changes
+ * no others. */
 static void finish_emulation(struct x86_vcpu *v, const struct x86_cpu *cpu,
                              const struct x86_outcome *outcome,
                              enum x86_result result)
 {
-    v->vendor->set_cpu(v, cpu);
+    memcpy(v->regs.gpr, cpu->gpr, sizeof(cpu->gpr));
+    *v->rip = cpu->rip;
+    *v->rflags = cpu->rflags;
     if (result == X86_DONE)
         x86_end_shadow(v);
     if (result == X86_EXCEPTION)
@@ -343,13 +345,12 @@ enum verdict x86_emulate_access(struct vcpu *vcpu, const struct vm_exit *fault,
                                 char *what)
 {
     struct x86_vcpu *v = to_x86(vcpu);
-    struct x86_event event;
 
     if (fault->fault.access == ACCESS_EXECUTE) {
         x86_inject_ud(v);
         return VERDICT_RESUME;
     }
-    if (v->vendor->get_event(v, &event))
+    if (x86_has_event(v))
         return stop(what, "an event is delivered through memory",
                     fault->fault.gpa);
     if (v->vendor->walks_tables(v))

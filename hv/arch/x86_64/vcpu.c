@@ -50,8 +50,7 @@ static bool find_tsc_aux(void)
     return (cpuid.edx & X86_CPUID_EXT_EDX_RDTSCP) != 0;
 }
 
-/* The first vCPU of the VM, which may be this one. */
-static struct x86_vcpu *first_of(struct x86_vcpu *v)
+struct x86_vcpu *x86_first(struct x86_vcpu *v)
 {
     struct vcpu *const *peers = v->base.config.peers;
 
@@ -69,7 +68,7 @@ static err_t make_cpuid(struct x86_vcpu *v, struct arena *arena)
         .has_apic = v->lapic != NULL,
     };
 
-    v->cpuid = first_of(v)->cpuid;
+    v->cpuid = x86_first(v)->cpuid;
     if (v->cpuid != NULL)
         return OK;
     v->cpuid = arena_new(arena, struct x86_guest_cpuid);
@@ -148,7 +147,7 @@ void x86_set_tsc_offset(struct x86_vcpu *v, uint64_t offset)
 /* All vCPUs have the first one's time. */
 static void start_tsc(struct x86_vcpu *v)
 {
-    const struct x86_vcpu *first = first_of(v);
+    const struct x86_vcpu *first = x86_first(v);
 
     x86_set_tsc_offset(v, first == v ? -time_ticks() : first->tsc_offset);
 }
@@ -197,7 +196,7 @@ void x86_setup(struct x86_vcpu *v)
         enter_flat(v);
     } else {
         enter_at_reset_vector(v);
-        v->msrs = first_of(v)->msrs;
+        v->msrs = x86_first(v)->msrs;
         v->wait = X86_WAITS_FOR_SIPI;
     }
 }

@@ -36,18 +36,30 @@ struct x86_vcpu;
 #define X86_NO_CPU 0xff
 
 enum x86_event_type {
-    X86_EVENT_INTERRUPT,
-    X86_EVENT_NMI,
-    X86_EVENT_EXCEPTION,
+    X86_EVENT_INTERRUPT = 0,
+    X86_EVENT_NMI = 2,
+    X86_EVENT_EXCEPTION = 3,
 };
 
-/* What is delivered through the guest's IDT at the next entry. */
+/* What is delivered through the guest's IDT at the next entry; packed as both
+ * SVM's EVENTINJ and VMX's interruption information are, with the error code in
+ * the upper half. */
+#define X86_EVENT_VECTOR     BIT_MASK(7, 0)
+#define X86_EVENT_TYPE       BIT_MASK(10, 8)
+#define X86_EVENT_HAS_ERROR  BIT(11)
+#define X86_EVENT_VALID      BIT(31)
+#define X86_EVENT_ERROR_CODE BIT_MASK(63, 32)
+
 struct x86_event {
     enum x86_event_type type;
     uint8_t vector;
     bool has_error;
     uint32_t error;
 };
+
+/* A data segment that 64-bit mode looks at nothing of but the base. */
+#define X86_FLAT_DATA \
+    (X86_SEG_PRESENT | X86_SEG_WRITABLE | X86_SEG_ACCESSED | X86_SEG_BIG)
 
 /* Registers that a vendor's control block holds, or its processor. */
 enum x86_register {
@@ -72,8 +84,6 @@ struct x86_vendor {
     /* Where the code is at which it has exited, and CR3. False: it is not in
      * 64-bit mode. */
     bool (*get_code)(const struct x86_vcpu *v, uint64_t *linear, uint64_t *cr3);
-    /* What an instruction may change: general registers, RIP, RFLAGS. */
-    void (*set_cpu)(struct x86_vcpu *v, const struct x86_cpu *cpu);
     uint64_t (*get)(const struct x86_vcpu *v, enum x86_register reg);
     /* Values that the hardware takes. Translations are not flushed. */
     void (*set)(struct x86_vcpu *v, enum x86_register reg, uint64_t value);
@@ -94,9 +104,8 @@ struct x86_vendor {
     /* An exception of the guest has been intercepted, which it shall have:
      * what the processor does to registers before, and has not yet. */
     void (*take_exception)(struct x86_vcpu *v, uint8_t vector);
-    /* The one event that waits for the next entry. False: there is none. */
-    bool (*get_event)(const struct x86_vcpu *v, struct x86_event *event);
-    void (*set_event)(struct x86_vcpu *v, const struct x86_event *event);
+    /* An event now waits for the next entry: what goes with it. */
+    void (*sets_event)(struct x86_vcpu *v, const struct x86_event *event);
     /* Whether the guest would take it now, if no event waits. */
     bool (*takes_interrupt)(const struct x86_vcpu *v);
     bool (*takes_nmi)(const struct x86_vcpu *v);
@@ -117,8 +126,9 @@ struct x86_vcpu {
     struct x86_regs regs;
     const struct x86_vendor *vendor;
     /* Where the vendor keeps them while the guest is out. The interrupt
-     * shadow's low two bits say that there is one. */
-    uint64_t *rip, *rflags, *shadow;
+     * shadow's low two bits say that there is one. Likewise the one event that
+     * waits for the next entry, packed; not valid: there is none. */
+    uint64_t *rip, *rflags, *shadow, *event;
     struct x86_code *code;
     struct x86_guest_cpuid *cpuid;     /* one for all vCPUs of the VM */
     struct lapic *lapic;               /* NULL: the VM has none */
@@ -155,6 +165,11 @@ static inline const struct x86_vcpu *to_x86_const(const struct vcpu *vcpu)
     return container_of(vcpu, const struct x86_vcpu, base);
 }
 
+static inline bool x86_has_event(const struct x86_vcpu *v)
+{
+    return (*v->event & X86_EVENT_VALID) != 0;
+}
+
 static inline void x86_end_shadow(struct x86_vcpu *v)
 {
     *v->shadow &= ~UINT64_C(3);
@@ -177,6 +192,8 @@ static ALWAYS_INLINE void x86_step_over(struct x86_vcpu *v, unsigned length)
 
 err_t x86_init(struct x86_vcpu *v, const struct x86_vendor *vendor,
                struct arena *arena) MUST_CHECK;
+/* The first vCPU of the VM, which makes what all share; it may be this one. */
+struct x86_vcpu *x86_first(struct x86_vcpu *v);
 /* The state after power-on, or, for other vCPUs than the first of a PC, that
  * of waiting for a SIPI. */
 void x86_setup(struct x86_vcpu *v);
@@ -217,6 +234,10 @@ enum verdict x86_firmware_call(struct vcpu *vcpu, struct vm_exit *exit);
 /* Brings INIT, SIPI, NMIs and interrupts to the guest, or asks for an exit
  * when it will take them; on the vCPU's CPU, bound. */
 void x86_sync_events(struct x86_vcpu *v);
+/* The event that waits; false: there is none. */
+bool x86_get_event(const struct x86_vcpu *v, struct x86_event *event);
+/* No other one waits, or it is replaced. */
+void x86_set_event(struct x86_vcpu *v, const struct x86_event *event);
 /* The guest takes exception `vector` at its next entry. */
 void x86_inject_exception(struct x86_vcpu *v,
                           const struct x86_exception *exception);

@@ -7,42 +7,10 @@
  */
 #include "arch/x86_64/svm/svm.h"
 
-static const uint8_t event_types[] = {
-    [X86_EVENT_INTERRUPT] = EVENT_TYPE_INTR,
-    [X86_EVENT_NMI] = EVENT_TYPE_NMI,
-    [X86_EVENT_EXCEPTION] = EVENT_TYPE_EXCEPTION,
-};
-
-bool svm_get_event(const struct x86_vcpu *x86, struct x86_event *event)
+void svm_sets_event(struct x86_vcpu *x86, const struct x86_event *event)
 {
-    uint64_t waiting = svm_of_const(x86)->vmcb.control.eventinj;
-
-    if ((waiting & EVENT_V) == 0)
-        return false;
-    *event = (struct x86_event){
-        .type = X86_EVENT_EXCEPTION,
-        .vector = (uint8_t)FIELD_GET(EVENT_VECTOR, waiting),
-        .has_error = (waiting & EVENT_EV) != 0,
-        .error = (uint32_t)FIELD_GET(EVENT_ERRORCODE, waiting),
-    };
-    if (FIELD_GET(EVENT_TYPE, waiting) == EVENT_TYPE_INTR)
-        event->type = X86_EVENT_INTERRUPT;
-    else if (FIELD_GET(EVENT_TYPE, waiting) == EVENT_TYPE_NMI)
-        event->type = X86_EVENT_NMI;
-    return true;
-}
-
-void svm_set_event(struct x86_vcpu *x86, const struct x86_event *event)
-{
-    struct svm_vcpu *v = svm_of(x86);
-    uint64_t value = EVENT_V | FIELD_PUT(EVENT_VECTOR, event->vector) |
-                     FIELD_PUT(EVENT_TYPE, event_types[event->type]);
-
-    if (event->has_error)
-        value |= EVENT_EV | FIELD_PUT(EVENT_ERRORCODE, event->error);
-    v->vmcb.control.eventinj = value;
     if (event->type == X86_EVENT_NMI)
-        svm_begin_nmi(v);
+        svm_begin_nmi(svm_of(x86));
 }
 
 /* An NMI that waits for an IRET comes first, right behind it. */

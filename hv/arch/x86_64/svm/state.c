@@ -19,13 +19,10 @@ static void set_segment(struct vmcb_segment *to, const struct x86_segment *from)
                                 from->base};
 }
 
-#define FLAT_DATA \
-    (X86_SEG_PRESENT | X86_SEG_WRITABLE | X86_SEG_ACCESSED | X86_SEG_BIG)
-
 static struct x86_segment flat_segment(uint32_t base_msr)
 {
     return (struct x86_segment){x86_hw_read_msr(base_msr), UINT32_MAX, 0,
-                                FLAT_DATA};
+                                X86_FLAT_DATA};
 }
 
 void svm_get_cpu(const struct x86_vcpu *x86, struct x86_cpu *cpu)
@@ -55,15 +52,6 @@ bool svm_get_code(const struct x86_vcpu *x86, uint64_t *linear, uint64_t *cr3)
     *linear = save->rip;
     *cr3 = save->cr3;
     return true;
-}
-
-void svm_set_cpu(struct x86_vcpu *x86, const struct x86_cpu *cpu)
-{
-    struct vmcb_save *save = &svm_of(x86)->vmcb.save;
-
-    memcpy(x86->regs.gpr, cpu->gpr, sizeof(cpu->gpr));
-    save->rip = cpu->rip;
-    save->rflags = cpu->rflags;
 }
 
 static const struct {

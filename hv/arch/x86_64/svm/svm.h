@@ -86,7 +86,6 @@ extern const struct vcpu_ops x86_svm_vcpu_ops;
 
 void svm_get_cpu(const struct x86_vcpu *x86, struct x86_cpu *cpu);
 bool svm_get_code(const struct x86_vcpu *x86, uint64_t *linear, uint64_t *cr3);
-void svm_set_cpu(struct x86_vcpu *x86, const struct x86_cpu *cpu);
 uint64_t svm_get(const struct x86_vcpu *x86, enum x86_register reg);
 void svm_set(struct x86_vcpu *x86, enum x86_register reg, uint64_t value);
 void svm_enter_at(struct x86_vcpu *x86, const struct x86_entry *entry);
@@ -96,8 +95,7 @@ bool svm_walks_tables(const struct x86_vcpu *x86);
 
 /* --- event.c --- */
 
-bool svm_get_event(const struct x86_vcpu *x86, struct x86_event *event);
-void svm_set_event(struct x86_vcpu *x86, const struct x86_event *event);
+void svm_sets_event(struct x86_vcpu *x86, const struct x86_event *event);
 bool svm_takes_interrupt(const struct x86_vcpu *x86);
 void svm_set_windows(struct x86_vcpu *x86, bool interrupt, bool nmi);
 /* After an exit: what it has cut short is delivered again. */

@@ -55,7 +55,6 @@ static const struct x86_vendor svm_vendor = {
     .reserves_bit_8 = true,
     .get_cpu = svm_get_cpu,
     .get_code = svm_get_code,
-    .set_cpu = svm_set_cpu,
     .get = svm_get,
     .set = svm_set,
     .set_tsc_offset = set_tsc_offset,
@@ -64,8 +63,7 @@ static const struct x86_vendor svm_vendor = {
     .insn_bytes = svm_insn_bytes,
     .walks_tables = svm_walks_tables,
     .take_exception = take_exception,
-    .get_event = svm_get_event,
-    .set_event = svm_set_event,
+    .sets_event = svm_sets_event,
     .takes_interrupt = svm_takes_interrupt,
     .takes_nmi = svm_takes_nmi,
     .set_windows = svm_set_windows,
@@ -73,13 +71,11 @@ static const struct x86_vendor svm_vendor = {
 
 static err_t make_maps(struct svm_vcpu *v, struct arena *arena)
 {
-    struct vcpu *const *peers = v->x86.base.config.peers;
     uint8_t *maps;
 
-    if (!vcpu_is_bsp(&v->x86.base) && peers != NULL && peers[0] != NULL) {
-        v->maps = to_svm(peers[0])->maps;
+    v->maps = svm_of(x86_first(&v->x86))->maps;
+    if (v->maps != NULL)
         return OK;
-    }
     maps = arena_alloc(arena, MAPS_SIZE, PAGE_SIZE);
     if (maps == NULL)
         return ERR_NO_MEMORY;
@@ -129,6 +125,7 @@ static err_t init(struct vcpu *vcpu, struct arena *arena)
     v->x86.rip = &v->vmcb.save.rip;
     v->x86.rflags = &v->vmcb.save.rflags;
     v->x86.shadow = &v->vmcb.control.interrupt_shadow;
+    v->x86.event = &v->vmcb.control.eventinj;
     v->features = x86_svm_features();
     v->x86.has_insn_bytes = (v->features & SVM_FEATURE_DECODE_ASSISTS) != 0;
     v->asids = (uint32_t)x86_svm_asids();

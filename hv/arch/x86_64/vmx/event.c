@@ -8,33 +8,7 @@
  */
 #include "arch/x86_64/vmx/vmx.h"
 
-#define INFO       BIT_MASK(31, 0) /* of struct vmx_vcpu's event */
-#define ERROR_CODE BIT_MASK(63, 32)
-
-static const uint8_t event_types[] = {
-    [X86_EVENT_INTERRUPT] = VMX_EVENT_INTERRUPT,
-    [X86_EVENT_NMI] = VMX_EVENT_NMI,
-    [X86_EVENT_EXCEPTION] = VMX_EVENT_EXCEPTION,
-};
-
-bool vmx_get_event(const struct x86_vcpu *x86, struct x86_event *event)
-{
-    uint64_t waiting = vmx_of_const(x86)->event;
-
-    if ((waiting & VMX_EVENT_VALID) == 0)
-        return false;
-    *event = (struct x86_event){
-        .type = X86_EVENT_EXCEPTION,
-        .vector = (uint8_t)FIELD_GET(VMX_EVENT_VECTOR, waiting),
-        .has_error = (waiting & VMX_EVENT_ERROR_CODE) != 0,
-        .error = (uint32_t)FIELD_GET(ERROR_CODE, waiting),
-    };
-    if (FIELD_GET(VMX_EVENT_TYPE, waiting) == VMX_EVENT_INTERRUPT)
-        event->type = X86_EVENT_INTERRUPT;
-    else if (FIELD_GET(VMX_EVENT_TYPE, waiting) == VMX_EVENT_NMI)
-        event->type = X86_EVENT_NMI;
-    return true;
-}
+#define INFO BIT_MASK(31, 0) /* of struct vmx_vcpu's event */
 
 /*
  * A handler is entered without a shadow, so that the one in which the guest is
@@ -50,18 +24,10 @@ static void leave_shadow(struct vmx_vcpu *v, uint8_t vector)
     x86_end_shadow(&v->x86);
 }
 
-void vmx_set_event(struct x86_vcpu *x86, const struct x86_event *event)
+void vmx_sets_event(struct x86_vcpu *x86, const struct x86_event *event)
 {
-    struct vmx_vcpu *v = vmx_of(x86);
-    uint64_t value = VMX_EVENT_VALID |
-                     FIELD_PUT(VMX_EVENT_VECTOR, event->vector) |
-                     FIELD_PUT(VMX_EVENT_TYPE, event_types[event->type]);
-
-    if (event->has_error)
-        value |= VMX_EVENT_ERROR_CODE | FIELD_PUT(ERROR_CODE, event->error);
-    v->event = value;
     if (event->type == X86_EVENT_EXCEPTION)
-        leave_shadow(v, event->vector);
+        leave_shadow(vmx_of(x86), event->vector);
 }
 
 bool vmx_takes_interrupt(const struct x86_vcpu *x86)
@@ -147,7 +113,7 @@ void vmx_resume_event(struct vmx_vcpu *v)
     v->event = info;
     if ((info & VMX_EVENT_ERROR_CODE) != 0)
         v->event |=
-            FIELD_PUT(ERROR_CODE,
+            FIELD_PUT(X86_EVENT_ERROR_CODE,
                       x86_vmx_get(VMCS_IDT_VECTORING_ERROR_CODE) & UINT16_MAX);
     /* Its delivery has begun, and will begin again. */
     if (FIELD_GET(VMX_EVENT_TYPE, info) == VMX_EVENT_NMI)

@@ -62,16 +62,13 @@ static struct x86_segment read_segment(unsigned number)
     };
 }
 
-#define FLAT_DATA \
-    (X86_SEG_PRESENT | X86_SEG_WRITABLE | X86_SEG_ACCESSED | X86_SEG_BIG)
-
 /* 64-bit mode looks at nothing of a data segment but the base of FS and GS. */
 static void get_flat_segments(struct x86_cpu *cpu)
 {
     for (unsigned i = 0; i < X86_SEGMENTS; i++) {
         if (i != X86_CS)
             cpu->segment[i] = (struct x86_segment){.limit = UINT32_MAX,
-                                                   .attributes = FLAT_DATA};
+                                                   .attributes = X86_FLAT_DATA};
     }
     cpu->segment[X86_FS].base = x86_vmx_vmread(VMCS_GUEST_FS_BASE);
     cpu->segment[X86_GS].base = x86_vmx_vmread(VMCS_GUEST_GS_BASE);
@@ -107,15 +104,6 @@ bool vmx_get_code(const struct x86_vcpu *x86, uint64_t *linear, uint64_t *cr3)
     *linear = exit->rip;
     *cr3 = exit->cr3;
     return true;
-}
-
-void vmx_set_cpu(struct x86_vcpu *x86, const struct x86_cpu *cpu)
-{
-    struct vmx_vcpu *v = vmx_of(x86);
-
-    memcpy(x86->regs.gpr, cpu->gpr, sizeof(cpu->gpr));
-    v->exit.rip = cpu->rip;
-    v->exit.rflags = cpu->rflags;
 }
 
 /* Control registers ------------------------------------------------------ */

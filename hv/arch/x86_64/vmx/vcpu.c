@@ -27,7 +27,6 @@ static const struct x86_vendor vmx_vendor = {
     .reserves_bit_8 = false,
     .get_cpu = vmx_get_cpu,
     .get_code = vmx_get_code,
-    .set_cpu = vmx_set_cpu,
     .get = vmx_get,
     .set = vmx_set,
     .set_tsc_offset = set_tsc_offset,
@@ -35,8 +34,7 @@ static const struct x86_vendor vmx_vendor = {
     .flush = vmx_flush,
     .insn_bytes = vmx_insn_bytes,
     .walks_tables = vmx_walks_tables,
-    .get_event = vmx_get_event,
-    .set_event = vmx_set_event,
+    .sets_event = vmx_sets_event,
     .takes_interrupt = vmx_takes_interrupt,
     .takes_nmi = vmx_takes_nmi,
     .set_windows = vmx_set_windows,
@@ -51,16 +49,15 @@ struct shared {
 
 static err_t make_shared(struct vmx_vcpu *v, struct arena *arena)
 {
-    struct vcpu *const *peers = v->x86.base.config.peers;
+    const struct vmx_vcpu *first = vmx_of(x86_first(&v->x86));
     struct vmx_capability capability;
     char refusal[VMX_REFUSAL_SIZE];
     struct shared *shared;
 
-    if (!vcpu_is_bsp(&v->x86.base) && peers != NULL && peers[0] != NULL) {
-        v->controls = to_vmx(peers[0])->controls;
-        v->msr_bitmap = to_vmx(peers[0])->msr_bitmap;
+    v->controls = first->controls;
+    v->msr_bitmap = first->msr_bitmap;
+    if (v->controls != NULL)
         return OK;
-    }
     shared = arena_alloc(arena, sizeof(*shared), PAGE_SIZE);
     if (shared == NULL)
         return ERR_NO_MEMORY;
@@ -97,6 +94,7 @@ static err_t init(struct vcpu *vcpu, struct arena *arena)
     v->x86.rip = &v->exit.rip;
     v->x86.rflags = &v->exit.rflags;
     v->x86.shadow = &v->exit.interruptibility;
+    v->x86.event = &v->event;
     v->vmcs_pa = memory_virt_to_phys(&v->vmcs);
     clear_state(v);
     return OK;

@@ -118,7 +118,6 @@ const char *vmx_reason_name(uint64_t reason);
 void vmx_write_entry(struct vmx_vcpu *v, const struct x86_entry *entry);
 void vmx_get_cpu(const struct x86_vcpu *x86, struct x86_cpu *cpu);
 bool vmx_get_code(const struct x86_vcpu *x86, uint64_t *linear, uint64_t *cr3);
-void vmx_set_cpu(struct x86_vcpu *x86, const struct x86_cpu *cpu);
 uint64_t vmx_get(const struct x86_vcpu *x86, enum x86_register reg);
 void vmx_set(struct x86_vcpu *x86, enum x86_register reg, uint64_t value);
 void vmx_enter_at(struct x86_vcpu *x86, const struct x86_entry *entry);
@@ -128,8 +127,7 @@ bool vmx_walks_tables(const struct x86_vcpu *x86);
 
 /* --- event.c --- */
 
-bool vmx_get_event(const struct x86_vcpu *x86, struct x86_event *event);
-void vmx_set_event(struct x86_vcpu *x86, const struct x86_event *event);
+void vmx_sets_event(struct x86_vcpu *x86, const struct x86_event *event);
 bool vmx_takes_interrupt(const struct x86_vcpu *x86);
 bool vmx_takes_nmi(const struct x86_vcpu *x86);
 void vmx_set_windows(struct x86_vcpu *x86, bool interrupt, bool nmi);

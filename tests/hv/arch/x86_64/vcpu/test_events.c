@@ -516,13 +516,13 @@ EACH_VENDOR(events, double_faults)
                                           exceptions[i].vector, false, 0};
                 char what = outcomes[exceptions[i].kind][exceptions[j].kind];
 
-                v->vendor->set_event(v, &event);
+                x86_set_event(v, &event);
                 x86_inject_exception(
                     v, &(struct x86_exception){.vector = exceptions[j].vector,
                                                .has_error = false});
                 cr_expect_eq(v->wait, what == 'S' ? X86_IS_DOWN : X86_RUNS);
                 v->wait = X86_RUNS;
-                cr_assert(v->vendor->get_event(v, &event));
+                cr_assert(x86_get_event(v, &event));
                 cr_expect_eq(event.vector, what == 'D' ? X86_VECTOR_DF
                                                        : exceptions[j].vector);
                 cr_expect_eq(event.has_error, what == 'D' && !real);
