@@ -7,6 +7,7 @@
  * there.
  */
 #include "addrspace/aspace.h"
+#include "arch/x86_64/emulate/disassemble.h"
 #include "arch/x86_64/x86.h"
 #include "device/device.h"
 #include "lib/format.h"
@@ -280,17 +281,18 @@ static void finish_emulation(struct x86_vcpu *v, const struct x86_cpu *cpu,
         x86_inject_single_step(v);
 }
 
-/* The bytes in hexadecimal, and the instruction's name. */
+/* The instruction as text and in bytes. */
 static enum verdict refuse(const struct x86_cpu *cpu,
-                           const struct x86_outcome *outcome,
-                           const struct x86_insn *insn, bool is_decoded,
-                           char *what)
+                           const struct x86_outcome *outcome, char *what)
 {
-    size_t used = format_text(
-        what, VM_REASON_SIZE, "cannot emulate %s at rip 0x%llx:",
-        is_decoded ? x86_op_name((enum x86_op)insn->op) : "an instruction",
-        (unsigned long long)cpu->rip);
+    char text[X86_DISASSEMBLY_SIZE];
+    size_t used;
 
+    (void)x86_disassemble(text, sizeof(text), outcome->bytes, outcome->length,
+                          x86_mode_of(cpu));
+    used = format_text(what, VM_REASON_SIZE,
+                       "cannot emulate %s at rip 0x%llx:", text,
+                       (unsigned long long)cpu->rip);
     for (unsigned i = 0; i < outcome->length && used < VM_REASON_SIZE; i++)
         used += format_text(what + used, VM_REASON_SIZE - used, " %02x",
                             outcome->bytes[i]);
@@ -317,18 +319,18 @@ static enum verdict emulate(struct x86_vcpu *v, char *what)
     struct x86_insn insn;
     struct x86_cpu cpu;
     struct x86_memory_context context = {.v = v, .cpu = &cpu};
-    enum x86_result fetched, result;
+    enum x86_result result;
 
     v->vendor->get_cpu(v, &cpu);
     get_gprs(v, &cpu);
-    result = fetched = x86_fetch(v, &cpu, &insn, &outcome);
-    if (fetched == X86_DONE)
+    result = x86_fetch(v, &cpu, &insn, &outcome);
+    if (result == X86_DONE)
         result =
             x86_emulate_insn(&cpu, &insn, &emulate_ops, &context, &outcome);
     if (unlikely(context.no_memory))
         return stop_without_memory(&cpu, what);
     if (result == X86_UNSUPPORTED)
-        return refuse(&cpu, &outcome, &insn, fetched == X86_DONE, what);
+        return refuse(&cpu, &outcome, what);
     finish_emulation(v, &cpu, &outcome, result);
     return VERDICT_RESUME;
 }

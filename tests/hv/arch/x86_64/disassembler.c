@@ -5,6 +5,7 @@
 #include <capstone/capstone.h>
 #undef x86_insn
 
+#include "arch/x86_64/emulate/disassemble.h"
 #include "disassembler.h"
 #include "plain.h"
 
@@ -48,47 +49,6 @@ unsigned long disassembler_compared(const struct disassembler *dis)
 unsigned long disassembler_excused(const struct disassembler *dis)
 {
     return dis->excused;
-}
-
-/* Registers by name. */
-static const char *gpr_name(unsigned reg, unsigned size)
-{
-    static const char *const names[4][16] = {
-        {"al", "cl", "dl", "bl", "spl", "bpl", "sil", "dil", "r8b", "r9b",
-         "r10b", "r11b", "r12b", "r13b", "r14b", "r15b"},
-        {"ax", "cx", "dx", "bx", "sp", "bp", "si", "di", "r8w", "r9w", "r10w",
-         "r11w", "r12w", "r13w", "r14w", "r15w"},
-        {"eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi", "r8d", "r9d",
-         "r10d", "r11d", "r12d", "r13d", "r14d", "r15d"},
-        {"rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "r8", "r9",
-         "r10", "r11", "r12", "r13", "r14", "r15"},
-    };
-
-    return names[size == 1 ? 0 : size == 2 ? 1 : size == 4 ? 2 : 3][reg];
-}
-
-static void operand_name(const struct x86_operand *operand, char *name,
-                         size_t size)
-{
-    static const char *const high[] = {"ah", "ch", "dh", "bh"};
-    static const char *const segments[] = {"es", "cs", "ss", "ds", "fs", "gs"};
-
-    switch (operand->kind) {
-    case X86_OPERAND_GPR:
-        snprintf(name, size, "%s", gpr_name(operand->reg, operand->size));
-        break;
-    case X86_OPERAND_HIGH:
-        snprintf(name, size, "%s", high[operand->reg]);
-        break;
-    case X86_OPERAND_SEGMENT:
-        snprintf(name, size, "%s", segments[operand->reg]);
-        break;
-    case X86_OPERAND_CONTROL: snprintf(name, size, "cr%u", operand->reg); break;
-    case X86_OPERAND_DEBUG: snprintf(name, size, "dr%u", operand->reg); break;
-    case X86_OPERAND_XMM: snprintf(name, size, "xmm%u", operand->reg); break;
-    case X86_OPERAND_MMX: snprintf(name, size, "mm%u", operand->reg); break;
-    default: snprintf(name, size, "?"); break;
-    }
 }
 
 /* Capstone's mnemonic: the last word, as prefixes go before it. */
@@ -149,7 +109,10 @@ static bool is_same_reg(csh handle, x86_reg theirs, unsigned ours,
         return ours == X86_NO_REG;
     if (ours == X86_RIP)
         return strcmp(name, size == 8 ? "rip" : "eip") == 0;
-    return ours != X86_NO_REG && strcmp(name, gpr_name(ours, size)) == 0;
+    return ours != X86_NO_REG &&
+           strcmp(name, x86_register_name(&(struct x86_operand){
+                            X86_OPERAND_GPR, (uint8_t)size, (uint8_t)ours})) ==
+               0;
 }
 
 /* In 64-bit mode Capstone shows segments that have no effect. */
@@ -190,7 +153,6 @@ static bool is_same_operand(csh handle, const struct x86_insn *ours,
 {
     unsigned bits = operand->size != 0 ? 8 * operand->size : 64;
     const char *name;
-    char own[8];
 
     switch (operand->kind) {
     case X86_OPERAND_IMMEDIATE:
@@ -212,9 +174,8 @@ static bool is_same_operand(csh handle, const struct x86_insn *ours,
                            ours->address_size);
     default:
         name = cs_reg_name(handle, theirs->reg);
-        operand_name(operand, own, sizeof(own));
         return theirs->type == X86_OP_REG && name != NULL &&
-               strcmp(name, own) == 0;
+               strcmp(name, x86_register_name(operand)) == 0;
     }
 }
 
