@@ -45,7 +45,6 @@ enum x86_vmx_result {
        NEVER_FAILS)                                                            \
     PROC(x86_hw_write_msr, (uint32_t msr, uint64_t value), (msr, value),       \
          (msr, value), FEED)                                                   \
-    FN(uint64_t, x86_hw_read_tsc, (void), (), (0), FEED, NEVER_FAILS)          \
     /* The guest's, which no VMCB or VMCS holds while another guest runs. */   \
     FN(uint64_t, x86_hw_read_xcr0, (void), (), (0), FEED, NEVER_FAILS)         \
     PROC(x86_hw_write_xcr0, (uint64_t value), (value), (value), FEED)          \
@@ -89,9 +88,6 @@ enum x86_vmx_result {
      * SFMASK, SYSENTER_...: from and to the VMCB. VMRUN leaves them alone. */ \
     PROC(x86_svm_vmload, (hpa_t vmcb), (vmcb), (0), QUIET)                     \
     PROC(x86_svm_vmsave, (hpa_t vmcb), (vmcb), (0), QUIET)                     \
-    /* Forgets this CPU's translation of one guest-linear page. */             \
-    PROC(x86_svm_invlpga, (uint64_t address, uint64_t asid), (address, asid),  \
-         (address, asid), FEED)                                                \
     /* VMX. The CPU is in VMX operation; its capability MSRs are read by       \
      * x86_hw_read_msr(). An instruction that fails here is the hypervisor's   \
      * own fault, and stops it: all but the entry have no way to fail.         \

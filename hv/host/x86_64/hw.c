@@ -43,11 +43,6 @@ void x86_hw_write_msr_impl(uint32_t msr, uint64_t value)
     msr_write(msr, value);
 }
 
-uint64_t x86_hw_read_tsc_impl(void)
-{
-    return tsc_read();
-}
-
 /* Processors with SVM and without XSAVE have x87 and SSE state: FXSAVE's area
  * is what XSAVE's begins with. */
 uint64_t x86_hw_read_xcr0_impl(void)
@@ -175,12 +170,4 @@ void x86_svm_vmsave_impl(hpa_t vmcb)
                      : "a"(&x86_this_host_cpu()->host_state)
                      : "memory");
     cpu_use_emergency_stack(true);
-}
-
-void x86_svm_invlpga_impl(uint64_t address, uint64_t asid)
-{
-    __asm__ volatile("invlpga %%rax, %%ecx"
-                     :
-                     : "a"(address), "c"((uint32_t)asid)
-                     : "memory");
 }

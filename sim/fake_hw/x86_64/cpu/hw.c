@@ -57,11 +57,6 @@ uint64_t cpu_tsc(void)
     return clock_ticks();
 }
 
-uint64_t x86_hw_read_tsc_impl(void)
-{
-    return cpu_tsc();
-}
-
 size_t x86_hw_cpuid_impl(uint32_t leaf, uint32_t subleaf,
                          struct x86_cpuid *cpuid)
 {

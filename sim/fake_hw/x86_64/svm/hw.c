@@ -35,15 +35,6 @@ void x86_svm_vmsave_impl(hpa_t vmcb)
     ram_note_write(vmcb, PAGE_SIZE);
 }
 
-void x86_svm_invlpga_impl(uint64_t address, uint64_t asid)
-{
-    struct fake_x86 *cpu = fake_x86_current();
-
-    if ((cpu->efer & X86_EFER_SVME) == 0)
-        violation(RULE_SVM_HOST_SVME, "INVLPGA on CPU %u", cpu->index);
-    cpu_tlb_flush_page(cpu, address, (struct cpu_tag){.id = (uint32_t)asid});
-}
-
 /* The processor asks nested tables for the right to write for each access to
  * the guest's page tables (section 15.25.6). */
 static void reset(struct fake_x86 *cpu)

@@ -307,24 +307,16 @@ Test(mmu, guest_translations)
     static const struct {
         struct guest_op op;
         uint8_t tlb_control;
-        bool invlpga, forgotten;
+        bool forgotten;
     } rows[] = {
-        {{.kind = OP_X86_CPUID}, 0, false, false},
-        {{.kind = OP_X86_INVLPG, .address = 0x200000 + RIG_DATA},
-         0,
-         false,
-         true},
-        {{.kind = OP_X86_INVLPG, .address = RIG_DATA}, 0, false, false},
+        {{.kind = OP_X86_CPUID}, 0, false},
+        {{.kind = OP_X86_INVLPG, .address = 0x200000 + RIG_DATA}, 0, true},
+        {{.kind = OP_X86_INVLPG, .address = RIG_DATA}, 0, false},
         {{.kind = OP_X86_WRITE_CR, .number = 3, .value = RIG_CR3, .reg = 6},
          0,
-         false,
          true},
-        {{.kind = OP_X86_CPUID}, TLB_CONTROL_FLUSH_GUEST, false, true},
-        {{.kind = OP_X86_CPUID},
-         TLB_CONTROL_FLUSH_GUEST_NONGLOBAL,
-         false,
-         true},
-        {{.kind = OP_X86_CPUID}, 0, true, true},
+        {{.kind = OP_X86_CPUID}, TLB_CONTROL_FLUSH_GUEST, true},
+        {{.kind = OP_X86_CPUID}, TLB_CONTROL_FLUSH_GUEST_NONGLOBAL, true},
     };
 
     for_each_row (i, rows) {
@@ -338,8 +330,6 @@ Test(mmu, guest_translations)
         far.address += 0x200000;
         rig_one(&far);
         directory[1] = 0;
-        if (rows[i].invlpga)
-            x86_svm_invlpga(far.address, 1);
         rig.vmcb->control.tlb_control = rows[i].tlb_control;
         rig_one(&rows[i].op);
         rig.vmcb->control.tlb_control = 0;
