@@ -27,7 +27,7 @@ execute_process(
 string(CONCAT CMAKE_C_FLAGS_INIT
   "${CMAKE_C_FLAGS_INIT} -ffreestanding -fno-pic -fno-pie "
   "-fno-stack-protector -fomit-frame-pointer -fno-asynchronous-unwind-tables "
-  "-ffunction-sections -fdata-sections -flto "
+  "-ffunction-sections -fdata-sections -flto=auto "
   "-nostdinc -isystem ${compiler_include} "
   "-isystem ${CMAKE_CURRENT_LIST_DIR}/../images/include "
   "-isystem ${TWINAX_LIBFDT}")
