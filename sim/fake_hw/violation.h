@@ -69,6 +69,8 @@
       "a VMXON region or a VMCS that is not in allocated memory")              \
     X(RULE_VMX_TWO_PROCESSORS, "vmx-two-processors",                           \
       "a VMCS became active on a processor while it was on another")           \
+    X(RULE_VMX_OTHER_HOST, "vmx-other-host",                                   \
+      "a VM exit has loaded the host state of another processor")              \
     X(RULE_VMCB_EFER_SVME, "vmcb-efer-svme", "EFER.SVME is zero")              \
     X(RULE_VMCB_CR0_NW, "vmcb-cr0-nw", "CR0.CD is zero and CR0.NW is set")     \
     X(RULE_VMCB_CR0_HIGH, "vmcb-cr0-high", "CR0[63:32] are not zero")          \

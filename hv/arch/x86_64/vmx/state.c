@@ -126,13 +126,12 @@ static void load_pdptes(const struct vmx_vcpu *v, uint64_t cr0, uint64_t cr3,
         x86_vmx_vmwrite(VMCS_GUEST_PDPTE0 + 2 * i, pdptes[i]);
 }
 
+/* CD and NW of the field have no effect: no entry loads them. */
 static void write_cr0(struct vmx_vcpu *v, uint64_t value)
 {
-    const uint64_t off = X86_CR0_NW | X86_CR0_CD;
-
     v->cr0_shadow = value;
     x86_vmx_vmwrite(VMCS_CR0_READ_SHADOW, value);
-    x86_vmx_vmwrite(VMCS_GUEST_CR0, (value & ~off) | v->controls->cr0_fixed);
+    x86_vmx_vmwrite(VMCS_GUEST_CR0, value | v->controls->cr0_fixed);
 }
 
 static void write_cr4(struct vmx_vcpu *v, uint64_t value)

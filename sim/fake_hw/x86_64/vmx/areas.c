@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "api/host.h"
 #include "sim/clock.h"
 #include "sim/fake_hw/x86_64/vmx/guest.h"
 
@@ -51,6 +52,9 @@ _Static_assert(VMCS_FIELD_COUNT <= UINT8_MAX, "");
 #define CR0_KEPT                                                       \
     (BIT_MASK(63, 32) | BIT_MASK(28, 19) | BIT(17) | BIT_MASK(15, 6) | \
      X86_CR0_CD | X86_CR0_NW | X86_CR0_ET)
+
+/* The TSSs of the host's CPUs, one behind the other. */
+#define HOST_TSS UINT64_C(0xffffffff80000000)
 
 static uint16_t attrib_of(uint64_t rights)
 {
@@ -248,10 +252,28 @@ void fake_vmx_save_guest(struct fake_x86 *cpu)
     VMCS(cpu, GUEST_PENDING_DEBUG_EXCEPTIONS) = pending_debug(cpu);
 }
 
+/* Each CPU of the host has its own, as interrupts and faults need it. */
+static uint64_t host_tss(unsigned cpu)
+{
+    return HOST_TSS + (uint64_t)cpu * PAGE_SIZE;
+}
+
+/* Host-state areas that somebody else has filled in name none of them. */
+static void check_host(const struct fake_x86 *cpu)
+{
+    uint64_t tss = VMCS(cpu, HOST_TR_BASE);
+
+    if (tss >= host_tss(0) && tss < host_tss(MAX_CPU_NUM) &&
+        tss != host_tss(cpu->index))
+        violation(RULE_VMX_OTHER_HOST, "CPU %u has the TSS of CPU %u",
+                  cpu->index, (unsigned)((tss - HOST_TSS) / PAGE_SIZE));
+}
+
 void fake_vmx_load_host(struct fake_x86 *cpu)
 {
     struct vmcb_save *loaded = &cpu->loaded;
 
+    check_host(cpu);
     cpu->efer =
         fake_vmx_efer(cpu->state.efer, vmx_exit_control(cpu, VMX_EXIT_HOST_64));
     if (vmx_exit_control(cpu, VMX_EXIT_LOAD_EFER))
@@ -277,6 +299,7 @@ void fake_vmx_set_host_state(struct fake_x86 *cpu)
     VMCS(cpu, HOST_SS_SELECTOR) = VMCS(cpu, HOST_DS_SELECTOR) =
         VMCS(cpu, HOST_ES_SELECTOR) = 0x10;
     VMCS(cpu, HOST_TR_SELECTOR) = 0x18;
+    VMCS(cpu, HOST_TR_BASE) = host_tss(cpu->index);
     VMCS(cpu, HOST_FS_BASE) = cpu->loaded.fs.base;
     VMCS(cpu, HOST_GS_BASE) = cpu->loaded.gs.base;
     VMCS(cpu, HOST_IA32_EFER) = cpu->efer;

@@ -133,6 +133,9 @@ void fake_vmx_inject(struct fake_x86 *cpu)
         cpu->vmx_guest.mtf_pending = true;
         return;
     }
+    /* Others wait, though the delivery may be cut short. */
+    if (type == VMX_EVENT_NMI)
+        cpu->nmi_blocked = true;
     /* Exceptions make the guest forget what was pending. */
     if (type != VMX_EVENT_INTERRUPT && type != VMX_EVENT_NMI)
         cpu->vmx_guest.pending_debug = 0;

@@ -109,6 +109,40 @@ Test(events, nmi_behind_an_iret_that_faults)
     }
 }
 
+/* What is intercepted while an IRET is stepped over is the guest's own again
+ * afterwards, however the step has ended. */
+Test(events, exceptions_behind_a_step)
+{
+    static const uint64_t vectors[] = {X86_VECTOR_TS, X86_VECTOR_NP,
+                                       X86_VECTOR_SS, X86_VECTOR_GP};
+
+    for (unsigned p = 0; rig_svm_profiles[p] != NULL; p++) {
+        for (unsigned faults = 0; faults < 2; faults++) {
+            const struct exit_stats *stats;
+            uint64_t before;
+
+            start_at_iret(rig_svm_profiles[p], 0);
+            if (faults) {
+                rig_unmap_page(0, RIG_DATA);
+                set_stack(RIG_DATA);
+            }
+            rig_do_series(0, &iret, 1);
+            cr_expect_eq(rig_handler(0),
+                         faults ? X86_VECTOR_PF : X86_VECTOR_NMI);
+            stats = rig_vcpu(0)->base.stats;
+            before = exit_stats_count(stats, EXIT_EXCEPTION);
+            for_each_row (i, vectors) {
+                rig_do(0, (struct guest_op){.kind = OP_X86_RAISE,
+                                            .number = (uint32_t)vectors[i]});
+                cr_expect_eq(rig_handler(0), (int)vectors[i]);
+            }
+            cr_expect_eq(exit_stats_count(stats, EXIT_EXCEPTION), before,
+                         "%s, %u", rig_svm_profiles[p], faults);
+            rig_stop();
+        }
+    }
+}
+
 /* An exit with this code has cut short the delivery of `event`. */
 static void cut_short(uint64_t code, uint64_t event)
 {

@@ -48,6 +48,105 @@ Test(vmx_events, nmi_behind_an_iret_that_faults)
     }
 }
 
+/* An NMI's handler, in which another one has come, and which has come to its
+ * IRET; this is where the first has come. */
+#define RETURNS_TO (RIG_CODE + 2)
+
+static void start_at_iret(const char *profile)
+{
+    rig_start(profile, 1, 1);
+    rig_mode(0, RIG_LONG);
+    rig_enable_apic(0);
+    rig_do(0, pause_op); /* there is code, which makes no exit any more */
+    rig_nmi(0);
+    rig_go_on(0);
+    rig_nmi(0);
+    rig_go_on(0);
+    rig_do(0, pause_op);
+    cr_assert_eq(rig_rip(0), RIG_HANDLER + 16 * X86_VECTOR_NMI + 2);
+}
+
+/* An IRET that exits unblocks NMIs before, and comes again: the NMI waits for
+ * that. Its stack ends in a page that nobody has touched: there, SS is 0. */
+Test(vmx_events, nmi_behind_an_iret_that_exits)
+{
+    static const uint64_t frame[4] = {RETURNS_TO, 0x10, X86_RFLAGS_FIXED,
+                                      RIG_STACK};
+    const uint64_t end = 0x52000;
+
+    for (unsigned p = 0; rig_vmx_profiles[p] != NULL; p++) {
+        start_at_iret(rig_vmx_profiles[p]);
+        rig_write(end - sizeof(frame), frame, sizeof(frame));
+        set_stack(end - sizeof(frame));
+        rig_do_series(0, &iret, 1);
+        cr_expect_eq(rig_handler(0), X86_VECTOR_NMI, "%s: at the IRET again",
+                     rig_vmx_profiles[p]);
+        cr_expect_eq(rig_stacked(0, 0), RETURNS_TO, "%s: 0x%llx",
+                     rig_vmx_profiles[p],
+                     (unsigned long long)rig_stacked(0, 0));
+        cr_expect_eq(rig_stacked(0, 3), RIG_STACK);
+        rig_stop();
+    }
+}
+
+/* The interruption information of exceptions, with bit 12: an IRET was about to
+ * unblock NMIs. It comes again behind the exception's handler, so the next NMI
+ * waits for that one's IRET; without bit 12, or where the exception has come
+ * while an event was delivered, NMIs are as they were. */
+Test(vmx_events, an_exception_of_an_iret)
+{
+#define INFO(type, vector) \
+    (VMX_EVENT_VALID | FIELD_PUT(VMX_EVENT_TYPE, VMX_EVENT_##type) | (vector))
+    const uint64_t debug = INFO(EXCEPTION, X86_VECTOR_DB);
+    const uint64_t alignment =
+        INFO(EXCEPTION, X86_VECTOR_AC) | VMX_EVENT_ERROR_CODE;
+    const struct {
+        const char *name;
+        uint64_t interruption, vectoring;
+        bool is_blocked;
+    } rows[] = {
+        {"#AC of an IRET", alignment | VMX_EVENT_NMI_UNBLOCKED, 0, true},
+        {"#DB of an IRET", debug | VMX_EVENT_NMI_UNBLOCKED, 0, true},
+        {"#AC", alignment, 0, false},
+        {"#DB", debug, 0, false},
+        {"#AC on the way of an interrupt", alignment | VMX_EVENT_NMI_UNBLOCKED,
+         INFO(INTERRUPT, 0x41), false},
+    };
+#undef INFO
+
+    for (unsigned p = 0; rig_vmx_profiles[p] != NULL; p++) {
+        for_each_row (i, rows) {
+            struct guest_op op = {.kind = OP_RAW_EXIT,
+                                  .args = {VMX_REASON_EXCEPTION_NMI}};
+            int vector = (int)FIELD_GET(VMX_EVENT_VECTOR, rows[i].interruption);
+
+            rig_start(rig_vmx_profiles[p], 1, 1);
+            rig_mode(0, RIG_LONG);
+            rig_enable_apic(0);
+            op.args[3] = rows[i].vectoring;
+            op.args[5] = rows[i].interruption;
+            rig_do(0, op);
+            cr_expect_eq(rig_handler(0), vector, "%s: %s", rig_vmx_profiles[p],
+                         rows[i].name);
+            rig_nmi(0);
+            rig_go_on(0);
+            cr_expect_eq(rig_handler(0),
+                         rows[i].is_blocked ? vector : X86_VECTOR_NMI,
+                         "%s: %s: %d", rig_vmx_profiles[p], rows[i].name,
+                         rig_handler(0));
+            if (rows[i].is_blocked) {
+                if (vector == X86_VECTOR_AC)
+                    set_stack(rig_rsp(0) + 8);
+                rig_do(0, iret);
+                rig_go_on(0);
+                cr_expect_eq(rig_handler(0), X86_VECTOR_NMI, "%s: %s",
+                             rig_vmx_profiles[p], rows[i].name);
+            }
+            rig_stop();
+        }
+    }
+}
+
 /* Control registers ------------------------------------------------------ */
 
 /* The guest reads what it has written, whatever the processor must have. */

@@ -154,6 +154,25 @@ Test(vmcs, is_cleared_when_its_vcpu_leaves)
     }
 }
 
+/* After an exit a CPU of the host has its own TSS, wherever the vCPU was. */
+Test(vmcs, exits_find_the_host_that_it_is_on)
+{
+    for (unsigned p = 0; rig_vmx_profiles[p] != NULL; p++) {
+        take(rig_vmx_profiles[p]);
+        for (unsigned i = 0; i < 6; i++) {
+            run_once(&cpuid, 1 + i / 2 % 2);
+            cr_expect_eq(violations_count(), 0, "%s, %u: %s",
+                         rig_vmx_profiles[p], i, violations_last());
+        }
+        rig_vmx(1)->host_cpu = 2; /* as if it had been there */
+        run_once(&cpuid, 2);
+        cr_expect_gt(violations_of(RULE_VMX_OTHER_HOST), 0, "%s",
+                     rig_vmx_profiles[p]);
+        give_back();
+        rig_stop_violated();
+    }
+}
+
 /* RSP is in the VMCS, or among the general registers if it was set: an exit by
  * CPUID brings it into neither place by itself. */
 Test(vmcs, registers_go_with_it)
