@@ -293,6 +293,8 @@ static NOINLINE enum verdict make_other(struct x86_vcpu *v,
 
     if (exit->insn.number == X86_INTERCEPTED_STRING_IO)
         return x86_emulate_string_io(v, what);
+    if (exit->insn.number == X86_INTERCEPTED_TASK_SWITCH)
+        return x86_switch_task(v, exit, what);
     return handlers[exit->insn.number](v, exit);
 }
 

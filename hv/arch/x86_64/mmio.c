@@ -307,7 +307,7 @@ static enum verdict stop_without_memory(const struct x86_cpu *cpu, char *what)
     return VERDICT_STOP_VM;
 }
 
-static void get_gprs(const struct x86_vcpu *v, struct x86_cpu *cpu)
+void x86_get_gprs(const struct x86_vcpu *v, struct x86_cpu *cpu)
 {
     for (unsigned reg = 0; reg < X86_GPR_COUNT; reg++)
         cpu->gpr[reg] = x86_hw_read_gpr(&v->regs, reg);
@@ -322,7 +322,7 @@ static enum verdict emulate(struct x86_vcpu *v, char *what)
     enum x86_result result;
 
     v->vendor->get_cpu(v, &cpu);
-    get_gprs(v, &cpu);
+    x86_get_gprs(v, &cpu);
     result = x86_fetch(v, &cpu, &insn, &outcome);
     if (result == X86_DONE)
         result =

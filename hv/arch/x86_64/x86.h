@@ -10,6 +10,8 @@
  *   mmio.c       device accesses: the simple ones, and the emulator's
  *   insn.c       instructions that the hypervisor answers: CPUID, XSETBV, ...
  *   msr.c        RDMSR and WRMSR
+ *   descriptor.c segment descriptors
+ *   task.c       task switches, where the processor does not make them
  *   guest_*.c    what guests are told: CPUID and MSR policy
  *   emulate/     the instruction emulator
  *   boot/        boot protocols
@@ -111,6 +113,15 @@ struct x86_vendor {
     bool (*takes_nmi)(const struct x86_vcpu *v);
     /* An exit as soon as the guest takes interrupts, or NMIs. */
     void (*set_windows)(struct x86_vcpu *v, bool interrupt, bool nmi);
+
+    /* For task switches; NULL where the processor makes them. Segments are of
+     * those that instructions name, LDTR and TR. */
+    struct x86_segment (*get_segment)(const struct x86_vcpu *v,
+                                      unsigned number);
+    void (*set_segment)(struct x86_vcpu *v, unsigned number,
+                        const struct x86_segment *segment);
+    struct x86_entry_table (*get_gdtr)(const struct x86_vcpu *v);
+    void (*block_nmi)(struct x86_vcpu *v, bool on);
 };
 
 /* A vCPU that is not in its guest, whoever enters it. */
@@ -302,6 +313,9 @@ enum verdict x86_emulate_access(struct vcpu *vcpu, const struct vm_exit *fault,
 /* INS and OUTS, whatever they access. */
 enum verdict x86_emulate_string_io(struct x86_vcpu *v, char *what);
 
+/* The general registers, wherever they are. */
+void x86_get_gprs(const struct x86_vcpu *v, struct x86_cpu *cpu);
+
 /* --- insn.c --- */
 
 /* What EXIT_INSTRUCTION's number says. */
@@ -313,6 +327,7 @@ enum x86_intercepted {
     X86_INTERCEPTED_ICEBP,
     X86_INTERCEPTED_UD, /* raises #UD */
     X86_INTERCEPTED_GP, /* raises #GP(0) */
+    X86_INTERCEPTED_TASK_SWITCH,
     X86_INTERCEPTED_COUNT
 };
 
@@ -322,6 +337,18 @@ enum x86_intercepted {
 #define X86_MOV_CR_GPR     BIT_MASK(11, 8)
 #define X86_MOV_CR_DECODED BIT(12)
 
+/* The operand of X86_INTERCEPTED_TASK_SWITCH: the new TSS, and what has led
+ * there. */
+#define X86_TASK_SELECTOR BIT_MASK(15, 0)
+#define X86_TASK_SOURCE   BIT_MASK(17, 16)
+
+enum x86_task_source {
+    X86_TASK_CALL,
+    X86_TASK_IRET,
+    X86_TASK_JMP,
+    X86_TASK_GATE, /* in the IDT */
+};
+
 /* The value of WRMSR and XSETBV. */
 uint64_t x86_edx_eax(const struct x86_vcpu *v);
 enum verdict x86_instruction(struct vcpu *vcpu, struct vm_exit *exit,
@@ -330,6 +357,13 @@ enum verdict x86_instruction(struct vcpu *vcpu, struct vm_exit *exit,
 /* --- msr.c --- */
 
 enum verdict x86_sysreg(struct vcpu *vcpu, struct vm_exit *exit);
+
+/* --- task.c --- */
+
+/* Of a guest that is in protected mode, and not in long mode; else, and where
+ * there is no memory, the VM stops. */
+enum verdict x86_switch_task(struct x86_vcpu *v, const struct vm_exit *exit,
+                             char *what);
 
 /* --- The rows of struct vcpu_ops that are the same for all vendors --- */
 

@@ -8,9 +8,7 @@
  * control that controls.c does not ask for (INVLPG, RDTSC, RDTSCP, MOV DR,
  * PAUSE, descriptor tables, RDRAND, RDSEED, MTF, APIC virtualization, PML,
  * XSAVES, PCONFIG and what follows), the dual-monitor treatment (SMIs, RSM), or
- * an activity state that no guest is put into (SIPI). So do task switches,
- * which no control lets a guest make by itself: those of 32-bit code by a task
- * gate or a far jump to a TSS, in no system that also runs in 64-bit mode.
+ * an activity state that no guest is put into (SIPI).
  */
 #include "arch/x86_64/vmx/vmx.h"
 
@@ -181,6 +179,17 @@ static ALWAYS_INLINE void decode_io(const struct vmx_vcpu *v,
             zero_extend(v->x86.regs.gpr[X86_GPR_RAX], 8 * width);
 }
 
+/* Sources are numbered as the manual does. */
+static void decode_task_switch(const struct vmx_vcpu *v, struct vm_exit *exit)
+{
+    uint64_t info = v->exit.qualification;
+
+    set_instruction(v, exit, X86_INTERCEPTED_TASK_SWITCH);
+    exit->insn.operand =
+        FIELD_PUT(X86_TASK_SELECTOR, FIELD_GET(VMX_TASK_SELECTOR, info)) |
+        FIELD_PUT(X86_TASK_SOURCE, FIELD_GET(VMX_TASK_SOURCE, info));
+}
+
 static void decode_entry_failure(const struct vmx_vcpu *v, struct vm_exit *exit)
 {
     exit->kind = EXIT_FAIL_ENTRY;
@@ -194,6 +203,7 @@ static const decoder decoders[] = {
     [VMX_REASON_INIT] = decode_external,
     [VMX_REASON_INTERRUPT_WINDOW] = decode_window,
     [VMX_REASON_NMI_WINDOW] = decode_window,
+    [VMX_REASON_TASK_SWITCH] = decode_task_switch,
     [VMX_REASON_GETSEC] = decode_ud,
     [VMX_REASON_HLT] = decode_hlt,
     [VMX_REASON_INVD] = decode_cache,

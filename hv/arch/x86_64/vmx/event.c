@@ -62,6 +62,13 @@ void vmx_set_windows(struct x86_vcpu *x86, bool interrupt, bool nmi)
     x86_vmx_vmwrite(VMCS_PRIMARY_CONTROLS, controls);
 }
 
+void vmx_set_nmi_blocking(struct x86_vcpu *x86, bool on)
+{
+    uint64_t *state = &vmx_of(x86)->exit.interruptibility;
+
+    *state = on ? *state | VMX_BLOCKING_NMI : *state & ~VMX_BLOCKING_NMI;
+}
+
 /* A #DB that exits has not changed DR6 and DR7. */
 void vmx_take_exception(struct x86_vcpu *x86, uint8_t vector)
 {

@@ -25,8 +25,9 @@ _Static_assert(VMCS_GUEST_TR_BASE - VMCS_GUEST_ES_BASE == 2 * X86_ENTRY_TR,
 
 static uint64_t make_access(uint16_t attributes)
 {
+    /* SS's DPL is CPL, though SS be unusable. */
     if ((attributes & X86_SEG_PRESENT) == 0)
-        return VMX_AR_UNUSABLE;
+        return VMX_AR_UNUSABLE | (attributes & VMX_AR_DPL);
     return (attributes & ATTRIBUTES_LOW) |
            FIELD_PUT(AR_HIGH, FIELD_GET(ATTRIBUTES_HIGH, attributes));
 }
@@ -39,7 +40,8 @@ static uint16_t make_attributes(uint64_t access)
                       FIELD_PUT(ATTRIBUTES_HIGH, FIELD_GET(AR_HIGH, access)));
 }
 
-static void write_segment(unsigned number, const struct x86_segment *segment)
+void vmx_set_segment(struct x86_vcpu *x86, unsigned number,
+                     const struct x86_segment *segment)
 {
     x86_vmx_vmwrite(segment_field(VMCS_GUEST_ES_SELECTOR, number),
                     segment->selector);
@@ -49,7 +51,7 @@ static void write_segment(unsigned number, const struct x86_segment *segment)
                     make_access(segment->attributes));
 }
 
-static struct x86_segment read_segment(unsigned number)
+struct x86_segment vmx_get_segment(const struct x86_vcpu *x86, unsigned number)
 {
     return (struct x86_segment){
         .base = x86_vmx_vmread(segment_field(VMCS_GUEST_ES_BASE, number)),
@@ -59,6 +61,14 @@ static struct x86_segment read_segment(unsigned number)
             segment_field(VMCS_GUEST_ES_SELECTOR, number)),
         .attributes = make_attributes(
             x86_vmx_vmread(segment_field(VMCS_GUEST_ES_ACCESS_RIGHTS, number))),
+    };
+}
+
+struct x86_entry_table vmx_get_gdtr(const struct x86_vcpu *x86)
+{
+    return (struct x86_entry_table){
+        .base = x86_vmx_vmread(VMCS_GUEST_GDTR_BASE),
+        .limit = (uint16_t)x86_vmx_vmread(VMCS_GUEST_GDTR_LIMIT),
     };
 }
 
@@ -85,13 +95,13 @@ void vmx_get_cpu(const struct x86_vcpu *x86, struct x86_cpu *cpu)
         vmx_get(x86, X86_REG_CR4), vmx_get(x86, X86_REG_EFER)};
     cpu->cpl = (uint8_t)FIELD_GET(VMX_AR_DPL,
                                   x86_vmx_vmread(VMCS_GUEST_SS_ACCESS_RIGHTS));
-    cpu->segment[X86_CS] = read_segment(X86_CS);
+    cpu->segment[X86_CS] = vmx_get_segment(x86, X86_CS);
     if (x86_mode_of(cpu) == X86_MODE_64) {
         get_flat_segments(cpu);
         return;
     }
     for (unsigned i = 0; i < X86_SEGMENTS; i++)
-        cpu->segment[i] = read_segment(i);
+        cpu->segment[i] = vmx_get_segment(x86, i);
 }
 
 bool vmx_get_code(const struct x86_vcpu *x86, uint64_t *linear, uint64_t *cr3)
@@ -210,10 +220,10 @@ void vmx_set(struct x86_vcpu *x86, enum x86_register reg, uint64_t value)
 
 /* All registers ---------------------------------------------------------- */
 
-static void write_tables(const struct x86_entry *entry)
+static void write_tables(struct vmx_vcpu *v, const struct x86_entry *entry)
 {
     for (unsigned i = 0; i < X86_ENTRY_SEGMENT_COUNT; i++)
-        write_segment(i, &entry->segment[i]);
+        vmx_set_segment(&v->x86, i, &entry->segment[i]);
     x86_vmx_vmwrite(VMCS_GUEST_GDTR_BASE, entry->gdtr.base);
     x86_vmx_vmwrite(VMCS_GUEST_GDTR_LIMIT, entry->gdtr.limit);
     x86_vmx_vmwrite(VMCS_GUEST_IDTR_BASE, entry->idtr.base);
@@ -222,7 +232,7 @@ static void write_tables(const struct x86_entry *entry)
 
 void vmx_write_entry(struct vmx_vcpu *v, const struct x86_entry *entry)
 {
-    write_tables(entry);
+    write_tables(v, entry);
     write_cr0(v, entry->cr0);
     write_cr4(v, entry->cr4);
     write_efer(v, entry->efer);

@@ -39,6 +39,10 @@ static const struct x86_vendor vmx_vendor = {
     .takes_nmi = vmx_takes_nmi,
     .set_windows = vmx_set_windows,
     .take_exception = vmx_take_exception,
+    .get_segment = vmx_get_segment,
+    .set_segment = vmx_set_segment,
+    .get_gdtr = vmx_get_gdtr,
+    .block_nmi = vmx_set_nmi_blocking,
 };
 
 /* What all vCPUs of a VM share. */

@@ -121,6 +121,10 @@ bool vmx_get_code(const struct x86_vcpu *x86, uint64_t *linear, uint64_t *cr3);
 uint64_t vmx_get(const struct x86_vcpu *x86, enum x86_register reg);
 void vmx_set(struct x86_vcpu *x86, enum x86_register reg, uint64_t value);
 void vmx_enter_at(struct x86_vcpu *x86, const struct x86_entry *entry);
+struct x86_segment vmx_get_segment(const struct x86_vcpu *x86, unsigned number);
+void vmx_set_segment(struct x86_vcpu *x86, unsigned number,
+                     const struct x86_segment *segment);
+struct x86_entry_table vmx_get_gdtr(const struct x86_vcpu *x86);
 unsigned vmx_insn_bytes(const struct x86_vcpu *x86,
                         uint8_t bytes[X86_INSN_MAX]);
 bool vmx_walks_tables(const struct x86_vcpu *x86);
@@ -132,6 +136,7 @@ bool vmx_takes_interrupt(const struct x86_vcpu *x86);
 bool vmx_takes_nmi(const struct x86_vcpu *x86);
 void vmx_set_windows(struct x86_vcpu *x86, bool interrupt, bool nmi);
 void vmx_take_exception(struct x86_vcpu *x86, uint8_t vector);
+void vmx_set_nmi_blocking(struct x86_vcpu *x86, bool on);
 /* After an exit: what it has cut short is delivered again. */
 void vmx_resume_event(struct vmx_vcpu *v);
 /* After an exit of an IRET that faults, and has unblocked NMIs before: it will
