@@ -3,169 +3,14 @@
  * ASIDs, flushes, and VMCB clean bits. The fake processor's TLB forgets nothing
  * by itself, and it uses what it remembers of a VMCB: what the hypervisor
  * forgets to say shows as a violation, or as another guest's memory.
- *
- * vCPU 1 is taken from the VMM here, and bound to CPUs 1 and 2 by the test.
  */
 #include "hv/arch/x86_64/svm/rig.h"
+#include "hv/arch/x86_64/vcpu/own.h"
 
 static const struct guest_op load = {
     .kind = OP_LOAD, .width = 8, .address = RIG_DATA};
 
-static struct guest_op write_cr(unsigned number, uint64_t value)
-{
-    return (struct guest_op){.kind = OP_X86_WRITE_CR,
-                             .number = number,
-                             .reg = X86_GPR_RDI,
-                             .value = value};
-}
-
-/* A vCPU of one's own ---------------------------------------------------- */
-
-static struct {
-    struct trap_source source;
-    const struct guest_op *op;
-    struct guest_result result;
-} guest;
-
-static const struct guest_op *next(struct trap_source *source)
-{
-    return guest.op;
-}
-
-static void done(struct trap_source *source, const struct guest_result *result)
-{
-    guest.op = NULL;
-    guest.result = *result;
-}
-
-static void take(const char *profile)
-{
-    rig_start(profile, 3, 2);
-    rig_mode(0, RIG_LONG);
-    guest.source = (struct trap_source){.next = next, .done = done};
-    host_kick_cpu_impl(rig.vm->vcpus[1]->cpu);
-    rig_run();
-    cr_assert_eq(rig.vm->vcpus[1]->state, VCPU_BLOCKED);
-    rig_mode(1, RIG_LONG);
-    rig.vm->vcpus[1]->state = VCPU_FREE;
-}
-
-static void give_back(void)
-{
-    rig.vm->vcpus[1]->state = VCPU_BLOCKED;
-    for (uint32_t cpu = 1; cpu < 3; cpu++)
-        fake_x86_set_source(cpu, NULL);
-    cpus_set_current(0);
-}
-
-static void bind(uint32_t cpu)
-{
-    cpus_set_current(cpu);
-    cr_assert_eq(vcpu_bind(rig.vm->vcpus[1]), OK);
-    fake_x86_set_source(cpu, &guest.source);
-}
-
-static void unbind(void)
-{
-    cr_assert_eq(vcpu_unbind(rig.vm->vcpus[1]), OK);
-}
-
-/* The operation's result, on the CPU where vCPU 1 is bound. */
-static struct guest_result run(const struct guest_op *op)
-{
-    struct vcpu *vcpu = rig.vm->vcpus[1];
-
-    guest.op = op;
-    for (unsigned exits = 0; exits < 32; exits++) {
-        (void)cpus_take_kick(host_current_cpu());
-        cr_assert_eq(vcpu_enter(vcpu), OK);
-        vcpu->ops->world_switch(vcpu);
-        (void)vm_handle_exit(rig.vm, vcpu);
-        cr_assert_eq(vcpu_leave(vcpu), OK);
-        if (guest.op == NULL)
-            return guest.result;
-    }
-    cr_assert_fail("it is not done: exit 0x%llx",
-                   (unsigned long long)rig_vmcb(1)->control.exitcode);
-    return guest.result;
-}
-
-static struct guest_result run_once(const struct guest_op *op, uint32_t cpu)
-{
-    struct guest_result result;
-
-    bind(cpu);
-    result = run(op);
-    unbind();
-    return result;
-}
-
-/* The page of RIG_DATA, another frame with another value. */
-static void replace_page(uint64_t value)
-{
-    hpa_t old;
-
-    cr_assert_eq(aspace_unmap(&rig.vm->aspace, gpa(RIG_DATA), PAGE_SIZE), OK);
-    old = memory_alloc_frame_impl(); /* the lowest, which was just freed */
-    cr_assert_eq(aspace_map_lazy(&rig.vm->aspace, gpa(RIG_DATA), PAGE_SIZE,
-                                 MEM_RWX, true),
-                 OK);
-    memory_free_frame_impl(old);
-    rig_poke(RIG_DATA, value, 8);
-}
-
 /* Flushes ---------------------------------------------------------------- */
-
-Test(asid, nested_tables_change)
-{
-    for (unsigned p = 0; rig_svm_profiles[p] != NULL; p++) {
-        take(rig_svm_profiles[p]);
-        bind(1);
-        for (unsigned i = 1; i < 100; i++) {
-            replace_page(i);
-            cr_expect_eq(run(&load).value, i, "%s", rig_svm_profiles[p]);
-        }
-        unbind();
-        give_back();
-        rig_stop();
-    }
-}
-
-/* The test's own test: without the request, the old page is seen. */
-Test(asid, a_missing_flush_shows)
-{
-    for (unsigned p = 0; rig_svm_profiles[p] != NULL; p++) {
-        take(rig_svm_profiles[p]);
-        bind(1);
-        replace_page(1);
-        run(&load);
-        replace_page(2);
-        atomic_store(&rig.vm->vcpus[1]->requests, 0);
-        run(&load);
-        cr_expect_gt(violations_of(RULE_STALE_NPT), 0, "%s",
-                     rig_svm_profiles[p]);
-        unbind();
-        give_back();
-        rig_stop_violated();
-    }
-}
-
-/* While the vCPU is on one CPU, and back on the other. */
-Test(asid, migration)
-{
-    for (unsigned p = 0; rig_svm_profiles[p] != NULL; p++) {
-        take(rig_svm_profiles[p]);
-        for (unsigned i = 1; i < 100; i++) {
-            replace_page(i);
-            cr_expect_eq(run_once(&load, 1 + i % 2).value, i, "%s, %u",
-                         rig_svm_profiles[p], i);
-            cr_expect_eq(run_once(&load, 1 + i % 3 / 2).value, i, "%s, %u",
-                         rig_svm_profiles[p], i);
-        }
-        give_back();
-        rig_stop();
-    }
-}
 
 /* Each vCPU has page tables of its own, in which one address is another page.
  */
@@ -189,7 +34,8 @@ Test(asid, generations)
 
         rig_start(rig_svm_profiles[p], 1, 4);
         for (vcpu_id id = 0; id < 4; id++) {
-            struct guest_op cr3 = write_cr(3, RIG_SPARE + 2 * id * PAGE_SIZE);
+            struct guest_op cr3 =
+                rig_write_cr(3, RIG_SPARE + 2 * id * PAGE_SIZE);
 
             rig_mode(id, RIG_LONG);
             make_own_tables(id);
@@ -201,7 +47,7 @@ Test(asid, generations)
             for (vcpu_id id = 0; id < 4; id++) {
                 struct guest_op own = load;
                 struct guest_op cr4 =
-                    write_cr(4, X86_CR4_PAE | (i % 2 ? X86_CR4_PGE : 0));
+                    rig_write_cr(4, X86_CR4_PAE | (i % 2 ? X86_CR4_PGE : 0));
 
                 /* Whoever reads what another one has in its TLB finds the
                  * other's value, as 5 GiB leads to different places. */
@@ -225,18 +71,18 @@ Test(asid, a_number_of_an_old_generation)
     for (unsigned p = 0; rig_svm_profiles[p] != NULL; p++) {
         uint32_t asids;
 
-        take(rig_svm_profiles[p]);
+        own_take(rig_svm_profiles[p]);
         asids = rig_svm(1)->asids;
-        replace_page(7);
-        run_once(&load, 1);
+        own_replace_page(7);
+        own_run_once(&load, 1);
         svm_cpus[1].next_asid = asids;
         rig_svm(1)->asid_cpu = 2; /* as if it had been there */
-        run_once(&load, 1);
+        own_run_once(&load, 1);
         cr_expect_eq(rig_vmcb(1)->control.guest_asid, 1, "%s",
                      rig_svm_profiles[p]);
         cr_expect_eq(svm_cpus[1].must_flush, false, "the entry has flushed");
         cr_expect_eq(rig_vmcb(1)->control.tlb_control, TLB_CONTROL_NOTHING);
-        give_back();
+        own_give_back();
         rig_stop();
     }
 }
@@ -245,15 +91,15 @@ Test(asid, a_number_of_an_old_generation)
  * number, which is looked at. */
 Test(asid, another_number_is_looked_at)
 {
-    take("full");
+    own_take("full");
     rig_svm(1)->features &= ~(uint64_t)SVM_FEATURE_FLUSH_BY_ASID;
-    bind(1);
+    own_bind(1);
     for (unsigned i = 1; i < 10; i++) {
-        replace_page(i);
-        cr_expect_eq(run(&load).value, i);
+        own_replace_page(i);
+        cr_expect_eq(own_run(&load).value, i);
     }
-    unbind();
-    give_back();
+    own_unbind();
+    own_give_back();
     rig_stop();
 }
 
@@ -267,30 +113,30 @@ Test(asid, nxe_flushes)
                                 .number = X86_MSR_EFER,
                                 .value = X86_EFER_LME};
 
-        take(rig_svm_profiles[p]);
-        bind(1);
+        own_take(rig_svm_profiles[p]);
+        own_bind(1);
         efer.value = X86_EFER_LME | X86_EFER_NXE;
-        run(&efer);
+        own_run(&efer);
         for (unsigned i = 0; i < 512; i++)
             rig_poke(RIG_SPARE + 8 * i,
                      (uint64_t)i << PAGE_SHIFT | 0x63 |
                          (i == RIG_DATA >> PAGE_SHIFT ? BIT(63) : 0),
                      8);
         rig_poke(RIG_TABLES + 2 * PAGE_SIZE, RIG_SPARE | 0x63, 8);
-        run(&(struct guest_op){.kind = OP_X86_WRITE_CR,
-                               .number = 3,
-                               .reg = X86_GPR_RDI,
-                               .value = RIG_TABLES});
+        own_run(&(struct guest_op){.kind = OP_X86_WRITE_CR,
+                                   .number = 3,
+                                   .reg = X86_GPR_RDI,
+                                   .value = RIG_TABLES});
         efer.value = X86_EFER_LME;
-        run(&efer);
-        cr_expect_eq(run(&fetch).outcome, OUTCOME_RETIRED, "%s",
+        own_run(&efer);
+        cr_expect_eq(own_run(&fetch).outcome, OUTCOME_RETIRED, "%s",
                      rig_svm_profiles[p]);
         efer.value = X86_EFER_LME | X86_EFER_NXE;
-        run(&efer);
-        cr_expect_eq(run(&fetch).cause, X86_VECTOR_PF, "%s",
+        own_run(&efer);
+        cr_expect_eq(own_run(&fetch).cause, X86_VECTOR_PF, "%s",
                      rig_svm_profiles[p]);
-        unbind();
-        give_back();
+        own_unbind();
+        own_give_back();
         rig_stop();
     }
 }
@@ -308,7 +154,7 @@ Test(asid, a_vcpu_that_was_away)
         for (vcpu_id id = 0; id < 2; id++) {
             rig_mode(id, RIG_LONG);
             make_own_tables(id);
-            rig_do(id, write_cr(3, RIG_SPARE + 2 * id * PAGE_SIZE));
+            rig_do(id, rig_write_cr(3, RIG_SPARE + 2 * id * PAGE_SIZE));
         }
         /* One address, and its page for each of them. */
         own.address = other.address = (UINT64_C(4) << 30) + RIG_DATA;
@@ -322,7 +168,7 @@ Test(asid, a_vcpu_that_was_away)
         cr_expect_eq(rig_do(1, own).value, 0x2000);
         for (unsigned i = 0; asids <= 64 && i < asids + 2; i++) {
             cr_expect_eq(rig_do(0, other).value, 0x1000);
-            rig_do(0, write_cr(4, X86_CR4_PAE | (i % 2 ? 0 : X86_CR4_PGE)));
+            rig_do(0, rig_write_cr(4, X86_CR4_PAE | (i % 2 ? 0 : X86_CR4_PGE)));
         }
         cr_expect_eq(rig_do(1, own).value, 0x2000, "%s", rig_svm_profiles[p]);
         rig_stop();
@@ -371,14 +217,14 @@ Test(asid, a_vmcb_on_two_cpus)
         static const struct guest_op nothing = {.kind = OP_X86_PAUSE};
         struct vmcb_save save;
 
-        take("full");
-        run_once(&nothing, 1);
-        run_once(&nothing, 2);
-        cr_expect_eq(run_once(&changes[i], 1).outcome, OUTCOME_RETIRED,
+        own_take("full");
+        own_run_once(&nothing, 1);
+        own_run_once(&nothing, 2);
+        cr_expect_eq(own_run_once(&changes[i], 1).outcome, OUTCOME_RETIRED,
                      "row %zu", i);
         save = rig_vmcb(1)->save;
-        run_once(&nothing, 2);
-        run_once(&nothing, 1);
+        own_run_once(&nothing, 2);
+        own_run_once(&nothing, 1);
         cr_expect_eq(rig_vmcb(1)->save.cr4, save.cr4, "row %zu", i);
         cr_expect_eq(rig_vmcb(1)->save.cr3, save.cr3, "row %zu", i);
         cr_expect_eq(rig_vmcb(1)->save.cr0, save.cr0, "row %zu", i);
@@ -388,7 +234,7 @@ Test(asid, a_vmcb_on_two_cpus)
         cr_expect_eq(rig_vmcb(1)->save.dr7, save.dr7, "row %zu", i);
         cr_expect_eq(rig_vmcb(1)->save.idtr.base, save.idtr.base);
         cr_expect_eq(rig_vmcb(1)->save.gdtr.base, save.gdtr.base);
-        give_back();
+        own_give_back();
         rig_stop();
     }
 }
@@ -400,15 +246,15 @@ Test(asid, clean_bits_are_used)
         static const struct guest_op cpuid = {.kind = OP_X86_CPUID};
         bool has_clean;
 
-        take(rig_svm_profiles[p]);
+        own_take(rig_svm_profiles[p]);
         has_clean = (rig_svm(1)->features & SVM_FEATURE_VMCB_CLEAN) != 0;
-        bind(1);
-        run(&cpuid);
+        own_bind(1);
+        own_run(&cpuid);
         cr_expect_eq(rig_vmcb(1)->control.clean,
                      has_clean ? (uint32_t)CLEAN_ALL : 0, "%s",
                      rig_svm_profiles[p]);
-        unbind();
-        give_back();
+        own_unbind();
+        own_give_back();
         rig_stop();
     }
 }

@@ -134,6 +134,14 @@ void rig_do_series(vcpu_id id, const struct guest_op *ops, size_t count);
 /* In the tables of the guest, in long mode, the page at `absent` is not there
  * any more; those around it are as they were. */
 void rig_unmap_page(vcpu_id id, uint64_t absent);
+/* A MOV to a control register. */
+static inline struct guest_op rig_write_cr(unsigned number, uint64_t value)
+{
+    return (struct guest_op){.kind = OP_X86_WRITE_CR,
+                             .number = number,
+                             .reg = X86_GPR_RDI,
+                             .value = value};
+}
 /* Let the machine run until there is nothing to do. */
 void rig_run(void);
 /* The vector whose handler vCPU `id` is at, or -1. */

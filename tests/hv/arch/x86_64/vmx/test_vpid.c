@@ -4,9 +4,8 @@
  * translations are dropped. The fake processor's TLB forgets nothing by itself:
  * what the hypervisor forgets to say shows as a violation, or as memory that
  * was there before.
- *
- * vCPU 1 is taken from the VMM here, and bound to CPUs 1 and 2 by the test.
  */
+#include "hv/arch/x86_64/vcpu/own.h"
 #include "hv/arch/x86_64/vmx/rig.h"
 
 static const struct guest_op load = {
@@ -16,109 +15,6 @@ static const struct guest_op pause_op = {.kind = OP_X86_PAUSE};
 
 /* Whatever is on its way is delivered before. */
 static const struct guest_op delay = {.kind = OP_DELAY};
-
-static struct guest_op write_cr(unsigned number, uint64_t value)
-{
-    return (struct guest_op){.kind = OP_X86_WRITE_CR,
-                             .number = number,
-                             .reg = X86_GPR_RDI,
-                             .value = value};
-}
-
-/* A vCPU of one's own ---------------------------------------------------- */
-
-static struct {
-    struct trap_source source;
-    const struct guest_op *op;
-    struct guest_result result;
-} guest;
-
-static const struct guest_op *next(struct trap_source *source)
-{
-    return guest.op;
-}
-
-static void done(struct trap_source *source, const struct guest_result *result)
-{
-    guest.op = NULL;
-    guest.result = *result;
-}
-
-static void take(const char *profile)
-{
-    rig_start(profile, 3, 2);
-    rig_mode(0, RIG_LONG);
-    guest.source = (struct trap_source){.next = next, .done = done};
-    host_kick_cpu_impl(rig.vm->vcpus[1]->cpu);
-    rig_run();
-    cr_assert_eq(rig.vm->vcpus[1]->state, VCPU_BLOCKED);
-    rig_mode(1, RIG_LONG);
-    rig.vm->vcpus[1]->state = VCPU_FREE;
-}
-
-static void give_back(void)
-{
-    rig.vm->vcpus[1]->state = VCPU_BLOCKED;
-    for (uint32_t cpu = 1; cpu < 3; cpu++)
-        fake_x86_set_source(cpu, NULL);
-    cpus_set_current(0);
-}
-
-static void bind(uint32_t cpu)
-{
-    cpus_set_current(cpu);
-    cr_assert_eq(vcpu_bind(rig.vm->vcpus[1]), OK);
-    fake_x86_set_source(cpu, &guest.source);
-}
-
-static void unbind(void)
-{
-    cr_assert_eq(vcpu_unbind(rig.vm->vcpus[1]), OK);
-}
-
-/* The operation's result, on the CPU where vCPU 1 is bound. */
-static struct guest_result run(const struct guest_op *op)
-{
-    struct vcpu *vcpu = rig.vm->vcpus[1];
-
-    guest.op = op;
-    for (unsigned exits = 0; exits < 32; exits++) {
-        (void)cpus_take_kick(host_current_cpu());
-        cr_assert_eq(vcpu_enter(vcpu), OK);
-        vcpu->ops->world_switch(vcpu);
-        (void)vm_handle_exit(rig.vm, vcpu);
-        cr_assert_eq(vcpu_leave(vcpu), OK);
-        if (guest.op == NULL)
-            return guest.result;
-    }
-    cr_assert_fail("it is not done: exit 0x%llx",
-                   (unsigned long long)rig_vmx(1)->exit.reason);
-    return guest.result;
-}
-
-static struct guest_result run_once(const struct guest_op *op, uint32_t cpu)
-{
-    struct guest_result result;
-
-    bind(cpu);
-    result = run(op);
-    unbind();
-    return result;
-}
-
-/* The page of RIG_DATA, another frame with another value. */
-static void replace_page(uint64_t value)
-{
-    hpa_t old;
-
-    cr_assert_eq(aspace_unmap(&rig.vm->aspace, gpa(RIG_DATA), PAGE_SIZE), OK);
-    old = memory_alloc_frame_impl(); /* the lowest, which was just freed */
-    cr_assert_eq(aspace_map_lazy(&rig.vm->aspace, gpa(RIG_DATA), PAGE_SIZE,
-                                 MEM_RWX, true),
-                 OK);
-    memory_free_frame_impl(old);
-    rig_poke(RIG_DATA, value, 8);
-}
 
 /* The VMCS --------------------------------------------------------------- */
 
@@ -139,17 +35,17 @@ Test(vmcs, is_cleared_when_its_vcpu_leaves)
     for (unsigned p = 0; rig_vmx_profiles[p] != NULL; p++) {
         uint64_t vmcs;
 
-        take(rig_vmx_profiles[p]);
+        own_take(rig_vmx_profiles[p]);
         vmcs = rig_vmx(1)->vmcs_pa.raw;
         for (unsigned i = 0; i < 6; i++) {
-            bind(1 + i % 2);
-            run(&cpuid);
+            own_bind(1 + i % 2);
+            own_run(&cpuid);
             cr_expect(is_on(1 + i % 2, vmcs), "%s", rig_vmx_profiles[p]);
             cr_expect_not(is_on(1 + (i + 1) % 2, vmcs));
-            unbind();
+            own_unbind();
             cr_expect_not(is_on(1 + i % 2, vmcs), "%s", rig_vmx_profiles[p]);
         }
-        give_back();
+        own_give_back();
         rig_stop();
     }
 }
@@ -158,17 +54,17 @@ Test(vmcs, is_cleared_when_its_vcpu_leaves)
 Test(vmcs, exits_find_the_host_that_it_is_on)
 {
     for (unsigned p = 0; rig_vmx_profiles[p] != NULL; p++) {
-        take(rig_vmx_profiles[p]);
+        own_take(rig_vmx_profiles[p]);
         for (unsigned i = 0; i < 6; i++) {
-            run_once(&cpuid, 1 + i / 2 % 2);
+            own_run_once(&cpuid, 1 + i / 2 % 2);
             cr_expect_eq(violations_count(), 0, "%s, %u: %s",
                          rig_vmx_profiles[p], i, violations_last());
         }
         rig_vmx(1)->host_cpu = 2; /* as if it had been there */
-        run_once(&cpuid, 2);
+        own_run_once(&cpuid, 2);
         cr_expect_gt(violations_of(RULE_VMX_OTHER_HOST), 0, "%s",
                      rig_vmx_profiles[p]);
-        give_back();
+        own_give_back();
         rig_stop_violated();
     }
 }
@@ -187,23 +83,23 @@ Test(vmcs, registers_go_with_it)
             struct guest_op call = {.kind = OP_X86_INT, .number = 0x80};
             uint64_t rip;
 
-            take(rig_vmx_profiles[p]);
-            run_once(&cpuid, cpus[i][0]);
-            bind(cpus[i][0]);
-            run(&rsp);
-            run(&cpuid);
+            own_take(rig_vmx_profiles[p]);
+            own_run_once(&cpuid, cpus[i][0]);
+            own_bind(cpus[i][0]);
+            own_run(&rsp);
+            own_run(&cpuid);
             rip = rig_rip(1);
             *rig_vcpu(1)->rflags |= X86_RFLAGS_CF | X86_RFLAGS_OF;
-            unbind();
+            own_unbind();
             cr_expect_eq(rig_rsp(1), RIG_STACK - 0x100, "%s, row %zu",
                          rig_vmx_profiles[p], i);
-            run_once(&cpuid, cpus[i][1]);
+            own_run_once(&cpuid, cpus[i][1]);
             cr_expect_eq(rig_rip(1), rip + 2, "%s, row %zu",
                          rig_vmx_profiles[p], i);
-            bind(cpus[i][0]);
-            run(&call);
-            run(&delay);
-            unbind();
+            own_bind(cpus[i][0]);
+            own_run(&call);
+            own_run(&delay);
+            own_unbind();
             cr_expect_eq(rig_handler(1), 0x80, "%s, row %zu: 0x%llx",
                          rig_vmx_profiles[p], i,
                          (unsigned long long)rig_rip(1));
@@ -213,7 +109,7 @@ Test(vmcs, registers_go_with_it)
             cr_expect_eq(rig_peek(RIG_STACK - 0x100 - 8 * 2, 8),
                          RIG_STACK - 0x100, "%s, row %zu", rig_vmx_profiles[p],
                          i);
-            give_back();
+            own_give_back();
             rig_stop();
         }
     }
@@ -226,19 +122,19 @@ Test(vmcs, a_stack_pointer_that_is_set_meanwhile)
         for (uint32_t cpu = 1; cpu < 3; cpu++) {
             struct guest_op call = {.kind = OP_X86_INT, .number = 0x80};
 
-            take(rig_vmx_profiles[p]);
-            run_once(&cpuid, 1);
+            own_take(rig_vmx_profiles[p]);
+            own_run_once(&cpuid, 1);
             rig_set_gpr(1, X86_GPR_RSP, RIG_STACK - 0x200);
-            run_once(&pause_op, cpu);
-            bind(1);
-            run(&call);
-            run(&delay);
-            unbind();
+            own_run_once(&pause_op, cpu);
+            own_bind(1);
+            own_run(&call);
+            own_run(&delay);
+            own_unbind();
             cr_expect_eq(rig_rsp(1), RIG_STACK - 0x200 - 8 * 5, "%s, CPU %u",
                          rig_vmx_profiles[p], cpu);
             cr_expect_eq(rig_peek(RIG_STACK - 0x200 - 8 * 2, 8),
                          RIG_STACK - 0x200);
-            give_back();
+            own_give_back();
             rig_stop();
         }
     }
@@ -256,16 +152,16 @@ Test(vmcs, a_stack_pointer_that_was_written_before)
                                .reg = X86_GPR_RSP,
                                .address = RIG_DEVICE};
 
-        take(rig_vmx_profiles[p]);
+        own_take(rig_vmx_profiles[p]);
         memcpy(rig_device(RIG_DEVICE), &value, sizeof(value));
-        run_once(&pause_op, 1); /* there is code, which makes no exit */
-        run_once(&set, 1);
-        run_once(&get, 1);
-        run_once(&pause_op, 1);
+        own_run_once(&pause_op, 1); /* there is code, which makes no exit */
+        own_run_once(&set, 1);
+        own_run_once(&get, 1);
+        own_run_once(&pause_op, 1);
         cr_expect_eq(rig_field(1, VMCS_AT_GUEST_RSP), RIG_STACK, "%s: 0x%llx",
                      rig_vmx_profiles[p],
                      (unsigned long long)rig_field(1, VMCS_AT_GUEST_RSP));
-        give_back();
+        own_give_back();
         rig_stop();
     }
 }
@@ -277,76 +173,25 @@ Test(vmcs, the_shadow_goes_with_it)
         for (uint32_t cpu = 1; cpu < 3; cpu++) {
             struct guest_op sti = {.kind = OP_X86_STI};
 
-            take(rig_vmx_profiles[p]);
-            run_once(&cpuid, 1);
-            run_once(&sti, 1);
+            own_take(rig_vmx_profiles[p]);
+            own_run_once(&cpuid, 1);
+            own_run_once(&sti, 1);
             atomic_store(&rig_vcpu(1)->nmi, true);
             vcpu_request(rig.vm->vcpus[1], VCPU_REQUEST_INTERRUPT);
-            run_once(&pause_op, cpu);
-            run_once(&delay, cpu);
+            own_run_once(&pause_op, cpu);
+            own_run_once(&delay, cpu);
             cr_expect_eq(rig_handler(1), X86_VECTOR_NMI, "%s, CPU %u: 0x%llx",
                          rig_vmx_profiles[p], cpu,
                          (unsigned long long)rig_rip(1));
             cr_expect_eq(rig_stacked(1, 0), RIG_CODE + 2 + 1 + 2, "%s, CPU %u",
                          rig_vmx_profiles[p], cpu);
-            give_back();
+            own_give_back();
             rig_stop();
         }
     }
 }
 
 /* Translations ------------------------------------------------------------ */
-
-Test(vpid, nested_tables_change)
-{
-    for (unsigned p = 0; rig_vmx_profiles[p] != NULL; p++) {
-        take(rig_vmx_profiles[p]);
-        bind(1);
-        for (unsigned i = 1; i < 100; i++) {
-            replace_page(i);
-            cr_expect_eq(run(&load).value, i, "%s", rig_vmx_profiles[p]);
-        }
-        unbind();
-        give_back();
-        rig_stop();
-    }
-}
-
-/* The test's own test: without the request, the old page is seen. */
-Test(vpid, a_missing_flush_shows)
-{
-    for (unsigned p = 0; rig_vmx_profiles[p] != NULL; p++) {
-        take(rig_vmx_profiles[p]);
-        bind(1);
-        replace_page(1);
-        run(&load);
-        replace_page(2);
-        atomic_store(&rig.vm->vcpus[1]->requests, 0);
-        run(&load);
-        cr_expect_gt(violations_of(RULE_STALE_EPT), 0, "%s",
-                     rig_vmx_profiles[p]);
-        unbind();
-        give_back();
-        rig_stop_violated();
-    }
-}
-
-/* While the vCPU is on one CPU, and back on the other. */
-Test(vpid, migration)
-{
-    for (unsigned p = 0; rig_vmx_profiles[p] != NULL; p++) {
-        take(rig_vmx_profiles[p]);
-        for (unsigned i = 1; i < 100; i++) {
-            replace_page(i);
-            cr_expect_eq(run_once(&load, 1 + i % 2).value, i, "%s, %u",
-                         rig_vmx_profiles[p], i);
-            cr_expect_eq(run_once(&load, 1 + i % 3 / 2).value, i, "%s, %u",
-                         rig_vmx_profiles[p], i);
-        }
-        give_back();
-        rig_stop();
-    }
-}
 
 /* Each vCPU has page tables of its own, in which one address is another page.
  */
@@ -379,7 +224,7 @@ Test(vpid, generations)
         for (vcpu_id id = 0; id < 4; id++) {
             rig_mode(id, RIG_LONG);
             make_own_tables(id);
-            rig_do(id, write_cr(3, RIG_SPARE + 2 * id * PAGE_SIZE));
+            rig_do(id, rig_write_cr(3, RIG_SPARE + 2 * id * PAGE_SIZE));
         }
         vpids = rig_vmx(0)->controls->vpids;
         generation = vmx_cpus[0].generation;
@@ -416,18 +261,18 @@ Test(vpid, a_number_of_an_old_generation)
     for (unsigned p = 0; rig_vmx_profiles[p] != NULL; p++) {
         uint64_t generation;
 
-        take(rig_vmx_profiles[p]);
+        own_take(rig_vmx_profiles[p]);
         if (rig_vmx(1)->controls->vpids != 0) {
-            run_once(&load, 1);
+            own_run_once(&load, 1);
             generation = vmx_cpus[1].generation;
             vmx_cpus[1].next_vpid = rig_vmx(1)->controls->vpids;
             rig_vmx(1)->vpid_cpu = 2; /* as if it had been there */
-            run_once(&load, 1);
+            own_run_once(&load, 1);
             cr_expect_eq(vmx_cpus[1].generation, generation + 1);
             cr_expect_eq(rig_field(1, VMCS_AT_VPID), 1, "%s",
                          rig_vmx_profiles[p]);
         }
-        give_back();
+        own_give_back();
         rig_stop();
     }
 }
