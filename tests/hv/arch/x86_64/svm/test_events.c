@@ -6,43 +6,7 @@
 #define EVENT(type, vector) \
     (EVENT_V | FIELD_PUT(EVENT_TYPE, EVENT_TYPE_##type) | (vector))
 
-static const struct guest_op pause_op = {.kind = OP_X86_PAUSE};
 static const struct guest_op iret = {.kind = OP_X86_IRET};
-
-static void start(const char *profile, uint64_t flags)
-{
-    rig_start(profile, 1, 1);
-    rig_mode(0, RIG_LONG);
-    rig_enable_apic(0);
-    rig_set_flags(0, flags, 0);
-    rig_go_on(0);
-}
-
-static void set_stack(uint64_t rsp)
-{
-    rig_do(0, (struct guest_op){
-                  .kind = OP_SET_REG, .reg = X86_GPR_RSP, .value = rsp});
-}
-
-static uint64_t rip(void)
-{
-    return rig_rip(0);
-}
-
-/* An NMI's handler, in which another one has come, and which has come to its
- * IRET, at RIP. Nothing makes the guest exit by itself. */
-#define RETURNS_TO (RIG_CODE + 2)
-
-static void start_at_iret(const char *profile, uint64_t flags)
-{
-    start(profile, 0);
-    rig_do(0, pause_op); /* there is code, which makes no exit any more */
-    rig_set_flags(0, flags, 0);
-    rig_nmi(0);
-    rig_go_on(0);
-    rig_nmi(0);
-    rig_go_on(0);
-}
 
 /* An interrupt of the host's, which comes first, is as good as the window: not
  * every processor opens that for a guest that takes interrupts at VMRUN. */
@@ -50,7 +14,7 @@ Test(events, interrupt_that_is_due_when_the_host_gets_one)
 {
     static const struct rig_exit host = {.code = VMEXIT_INTR};
 
-    start("full", 0);
+    rig_start_events("full", 0);
     rig_interrupt(0, 0x41);
     rig_go_on(0);
     rig_vmcb(0)->save.rflags |= X86_RFLAGS_IF;
@@ -66,18 +30,18 @@ Test(events, interrupt_that_is_due_when_the_host_gets_one)
 Test(events, nmi_behind_the_iret_comes_before_an_interrupt)
 {
     for (unsigned p = 0; rig_svm_profiles[p] != NULL; p++) {
-        start_at_iret(rig_svm_profiles[p], X86_RFLAGS_IF);
+        rig_start_at_iret(rig_svm_profiles[p], X86_RFLAGS_IF);
         rig_do(0,
                (struct guest_op){.kind = OP_RAW_EXIT, .args = {VMEXIT_IRET}});
         rig_set_flags(0, X86_RFLAGS_IF, 0);
         rig_interrupt(0, 0x41);
         rig_do(0, iret);
         cr_expect_eq(rig_handler(0), X86_VECTOR_NMI, "%s", rig_svm_profiles[p]);
-        cr_expect_eq(rig_stacked(0, 0), RETURNS_TO);
+        cr_expect_eq(rig_stacked(0, 0), RIG_RETURNS_TO);
         rig_do(0, iret);
         rig_go_on(0);
         cr_expect_eq(rig_handler(0), 0x41, "%s", rig_svm_profiles[p]);
-        cr_expect_eq(rig_stacked(0, 0), RETURNS_TO);
+        cr_expect_eq(rig_stacked(0, 0), RIG_RETURNS_TO);
         rig_stop();
     }
 }
@@ -89,10 +53,10 @@ Test(events, nmi_behind_an_iret_that_faults)
     for (unsigned p = 0; rig_svm_profiles[p] != NULL; p++) {
         uint64_t at;
 
-        start_at_iret(rig_svm_profiles[p], 0);
+        rig_start_at_iret(rig_svm_profiles[p], 0);
         rig_unmap_page(0, RIG_DATA);
-        set_stack(RIG_DATA);
-        at = rip();
+        rig_set_stack(0, RIG_DATA);
+        at = rig_rip(0);
         rig_do_series(0, &iret, 1);
         cr_expect_eq(rig_handler(0), X86_VECTOR_PF, "%s: %d",
                      rig_svm_profiles[p], rig_handler(0));
@@ -101,7 +65,7 @@ Test(events, nmi_behind_an_iret_that_faults)
         cr_expect_eq(rig_stacked(0, 1), at);
         cr_expect_eq(rig_stacked(0, 3), X86_RFLAGS_FIXED);
         cr_expect_eq(rig_get(0, X86_REG_DR6), X86_DR6_RESET);
-        set_stack(rig_rsp(0) + 8);
+        rig_set_stack(0, rig_rsp(0) + 8);
         rig_do_series(0, &iret, 1);
         cr_expect_eq(rig_handler(0), X86_VECTOR_NMI, "%s", rig_svm_profiles[p]);
         cr_expect_eq(rig_stacked(0, 0), at);
@@ -121,10 +85,10 @@ Test(events, exceptions_behind_a_step)
             const struct exit_stats *stats;
             uint64_t before;
 
-            start_at_iret(rig_svm_profiles[p], 0);
+            rig_start_at_iret(rig_svm_profiles[p], 0);
             if (faults) {
                 rig_unmap_page(0, RIG_DATA);
-                set_stack(RIG_DATA);
+                rig_set_stack(0, RIG_DATA);
             }
             rig_do_series(0, &iret, 1);
             cr_expect_eq(rig_handler(0),
@@ -176,13 +140,13 @@ Test(events, cut_short_by_an_exception)
 
     for (unsigned p = 0; rig_svm_profiles[p] != NULL; p++) {
         for_each_row (i, rows) {
-            start(rig_svm_profiles[p], X86_RFLAGS_IF);
+            rig_start_events(rig_svm_profiles[p], X86_RFLAGS_IF);
             cut_short(VMEXIT_EXCP0 + rows[i].exception, rows[i].first);
             cr_expect_eq(rig_handler(0), (int)rows[i].exception,
                          "%s, row %zu: %d", rig_svm_profiles[p], i,
                          rig_handler(0));
             if (rows[i].exception == X86_VECTOR_AC)
-                set_stack(rig_rsp(0) + 8);
+                rig_set_stack(0, rig_rsp(0) + 8);
             rig_do(0, iret);
             rig_go_on(0);
             cr_expect_eq(rig_handler(0), rows[i].then, "%s, row %zu: %d",
@@ -217,21 +181,21 @@ Test(events, exceptions_that_exits_deserve)
         for_each_row (i, rows) {
             uint64_t codes = X86_ERROR_CODE_VECTORS;
 
-            start(rig_svm_profiles[p], X86_RFLAGS_IF);
+            rig_start_events(rig_svm_profiles[p], X86_RFLAGS_IF);
             cut_short(rows[i].code, rows[i].first);
             if (rows[i].handler == RESET) {
                 cr_expect_eq(
                     exit_stats_count(rig_vcpu(0)->base.stats, EXIT_SYSTEM_DOWN),
                     1, "%s", rig_svm_profiles[p]);
                 cr_expect_eq(rig.vm->state, VM_RUNNING);
-                cr_expect_neq(rip(), RIG_CODE);
+                cr_expect_neq(rig_rip(0), RIG_CODE);
                 rig_stop();
                 continue;
             }
             cr_expect_eq(rig_handler(0), rows[i].handler, "%s, row %zu: %d",
                          rig_svm_profiles[p], i, rig_handler(0));
             if ((codes >> rows[i].handler & 1) != 0)
-                set_stack(rig_rsp(0) + 8);
+                rig_set_stack(0, rig_rsp(0) + 8);
             rig_do(0, iret);
             rig_go_on(0);
             cr_expect_eq(rig_handler(0), rows[i].then, "%s, row %zu: %d",

@@ -437,9 +437,36 @@ bool rig_took(const struct guest_result *result, uint8_t vector)
     return (result->vectors[vector / 64] >> vector % 64 & 1) != 0;
 }
 
+void rig_set_stack(vcpu_id id, uint64_t rsp)
+{
+    rig_do(id, (struct guest_op){
+                   .kind = OP_SET_REG, .reg = X86_GPR_RSP, .value = rsp});
+}
+
 uint64_t rig_stacked(vcpu_id id, unsigned index)
 {
     return rig_peek(rig_rsp(id) + 8 * index, 8);
+}
+
+void rig_start_events(const char *profile, uint64_t flags)
+{
+    rig_start(profile, 1, 1);
+    rig_mode(0, RIG_LONG);
+    rig_enable_apic(0);
+    rig_set_flags(0, flags, 0);
+    rig_go_on(0);
+}
+
+void rig_start_at_iret(const char *profile, uint64_t flags)
+{
+    rig_start_events(profile, 0);
+    /* There is code then, which makes no exit any more. */
+    rig_do(0, (struct guest_op){.kind = OP_X86_PAUSE});
+    rig_set_flags(0, flags, 0);
+    for (unsigned nmis = 0; nmis < 2; nmis++) {
+        rig_nmi(0);
+        rig_go_on(0);
+    }
 }
 
 /* Registers -------------------------------------------------------------- */

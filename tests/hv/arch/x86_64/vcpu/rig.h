@@ -156,8 +156,19 @@ void rig_nmi(vcpu_id id);
 struct guest_result rig_go_on(vcpu_id id);
 /* Whether the result says so. */
 bool rig_took(const struct guest_result *result, uint8_t vector);
+/* RSP. */
+void rig_set_stack(vcpu_id id, uint64_t rsp);
 /* What is on the stack, 8 bytes each. */
 uint64_t rig_stacked(vcpu_id id, unsigned index);
+
+/* A machine of one CPU, whose guest is in long mode, with these of RFLAGS and
+ * an APIC that is on, and has no exit to make. */
+void rig_start_events(const char *profile, uint64_t flags);
+/* The same in an NMI's handler, in which another one has come, and which has
+ * come to its IRET, at RIP; it returns to RIG_RETURNS_TO. Nothing makes the
+ * guest exit by itself. */
+#define RIG_RETURNS_TO (RIG_CODE + 2)
+void rig_start_at_iret(const char *profile, uint64_t flags);
 
 /* An exit that the test makes up: the instruction of these bytes, at RIP,
  * accesses the guest-physical address, as a processor of the profile says it.

@@ -9,12 +9,6 @@
 static const struct guest_op iret = {.kind = OP_X86_IRET};
 static const struct guest_op pause_op = {.kind = OP_X86_PAUSE};
 
-static void set_stack(uint64_t rsp)
-{
-    rig_do(0, (struct guest_op){
-                  .kind = OP_SET_REG, .reg = X86_GPR_RSP, .value = rsp});
-}
-
 /* An IRET unblocks NMIs though it faults: the guest gets the fault, and the NMI
  * before the first instruction of the fault's handler. */
 Test(vmx_events, nmi_behind_an_iret_that_faults)
@@ -22,16 +16,9 @@ Test(vmx_events, nmi_behind_an_iret_that_faults)
     for (unsigned p = 0; rig_vmx_profiles[p] != NULL; p++) {
         uint64_t at;
 
-        rig_start(rig_vmx_profiles[p], 1, 1);
-        rig_mode(0, RIG_LONG);
-        rig_enable_apic(0);
-        rig_do(0, pause_op);
-        rig_nmi(0);
-        rig_go_on(0);
-        rig_nmi(0);
-        rig_go_on(0);
+        rig_start_at_iret(rig_vmx_profiles[p], 0);
         rig_unmap_page(0, RIG_DATA);
-        set_stack(RIG_DATA);
+        rig_set_stack(0, RIG_DATA);
         at = rig_rip(0);
         rig_do_series(0, &iret, 1);
         cr_expect_eq(rig_handler(0), X86_VECTOR_NMI, "%s: %d",
@@ -48,40 +35,23 @@ Test(vmx_events, nmi_behind_an_iret_that_faults)
     }
 }
 
-/* An NMI's handler, in which another one has come, and which has come to its
- * IRET; this is where the first has come. */
-#define RETURNS_TO (RIG_CODE + 2)
-
-static void start_at_iret(const char *profile)
-{
-    rig_start(profile, 1, 1);
-    rig_mode(0, RIG_LONG);
-    rig_enable_apic(0);
-    rig_do(0, pause_op); /* there is code, which makes no exit any more */
-    rig_nmi(0);
-    rig_go_on(0);
-    rig_nmi(0);
-    rig_go_on(0);
-    rig_do(0, pause_op);
-    cr_assert_eq(rig_rip(0), RIG_HANDLER + 16 * X86_VECTOR_NMI + 2);
-}
-
 /* An IRET that exits unblocks NMIs before, and comes again: the NMI waits for
  * that. Its stack ends in a page that nobody has touched: there, SS is 0. */
 Test(vmx_events, nmi_behind_an_iret_that_exits)
 {
-    static const uint64_t frame[4] = {RETURNS_TO, 0x10, X86_RFLAGS_FIXED,
+    static const uint64_t frame[4] = {RIG_RETURNS_TO, 0x10, X86_RFLAGS_FIXED,
                                       RIG_STACK};
     const uint64_t end = 0x52000;
 
     for (unsigned p = 0; rig_vmx_profiles[p] != NULL; p++) {
-        start_at_iret(rig_vmx_profiles[p]);
+        rig_start_at_iret(rig_vmx_profiles[p], 0);
+        rig_do(0, pause_op); /* which tells it from a second handler */
         rig_write(end - sizeof(frame), frame, sizeof(frame));
-        set_stack(end - sizeof(frame));
+        rig_set_stack(0, end - sizeof(frame));
         rig_do_series(0, &iret, 1);
         cr_expect_eq(rig_handler(0), X86_VECTOR_NMI, "%s: at the IRET again",
                      rig_vmx_profiles[p]);
-        cr_expect_eq(rig_stacked(0, 0), RETURNS_TO, "%s: 0x%llx",
+        cr_expect_eq(rig_stacked(0, 0), RIG_RETURNS_TO, "%s: 0x%llx",
                      rig_vmx_profiles[p],
                      (unsigned long long)rig_stacked(0, 0));
         cr_expect_eq(rig_stacked(0, 3), RIG_STACK);
@@ -136,7 +106,7 @@ Test(vmx_events, an_exception_of_an_iret)
                          rig_handler(0));
             if (rows[i].is_blocked) {
                 if (vector == X86_VECTOR_AC)
-                    set_stack(rig_rsp(0) + 8);
+                    rig_set_stack(0, rig_rsp(0) + 8);
                 rig_do(0, iret);
                 rig_go_on(0);
                 cr_expect_eq(rig_handler(0), X86_VECTOR_NMI, "%s: %s",
