@@ -21,6 +21,12 @@ void x86_64_restore(const void *from, uint32_t cpus);
 bool x86_64_format_value(const char *field, uint64_t value, char *text,
                          size_t size);
 
+#define X86_64_SIM_ARCH                                                       \
+    .set_source = fake_x86_set_source, .snapshot_size = x86_64_snapshot_size, \
+    .save = x86_64_save, .restore = x86_64_restore,                           \
+    .format_value = x86_64_format_value, .usual_vm = x86_64_usual_vm,         \
+    .complete_vm = x86_64_complete_vm, .bench = &x86_64_bench
+
 /* --- arch_vmx.c --- */
 
 /* The register as the guest has it, wherever its VMCS is: on any CPU, in

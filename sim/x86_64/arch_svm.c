@@ -58,6 +58,7 @@ static bool instruction(const struct vcpu *vcpu, char *text, size_t size)
 }
 
 const struct sim_arch x86_64_sim_arch = {
+    X86_64_SIM_ARCH,
     .name = "x86_64",
     .ops = &x86_svm_vcpu_ops,
     .trace = &x86_svm_trace_arch,
@@ -65,16 +66,8 @@ const struct sim_arch x86_64_sim_arch = {
     .reset = reset,
     .power_on = power_on,
     .power_off = power_off,
-    .set_source = fake_x86_set_source,
-    .snapshot_size = x86_64_snapshot_size,
-    .save = x86_64_save,
-    .restore = x86_64_restore,
     .init_scratch = init_scratch,
     .instruction = instruction,
-    .format_value = x86_64_format_value,
     .seeds = &x86_64_seeds,
-    .usual_vm = x86_64_usual_vm,
-    .complete_vm = x86_64_complete_vm,
     .language = &x86_64_language,
-    .bench = &x86_64_bench,
 };

@@ -160,6 +160,7 @@ uint64_t x86_64_vmx_register(const struct vmx_vcpu *v, enum x86_register reg)
 }
 
 const struct sim_arch x86_64_vmx_sim_arch = {
+    X86_64_SIM_ARCH,
     .name = "x86_64-vmx",
     .ops = &x86_vmx_vcpu_ops,
     .trace = &x86_vmx_trace_arch,
@@ -167,15 +168,7 @@ const struct sim_arch x86_64_vmx_sim_arch = {
     .reset = reset,
     .power_on = power_on,
     .power_off = power_off,
-    .set_source = fake_x86_set_source,
-    .snapshot_size = x86_64_snapshot_size,
-    .save = x86_64_save,
-    .restore = x86_64_restore,
     .instruction = instruction,
-    .format_value = x86_64_format_value,
     .seeds = &x86_64_vmx_seeds,
-    .usual_vm = x86_64_usual_vm,
-    .complete_vm = x86_64_complete_vm,
     .language = &x86_64_vmx_language,
-    .bench = &x86_64_bench,
 };

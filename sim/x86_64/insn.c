@@ -300,25 +300,31 @@ static bool format_bytes(const struct vmcb *vmcb, char *text, size_t size)
     return true;
 }
 
+void x86_64_format_port(const struct x86_64_port *io, char *text, size_t size)
+{
+    const char *reg = io->width == 1 ? "al" : io->width == 2 ? "ax" : "eax";
+    char suffix = io->width == 1 ? 'b' : io->width == 2 ? 'w' : 'd';
+
+    if (io->is_string)
+        snprintf(text, size, "%s%ss%c 0x%x", io->repeats ? "rep " : "",
+                 io->is_in ? "in" : "out", suffix, io->port);
+    else if (io->is_in)
+        snprintf(text, size, "in %s, 0x%x", reg, io->port);
+    else
+        snprintf(text, size, "out 0x%x, %s", io->port, reg);
+}
+
 static void format_port(uint64_t info, char *text, size_t size)
 {
-    bool is_in = (info & IOIO_TYPE_IN) != 0;
-    unsigned width =
-        (unsigned)FIELD_GET(IOIO_SZ8 | IOIO_SZ16 | IOIO_SZ32, info);
-    uint64_t port = FIELD_GET(IOIO_PORT, info);
-    const char *reg = width == 1 ? "al" : width == 2 ? "ax" : "eax";
+    const struct x86_64_port io = {
+        .port = (uint16_t)FIELD_GET(IOIO_PORT, info),
+        .width = (uint8_t)FIELD_GET(IOIO_SZ8 | IOIO_SZ16 | IOIO_SZ32, info),
+        .is_in = (info & IOIO_TYPE_IN) != 0,
+        .is_string = (info & IOIO_STR) != 0,
+        .repeats = (info & IOIO_REP) != 0,
+    };
 
-    if ((info & IOIO_STR) != 0)
-        snprintf(text, size, "%s%ss%c 0x%" PRIx64,
-                 (info & IOIO_REP) != 0 ? "rep " : "", is_in ? "in" : "out",
-                 width == 1   ? 'b'
-                 : width == 2 ? 'w'
-                              : 'd',
-                 port);
-    else if (is_in)
-        snprintf(text, size, "in %s, 0x%" PRIx64, reg, port);
-    else
-        snprintf(text, size, "out 0x%" PRIx64 ", %s", port, reg);
+    x86_64_format_port(&io, text, size);
 }
 
 static bool format_code(uint64_t code, char *text, size_t size)

@@ -22,6 +22,14 @@ bool x86_64_insn(const struct vmcb *vmcb, char *text, size_t size);
 /* One that x86_decode_insn() knows. */
 void x86_64_format_insn(const struct x86_insn *insn, char *text, size_t size);
 
+/* IN, OUT, INS, OUTS, as an exit tells of them. */
+struct x86_64_port {
+    uint16_t port;
+    uint8_t width; /* bytes */
+    bool is_in, is_string, repeats;
+};
+void x86_64_format_port(const struct x86_64_port *io, char *text, size_t size);
+
 /* The name of an exit code, "npf" or "cpuid"; NULL: it has none. */
 const char *x86_64_exit_name(uint64_t code);
 /* The code of a name; false: there is none. */

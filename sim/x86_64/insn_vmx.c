@@ -77,22 +77,15 @@ static bool format_name(uint64_t reason, char *text, size_t size)
 
 static void format_port(uint64_t info, char *text, size_t size)
 {
-    uint64_t width = FIELD_GET(VMX_IO_SIZE, info) + 1;
-    uint64_t port = FIELD_GET(VMX_IO_PORT, info);
-    const char *reg = width == 1 ? "al" : width == 2 ? "ax" : "eax";
-    bool is_in = (info & VMX_IO_IN) != 0;
+    const struct x86_64_port io = {
+        .port = (uint16_t)FIELD_GET(VMX_IO_PORT, info),
+        .width = (uint8_t)(FIELD_GET(VMX_IO_SIZE, info) + 1),
+        .is_in = (info & VMX_IO_IN) != 0,
+        .is_string = (info & VMX_IO_STRING) != 0,
+        .repeats = (info & VMX_IO_REP) != 0,
+    };
 
-    if ((info & VMX_IO_STRING) != 0)
-        snprintf(text, size, "%s%ss%c 0x%" PRIx64,
-                 (info & VMX_IO_REP) != 0 ? "rep " : "", is_in ? "in" : "out",
-                 width == 1   ? 'b'
-                 : width == 2 ? 'w'
-                              : 'd',
-                 port);
-    else if (is_in)
-        snprintf(text, size, "in %s, 0x%" PRIx64, reg, port);
-    else
-        snprintf(text, size, "out 0x%" PRIx64 ", %s", port, reg);
+    x86_64_format_port(&io, text, size);
 }
 
 static void format_control(uint64_t info, char *text, size_t size)

@@ -144,26 +144,26 @@ RULE(GUEST_SS_DPL_REAL,
      set(&RIGHTS(SS), VMX_AR_DPL, 0))
 
 /* G says whether the limit counts pages: then its low bits are ones. */
-#define G_RULES(seg, used)                                   \
-    RULE(GUEST_##seg##_G_0,                                  \
-         implies(used, has_all(LIMIT(seg), LIMIT_LOW) ||     \
-                           !has_all(RIGHTS(seg), VMX_AR_G)), \
-         RIGHTS(seg) &= ~VMX_AR_G)                           \
-    RULE(GUEST_##seg##_G_1,                                  \
-         implies(used, !has_any(LIMIT(seg), LIMIT_HIGH) ||   \
-                           has_all(RIGHTS(seg), VMX_AR_G)),  \
-         LIMIT(seg) |= LIMIT_LOW;                            \
-         RIGHTS(seg) |= VMX_AR_G)
-
-#define SEGMENT_RULES(seg, used)                                         \
-    RULE(GUEST_##seg##_S, implies(used, has_all(RIGHTS(seg), VMX_AR_S)), \
-         RIGHTS(seg) |= VMX_AR_S)                                        \
+#define COMMON_RULES(seg, used)                                          \
     RULE(GUEST_##seg##_P, implies(used, has_all(RIGHTS(seg), VMX_AR_P)), \
          RIGHTS(seg) |= VMX_AR_P)                                        \
     RULE(GUEST_##seg##_RESERVED,                                         \
          implies(used, !has_any(RIGHTS(seg), VMX_AR_RESERVED)),          \
          RIGHTS(seg) &= ~VMX_AR_RESERVED)                                \
-    G_RULES(seg, used)
+    RULE(GUEST_##seg##_G_0,                                              \
+         implies(used, has_all(LIMIT(seg), LIMIT_LOW) ||                 \
+                           !has_all(RIGHTS(seg), VMX_AR_G)),             \
+         RIGHTS(seg) &= ~VMX_AR_G)                                       \
+    RULE(GUEST_##seg##_G_1,                                              \
+         implies(used, !has_any(LIMIT(seg), LIMIT_HIGH) ||               \
+                           has_all(RIGHTS(seg), VMX_AR_G)),              \
+         LIMIT(seg) |= LIMIT_LOW;                                        \
+         RIGHTS(seg) |= VMX_AR_G)
+
+#define SEGMENT_RULES(seg, used)                                         \
+    RULE(GUEST_##seg##_S, implies(used, has_all(RIGHTS(seg), VMX_AR_S)), \
+         RIGHTS(seg) |= VMX_AR_S)                                        \
+    COMMON_RULES(seg, used)
 
 SEGMENT_RULES(CS, !is_v86(c))
 SEGMENT_RULES(SS, !is_v86(c) && USABLE(SS))
@@ -180,12 +180,7 @@ RULE(GUEST_CS_DB,
 #define SYSTEM_RULES(seg, used)                                           \
     RULE(GUEST_##seg##_S, implies(used, !has_all(RIGHTS(seg), VMX_AR_S)), \
          RIGHTS(seg) &= ~VMX_AR_S)                                        \
-    RULE(GUEST_##seg##_P, implies(used, has_all(RIGHTS(seg), VMX_AR_P)),  \
-         RIGHTS(seg) |= VMX_AR_P)                                         \
-    RULE(GUEST_##seg##_RESERVED,                                          \
-         implies(used, !has_any(RIGHTS(seg), VMX_AR_RESERVED)),           \
-         RIGHTS(seg) &= ~VMX_AR_RESERVED)                                 \
-    G_RULES(seg, used)
+    COMMON_RULES(seg, used)
 
 RULE(GUEST_TR_TYPE,
      guest_long(c) || TYPE(TR) == TYPE_TSS_16 || TYPE(TR) == TYPE_TSS,
