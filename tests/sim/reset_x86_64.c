@@ -67,7 +67,7 @@ static void damage_cpu(uint32_t cpu)
     fake_x86_cpus[cpu].loaded.lstar = draw64();
     fake_x86_cpus[cpu].fpu.bytes[draw(X86_XSAVE_SIZE)] ^= 0x55;
     fake_x86_cpus[cpu].state.cr2 = draw64();
-    svm_cpus[cpu].generation += draw(3);
+    svm_cpus[cpu].asids.generation += draw(3);
 }
 
 const struct reset_arch reset_x86_64 = {
@@ -86,7 +86,7 @@ static void damage_vmx_cpu(uint32_t cpu)
     vmx->current = draw64();
     fake_x86_cpus[cpu].vmx_guest.pending_debug = draw64();
     fake_x86_cpus[cpu].dr6 = draw64();
-    vmx_cpus[cpu].generation += draw(3);
+    vmx_cpus[cpu].vpids.generation += draw(3);
 }
 
 const struct reset_arch reset_x86_64_vmx = {

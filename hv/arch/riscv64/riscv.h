@@ -8,7 +8,7 @@
  *   sbi*.c     the firmware interface
  *   csr.c      what a trapped CSR access gets
  *   fpu.c      lazy floating-point and vector state
- *   vmid.c     VMIDs with generations, and what each CPU holds
+ *   vmid.c     VMIDs, and what each CPU holds
  *   inject.c   exceptions and virtual interrupts
  *   trace.c    what a trace is told of all this
  */
@@ -16,6 +16,7 @@
 #define ARCH_RISCV64_RISCV_H
 
 #include "arch/riscv64/hw.h"
+#include "vcpu/tag.h"
 #include "vcpu/vcpu.h"
 
 /* The units whose registers are switched lazily; sets of them are masks. */
@@ -50,9 +51,7 @@ struct riscv_vcpu {
     uint8_t unit_cpu[UNIT_COUNT];
 
     uint8_t vmid_bits;
-    uint8_t vmid_cpu;         /* where `vmid` is valid, while the CPU ... */
-    uint64_t vmid_generation; /* ... is in this generation */
-    uint64_t vmid;
+    struct tag vmid;
 
     uint32_t features; /* enum riscv_feature */
 
@@ -101,8 +100,7 @@ enum verdict riscv_instruction(struct vcpu *vcpu, struct vm_exit *exit,
 
 /* What a CPU holds of vCPUs. Touched by that CPU alone. */
 struct riscv_cpu {
-    uint64_t generation; /* of its VMIDs; 0: none was ever given out */
-    uint64_t next_vmid;
+    struct tag_space vmids;
     const struct riscv_vcpu *owner[UNIT_COUNT]; /* of the unit's registers */
 } ALIGNED(64);
 

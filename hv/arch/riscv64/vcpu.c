@@ -46,7 +46,7 @@ static uint64_t guest_hgatp(const struct riscv_vcpu *v)
     const struct stage2_root *stage2 = &v->base.boot.stage2;
 
     return FIELD_PUT(HGATP_MODE, stage2->mode) |
-           FIELD_PUT(HGATP_VMID, v->vmid) |
+           FIELD_PUT(HGATP_VMID, v->vmid.number) |
            FIELD_PUT(HGATP_PPN, stage2->root.raw >> PAGE_SHIFT);
 }
 
@@ -55,7 +55,7 @@ static void clear_state(struct riscv_vcpu *v)
 {
     riscv_cancel_timer(v);
     v->timer_deadline = 0;
-    v->vmid_cpu = RISCV_NO_CPU;
+    v->vmid.cpu = RISCV_NO_CPU;
     atomic_store(&v->edges, 0);
     atomic_store(&v->lowered, 0);
     atomic_store(&v->fences, 0);
@@ -176,7 +176,7 @@ static err_t prepare(struct vcpu *vcpu, uint32_t requests)
     if (requests & VCPU_REQUEST_INTERRUPT)
         riscv_sync_interrupts(v);
     if (requests & VCPU_REQUEST_FLUSH)
-        riscv_hw_hfence_gvma_vmid(v->vmid);
+        riscv_hw_hfence_gvma_vmid(v->vmid.number);
     if (requests & VCPU_REQUEST_ARCH)
         riscv_do_fences(v);
     return OK;

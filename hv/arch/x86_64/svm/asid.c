@@ -1,13 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ASIDs, which tell the translations of one vCPU from another's in a CPU's
- * TLB. APM volume 2, sections 15.16 and 15.25.
- *
- * Each CPU gives out ASIDs of its own: a vCPU that comes to a CPU gets a number
- * that nobody has used there in the CPU's current generation. When they are
- * used up, the CPU flushes everything with its next entry and starts a new
- * generation. So a vCPU that moves needs no other flush; and where the
- * processor cannot flush a single ASID, a new number is as good.
+ * ASIDs (vcpu/tag.h), and when a TLB is flushed: APM volume 2, sections 15.16
+ * and 15.25. The CPU whose ASIDs are used up flushes everything with its next
+ * entry. Where the processor cannot flush a single ASID, a new number is as
+ * good.
  */
 #include "arch/x86_64/svm/svm.h"
 #include "lib/string.h"
@@ -28,20 +24,13 @@ static void set_tlb_control(struct svm_vcpu *v, enum svm_tlb_control what)
         control->tlb_control = (uint8_t)what;
 }
 
-/* ASID 0 is the host's. */
-static void start_generation(struct svm_cpu *cpu)
+static void take_asid(struct svm_vcpu *v, uint32_t number)
 {
-    cpu->generation++;
-    cpu->next_asid = 1;
-    cpu->must_flush = true;
-}
+    struct svm_cpu *cpu = &svm_cpus[number];
 
-static void take_asid(struct svm_vcpu *v, struct svm_cpu *cpu)
-{
-    if (cpu->generation == 0 || cpu->next_asid >= v->asids)
-        start_generation(cpu);
-    v->vmcb.control.guest_asid = cpu->next_asid++;
-    v->asid_generation = cpu->generation;
+    if (tag_take(&v->asid, &cpu->asids, number, v->asids))
+        cpu->must_flush = true;
+    v->vmcb.control.guest_asid = v->asid.number;
     svm_dirty(v, CLEAN_ASID);
     if (cpu->must_flush)
         set_tlb_control(v, TLB_CONTROL_FLUSH_ALL);
@@ -49,12 +38,9 @@ static void take_asid(struct svm_vcpu *v, struct svm_cpu *cpu)
 
 void svm_assign_asid(struct svm_vcpu *v, uint32_t number)
 {
-    struct svm_cpu *cpu = &svm_cpus[number];
-
-    if (v->asid_cpu != number || v->asid_generation != cpu->generation) {
+    if (!tag_is_valid(&v->asid, &svm_cpus[number].asids, number)) {
         v->vmcb.control.tlb_control = TLB_CONTROL_NOTHING;
-        v->asid_cpu = (uint8_t)number;
-        take_asid(v, cpu);
+        take_asid(v, number);
     }
 }
 
@@ -65,12 +51,12 @@ void svm_flush(struct x86_vcpu *x86)
     if (v->features & SVM_FEATURE_FLUSH_BY_ASID)
         set_tlb_control(v, TLB_CONTROL_FLUSH_GUEST);
     else
-        take_asid(v, &svm_cpus[v->asid_cpu]);
+        take_asid(v, v->asid.cpu);
 }
 
 void svm_flushed(struct svm_vcpu *v)
 {
     if (v->vmcb.control.tlb_control == TLB_CONTROL_FLUSH_ALL)
-        svm_cpus[v->asid_cpu].must_flush = false;
+        svm_cpus[v->asid.cpu].must_flush = false;
     v->vmcb.control.tlb_control = TLB_CONTROL_NOTHING;
 }

@@ -6,7 +6,7 @@
  *   state.c    the guest's registers, in the VMCB and out of it
  *   event.c    events, and the windows for them
  *   nmi.c      when an NMI's handler is over
- *   asid.c     ASIDs with generations, and when a TLB is flushed
+ *   asid.c     ASIDs, and when a TLB is flushed
  *   trace.c    what a trace is told of all this
  */
 #ifndef ARCH_X86_64_SVM_SVM_H
@@ -14,6 +14,7 @@
 
 #include "arch/x86_64/svm/vmcb.h"
 #include "arch/x86_64/x86.h"
+#include "vcpu/tag.h"
 
 /* A guest that handles an NMI takes no other until its IRET. */
 enum svm_nmi {
@@ -39,10 +40,9 @@ struct svm_vcpu {
 
     uint64_t features; /* enum svm_feature */
     uint32_t asids;    /* ASID 0 included */
-    uint8_t asid_cpu;  /* where the VMCB's ASID is valid, while the CPU ... */
-    uint64_t asid_generation; /* ... is in this generation */
-    uint8_t nmi;              /* enum svm_nmi */
-    uint64_t nmi_iret;        /* of NMI_ENDS: where the IRET is */
+    struct tag asid;   /* the VMCB's */
+    uint8_t nmi;       /* enum svm_nmi */
+    uint64_t nmi_iret; /* of NMI_ENDS: where the IRET is */
     struct svm_step step;
 
     struct vmcb vmcb; /* a page */
@@ -119,8 +119,7 @@ void svm_reset_nmi(struct svm_vcpu *v);
 
 /* What a CPU holds of vCPUs. Touched by that CPU alone. */
 struct svm_cpu {
-    uint64_t generation; /* of its ASIDs; 0: none was ever given out */
-    uint32_t next_asid;
+    struct tag_space asids;
     bool must_flush; /* before the next entry, whoever's it is */
 } ALIGNED(64);
 

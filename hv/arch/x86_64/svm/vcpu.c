@@ -105,7 +105,7 @@ static void fill_control(struct svm_vcpu *v)
 static void clear_state(struct svm_vcpu *v)
 {
     x86_clear(&v->x86);
-    v->asid_cpu = X86_NO_CPU;
+    v->asid.cpu = X86_NO_CPU;
     v->nmi = NMI_NONE;
     v->step.on = false;
     fill_control(v);

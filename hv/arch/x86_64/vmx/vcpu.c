@@ -81,7 +81,7 @@ static void clear_state(struct vmx_vcpu *v)
     v->event = 0;
     v->cpu_controls = v->controls->cpu;
     v->is_filled = v->has_entry = v->launched = false;
-    v->host_cpu = v->vpid_cpu = X86_NO_CPU;
+    v->host_cpu = v->vpid.cpu = X86_NO_CPU;
     v->state = (struct x86_vmx_state){.dr6 = X86_DR6_RESET};
     v->vmcs.revision = v->controls->revision;
 }

@@ -9,7 +9,7 @@
  *   decode.c    VM exit to struct vm_exit, pure
  *   state.c     the guest's registers, in the VMCS and out of it
  *   event.c     events, and the windows for them
- *   vpid.c      VPIDs with generations, and when translations are dropped
+ *   vpid.c      VPIDs, and when translations are dropped
  *   bitmap.c    the MSR bitmap
  *   trace.c     what a trace is told of all this
  *
@@ -23,6 +23,7 @@
 #include "arch/x86_64/vmx/controls.h"
 #include "arch/x86_64/vmx/fields.h"
 #include "arch/x86_64/x86.h"
+#include "vcpu/tag.h"
 
 /* A VMCS region: its header, and what only the processor knows. */
 struct vmcs {
@@ -51,9 +52,7 @@ struct vmx_vcpu {
     bool has_entry;        /* the next bind writes `entry` to it */
     uint8_t host_cpu;      /* whose host-state area it has, or X86_NO_CPU */
 
-    uint8_t vpid_cpu; /* where the VPID is valid, while the CPU ... */
-    uint16_t vpid;
-    uint64_t vpid_generation; /* ... is in this generation */
+    struct tag vpid;
     uint64_t eptp;
 
     const struct vmx_controls *controls; /* of all vCPUs of the VM */
@@ -149,8 +148,7 @@ void vmx_take_interruption(struct vmx_vcpu *v);
 
 /* What a CPU holds of vCPUs. Touched by that CPU alone. */
 struct vmx_cpu {
-    uint64_t generation; /* of its VPIDs; 0: none was ever given out */
-    uint32_t next_vpid;
+    struct tag_space vpids;
 } ALIGNED(64);
 
 extern struct vmx_cpu vmx_cpus[MAX_CPU_NUM];

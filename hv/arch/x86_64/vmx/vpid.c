@@ -1,13 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * VPIDs, which tell the translations of one vCPU from another's in a CPU's
- * TLB, and when translations are dropped: Intel SDM volume 3, chapter 29.4.
- *
- * Each CPU gives out VPIDs of its own: a vCPU that comes to a CPU gets a number
- * that nobody has used there in the CPU's current generation. When they are
- * used up, the CPU drops what it has by all of them and starts a new
- * generation. So a vCPU that moves leaves nothing of its own behind. Without
- * VPIDs, each entry and each exit drops everything.
+ * VPIDs (vcpu/tag.h), and when translations are dropped: Intel SDM volume 3,
+ * chapter 29.4. Without VPIDs, each entry and each exit drops everything.
  *
  * Translations of stage 2 alone are known by their EPTP, whoever's VPID it is,
  * and those of its vCPUs' page tables by both. They go, on a CPU, when a vCPU
@@ -25,29 +19,23 @@ void vmx_reset_machine(void)
     memset(vmx_cpus, 0, sizeof(vmx_cpus));
 }
 
-/* VPID 0 is the host's. */
-static void take_vpid(struct vmx_vcpu *v, struct vmx_cpu *cpu)
+static void take_vpid(struct vmx_vcpu *v, struct vmx_cpu *cpu, uint32_t number)
 {
-    if (cpu->generation == 0 || cpu->next_vpid >= v->controls->vpids) {
-        cpu->generation++;
-        cpu->next_vpid = 1;
+    if (tag_take(&v->vpid, &cpu->vpids, number, v->controls->vpids))
         x86_vmx_invvpid(VMX_INVVPID_ALL_CONTEXTS, 0, 0);
-    }
-    v->vpid = (uint16_t)cpu->next_vpid++;
-    v->vpid_generation = cpu->generation;
-    x86_vmx_vmwrite(VMCS_VPID, v->vpid);
+    x86_vmx_vmwrite(VMCS_VPID, v->vpid.number);
 }
 
 void vmx_assign_vpid(struct vmx_vcpu *v, uint32_t number)
 {
     struct vmx_cpu *cpu = &vmx_cpus[number];
 
-    if (v->vpid_cpu != number)
+    if (v->vpid.cpu != number)
         vmx_flush_stage2(v);
-    if (v->controls->vpids != 0 &&
-        (v->vpid_cpu != number || v->vpid_generation != cpu->generation))
-        take_vpid(v, cpu);
-    v->vpid_cpu = (uint8_t)number;
+    if (v->controls->vpids == 0)
+        v->vpid.cpu = (uint8_t)number;
+    else if (!tag_is_valid(&v->vpid, &cpu->vpids, number))
+        take_vpid(v, cpu, number);
 }
 
 void vmx_flush(struct x86_vcpu *x86)
@@ -55,7 +43,7 @@ void vmx_flush(struct x86_vcpu *x86)
     struct vmx_vcpu *v = vmx_of(x86);
 
     if (v->controls->vpids != 0)
-        x86_vmx_invvpid(v->controls->invvpid, v->vpid, 0);
+        x86_vmx_invvpid(v->controls->invvpid, (uint16_t)v->vpid.number, 0);
 }
 
 void vmx_flush_stage2(struct vmx_vcpu *v)

@@ -41,13 +41,13 @@ Test(vmid, no_two_vcpus_have_the_same)
 
             cpus_set_current(cpu);
             (void)riscv_assign_vmid(v, cpu);
-            if (riscv_cpus[cpu].generation != seen[cpu].generation)
-                forget(cpu, riscv_cpus[cpu].generation);
-            cr_assert_eq(v->vmid >> widths[i], 0, "%u bits", widths[i]);
-            int *user = &seen[cpu].user[v->vmid];
+            if (riscv_cpus[cpu].vmids.generation != seen[cpu].generation)
+                forget(cpu, riscv_cpus[cpu].vmids.generation);
+            cr_assert_eq(v->vmid.number >> widths[i], 0, "%u bits", widths[i]);
+            int *user = &seen[cpu].user[v->vmid.number];
             cr_assert(*user == -1 || *user == (int)id,
                       "VMID %llu of CPU %u has two users",
-                      (unsigned long long)v->vmid, cpu);
+                      (unsigned long long)v->vmid.number, cpu);
             *user = (int)id;
         }
         rig_stop();
@@ -59,11 +59,11 @@ Test(vmid, it_stays_while_the_vcpu_does)
     rig_start("virt");
     struct riscv_vcpu *v = rig_vcpu(0);
     cr_expect(riscv_assign_vmid(v, 0));
-    uint64_t vmid = v->vmid;
+    uint64_t vmid = v->vmid.number;
     cr_expect_neq(vmid, 0);
     for (int i = 0; i < 10; i++) {
         cr_expect_not(riscv_assign_vmid(v, 0));
-        cr_expect_eq(v->vmid, vmid);
+        cr_expect_eq(v->vmid.number, vmid);
     }
     /* On another CPU it is a new one, and back again, too: what was left
      * behind may have become stale. */
@@ -71,7 +71,7 @@ Test(vmid, it_stays_while_the_vcpu_does)
     cr_expect(riscv_assign_vmid(v, 1));
     cpus_set_current(0);
     cr_expect(riscv_assign_vmid(v, 0));
-    cr_expect_neq(v->vmid, vmid);
+    cr_expect_neq(v->vmid.number, vmid);
     rig_stop();
 }
 

@@ -41,8 +41,8 @@ Test(asid, generations)
             make_own_tables(id);
             rig_do(id, cr3);
         }
-        svm_cpus[0].next_asid = rig_svm(0)->asids - 3;
-        generation = svm_cpus[0].generation;
+        svm_cpus[0].asids.next = rig_svm(0)->asids - 3;
+        generation = svm_cpus[0].asids.generation;
         for (unsigned i = 0; i < 50; i++) {
             for (vcpu_id id = 0; id < 4; id++) {
                 struct guest_op own = load;
@@ -59,7 +59,7 @@ Test(asid, generations)
             }
         }
         if (rig_svm(0)->asids <= 64)
-            cr_expect_gt(svm_cpus[0].generation, generation, "%s",
+            cr_expect_gt(svm_cpus[0].asids.generation, generation, "%s",
                          rig_svm_profiles[p]);
         rig_stop();
     }
@@ -75,8 +75,8 @@ Test(asid, a_number_of_an_old_generation)
         asids = rig_svm(1)->asids;
         own_replace_page(7);
         own_run_once(&load, 1);
-        svm_cpus[1].next_asid = asids;
-        rig_svm(1)->asid_cpu = 2; /* as if it had been there */
+        svm_cpus[1].asids.next = asids;
+        rig_svm(1)->asid.cpu = 2; /* as if it had been there */
         own_run_once(&load, 1);
         cr_expect_eq(rig_vmcb(1)->control.guest_asid, 1, "%s",
                      rig_svm_profiles[p]);

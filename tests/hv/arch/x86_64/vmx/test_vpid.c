@@ -227,17 +227,17 @@ Test(vpid, generations)
             rig_do(id, rig_write_cr(3, RIG_SPARE + 2 * id * PAGE_SIZE));
         }
         vpids = rig_vmx(0)->controls->vpids;
-        generation = vmx_cpus[0].generation;
+        generation = vmx_cpus[0].vpids.generation;
         for (unsigned i = 0; i < 40; i++) {
             struct vmx_vcpu *first = rig_vmx(i % 4);
 
             /* It begins a generation, with a number that was another one's: as
              * one that comes to the CPU, or that has been there all along. */
-            vmx_cpus[0].next_vpid = vpids;
+            vmx_cpus[0].vpids.next = vpids;
             if (i % 2 == 0)
-                first->vpid_cpu = X86_NO_CPU;
+                first->vpid.cpu = X86_NO_CPU;
             else
-                first->vpid_generation = 0;
+                first->vpid.generation = 0;
             for (unsigned n = 0; n < 4; n++) {
                 vcpu_id id = (vcpu_id)((i + n) % 4);
                 struct guest_op own = load;
@@ -249,7 +249,7 @@ Test(vpid, generations)
             }
         }
         if (vpids != 0)
-            cr_expect_gt(vmx_cpus[0].generation, generation, "%s",
+            cr_expect_gt(vmx_cpus[0].vpids.generation, generation, "%s",
                          rig_vmx_profiles[p]);
         rig_stop();
     }
@@ -264,11 +264,11 @@ Test(vpid, a_number_of_an_old_generation)
         own_take(rig_vmx_profiles[p]);
         if (rig_vmx(1)->controls->vpids != 0) {
             own_run_once(&load, 1);
-            generation = vmx_cpus[1].generation;
-            vmx_cpus[1].next_vpid = rig_vmx(1)->controls->vpids;
-            rig_vmx(1)->vpid_cpu = 2; /* as if it had been there */
+            generation = vmx_cpus[1].vpids.generation;
+            vmx_cpus[1].vpids.next = rig_vmx(1)->controls->vpids;
+            rig_vmx(1)->vpid.cpu = 2; /* as if it had been there */
             own_run_once(&load, 1);
-            cr_expect_eq(vmx_cpus[1].generation, generation + 1);
+            cr_expect_eq(vmx_cpus[1].vpids.generation, generation + 1);
             cr_expect_eq(rig_field(1, VMCS_AT_VPID), 1, "%s",
                          rig_vmx_profiles[p]);
         }
