@@ -14,6 +14,7 @@
 
 #include "lib/bits.h"
 #include "lib/check.h"
+#include "lib/compiler.h"
 #include "lib/shared.h"
 #include "lib/spinlock.h"
 #include "sim/ram_internal.h"
@@ -283,6 +284,8 @@ bool ram_is_allocated(hpa_t address, uint64_t size)
         return false;
     first = (address.raw - ram.base) / PAGE_SIZE;
     last = (address.raw + size - 1 - ram.base) / PAGE_SIZE;
+    if (likely(first == last))
+        return ram_frame_is_used(first);
     for (uint64_t frame = first; frame <= last; frame++) {
         if (!ram_frame_is_used(frame))
             return false;

@@ -74,9 +74,25 @@ enum cpu_rights {
     CPU_CAN_GLOBAL = 16,
 };
 
+/*
+ * What a walk of nested tables has found, and where: as long as all of it is
+ * still there, another walk would find the same.
+ */
+#define CPU_WALK_LEVELS 5
+struct cpu_walk {
+    uint64_t root;  /* the vendor's, which says where the tables are */
+    uint64_t frees; /* ram_frees(): whether the tables are still allocated */
+    uint8_t levels, flagged; /* accesses whose flags are set in the entries */
+    struct {
+        const uint64_t *at;
+        uint64_t value;
+    } entry[CPU_WALK_LEVELS];
+};
+
 struct cpu_tlb {
     uint64_t generation;
     struct cpu_tlb_entry nested[CPU_TLB_ENTRIES]; /* GPA to HPA */
+    struct cpu_walk walks[CPU_TLB_ENTRIES];       /* those of `nested` */
     struct cpu_tlb_entry linear[CPU_TLB_ENTRIES]; /* guest-linear to GPA */
 };
 
@@ -317,11 +333,19 @@ bool cpu_copy(struct fake_x86 *cpu, uint64_t linear, void *bytes, size_t size,
 /* By the tags of the guest that is in. */
 struct cpu_tlb_entry *cpu_tlb_find_nested(struct fake_x86 *cpu, uint64_t page);
 struct cpu_tlb_entry *cpu_tlb_find_linear(struct fake_x86 *cpu, uint64_t page);
+/* `walk` is how the tables have told; `levels` of its entries. */
 void cpu_tlb_put_nested(struct fake_x86 *cpu, uint64_t page, uint64_t to,
-                        unsigned rights);
+                        unsigned rights, const struct cpu_walk *walk);
 void cpu_tlb_put_linear(struct fake_x86 *cpu, uint64_t page, uint64_t to,
                         unsigned rights);
 void cpu_tlb_flush_all(struct fake_x86 *cpu);
+/*
+ * What is remembered of a guest-physical page, if it allows the access, and a
+ * fresh walk from `root` would say the same, and set no flag. NULL: walk.
+ */
+const struct cpu_tlb_entry *cpu_tlb_recall(struct fake_x86 *cpu, uint64_t page,
+                                           enum cpu_access access,
+                                           uint64_t root);
 /*
  * Whether what is remembered of a guest-physical page may be used, given what a
  * fresh walk says: `ok`, and which page with which rights. If it allows more

@@ -6,6 +6,7 @@
  * would.
  */
 #include "sim/fake_hw/x86_64/cpu/cpu.h"
+#include "sim/ram.h"
 
 /* Pages that guests use together, and the same page of other guests, seldom
  * collide: a multiplicative hash. */
@@ -58,9 +59,39 @@ static void put(struct fake_x86 *cpu, struct cpu_tlb_entry *entries,
 }
 
 void cpu_tlb_put_nested(struct fake_x86 *cpu, uint64_t page, uint64_t to,
-                        unsigned rights)
+                        unsigned rights, const struct cpu_walk *walk)
 {
+    struct cpu_walk *kept = &cpu->tlb.walks[slot_of(page, cpu->nested_tag)];
+
     put(cpu, cpu->tlb.nested, cpu->nested_tag, page, to, rights);
+    kept->root = walk->root;
+    kept->frees = ram_frees();
+    kept->levels = walk->levels;
+    kept->flagged = walk->flagged;
+    for (unsigned i = 0; i < walk->levels; i++)
+        kept->entry[i] = walk->entry[i];
+}
+
+const struct cpu_tlb_entry *cpu_tlb_recall(struct fake_x86 *cpu, uint64_t page,
+                                           enum cpu_access access,
+                                           uint64_t root)
+{
+    struct cpu_tlb_entry *entry = cpu_tlb_find_nested(cpu, page);
+    const struct cpu_walk *walk;
+
+    if (entry == NULL)
+        return NULL;
+    walk = &cpu->tlb.walks[entry - cpu->tlb.nested];
+    if ((entry->rights & walk->flagged & access) == 0 || walk->root != root ||
+        walk->frees != ram_frees())
+        return NULL;
+    for (unsigned i = 0; i < walk->levels; i++) {
+        if (__atomic_load_n(walk->entry[i].at, __ATOMIC_RELAXED) !=
+            walk->entry[i].value)
+            return NULL;
+    }
+    entry->guest = cpu->source;
+    return entry;
 }
 
 void cpu_tlb_put_linear(struct fake_x86 *cpu, uint64_t page, uint64_t to,

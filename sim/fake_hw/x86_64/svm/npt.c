@@ -3,9 +3,10 @@
  * Nested page tables, those that the hypervisor really built in fake RAM. APM
  * volume 2, sections 5.3 and 15.25.
  *
- * Each use of a remembered translation is checked against a fresh walk. Where
- * the TLB still allows what the tables no longer do, the hypervisor has left
- * out a flush: that is a violation. Where it allows less, the tables are walked
+ * Each use of a remembered translation is checked against the entries that the
+ * walk has read, and, if one has changed, against a fresh walk. Where the TLB
+ * still allows what the tables no longer do, the hypervisor has left out a
+ * flush: that is a violation. Where it allows less, the tables are walked
  * again, as x86 processors do before they fault.
  */
 #include "sim/fake_hw/x86_64/svm/svm.h"
@@ -134,23 +135,50 @@ void svm_nested_fault(struct fake_x86 *cpu, uint64_t linear,
         svm_op_exit(cpu, VMEXIT_NPF, info, translation->gpa);
 }
 
+/* What the walk has come by, flags and all. */
+static void remember(struct fake_x86 *cpu, uint64_t page,
+                     const struct walk *walk, enum cpu_access access)
+{
+    struct cpu_walk found = {
+        .root = cpu->svm.control.n_cr3,
+        .flagged = CPU_READ | CPU_FETCH | (access == CPU_WRITE ? CPU_WRITE : 0),
+    };
+
+    for (unsigned level = 0; level < NPT_LEVELS; level++) {
+        if (walk->entry[level] == NULL)
+            continue;
+        found.entry[found.levels].at = walk->entry[level];
+        found.entry[found.levels++].value = *walk->entry[level];
+    }
+    cpu_tlb_put_nested(cpu, page, walk->page, walk->rights, &found);
+}
+
+static struct cpu_translation translated(uint64_t gpa, uint64_t page)
+{
+    return (struct cpu_translation){.ok = true,
+                                    .gpa = gpa,
+                                    .hpa = page << PAGE_SHIFT |
+                                           (gpa & (PAGE_SIZE - 1))};
+}
+
 struct cpu_translation svm_translate(struct fake_x86 *cpu, uint64_t gpa,
                                      enum cpu_access access,
                                      enum cpu_place place)
 {
     uint64_t page = gpa >> PAGE_SHIFT;
+    const struct cpu_tlb_entry *same =
+        cpu_tlb_recall(cpu, page, access, cpu->svm.control.n_cr3);
     struct walk fresh = {.rights =
                              CPU_CAN_READ | CPU_CAN_WRITE | CPU_CAN_EXECUTE};
 
+    if (likely(same != NULL))
+        return translated(gpa, same->to);
     walk_nested(cpu, gpa, &fresh);
     if (!cpu_tlb_is_right(cpu, page, access, fresh.ok, fresh.rights,
                           fresh.page) ||
         !fresh.ok || (fresh.rights & access) == 0)
         return fault(&fresh, gpa, access, place);
-    cpu_tlb_put_nested(cpu, page, fresh.page, fresh.rights);
     set_used(&fresh, access);
-    return (struct cpu_translation){.ok = true,
-                                    .gpa = gpa,
-                                    .hpa = fresh.page << PAGE_SHIFT |
-                                           (gpa & (PAGE_SIZE - 1))};
+    remember(cpu, page, &fresh, access);
+    return translated(gpa, fresh.page);
 }

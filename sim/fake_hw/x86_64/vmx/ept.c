@@ -181,32 +181,63 @@ static struct cpu_translation apic_access(const struct fake_x86 *cpu,
                                     .gpa = gpa};
 }
 
+/* What the walk has come by, flags and all, if there are any. */
+static void remember(struct fake_x86 *cpu, uint64_t page,
+                     const struct walk *walk, enum cpu_access access)
+{
+    struct cpu_walk found = {
+        .root = VMCS(cpu, EPTP),
+        .flagged = CPU_READ | CPU_FETCH | CPU_WRITE,
+    };
+
+    if ((found.root & VMX_EPTP_AD) != 0 && access != CPU_WRITE)
+        found.flagged &= (uint8_t)~CPU_WRITE;
+    for (unsigned level = 0; level < MAX_LEVELS; level++) {
+        if (walk->entry[level] == NULL)
+            continue;
+        found.entry[found.levels].at = walk->entry[level];
+        found.entry[found.levels++].value = *walk->entry[level];
+    }
+    cpu_tlb_put_nested(cpu, page, walk->page, walk->rights, &found);
+}
+
+static struct cpu_translation translated(struct fake_x86 *cpu, uint64_t gpa,
+                                         uint64_t page, enum cpu_access access,
+                                         enum cpu_place place)
+{
+    if (is_apic_access(cpu, page, place))
+        return apic_access(cpu, gpa, access);
+    return (struct cpu_translation){.ok = true,
+                                    .gpa = gpa,
+                                    .hpa = page << PAGE_SHIFT |
+                                           (gpa & (PAGE_SIZE - 1))};
+}
+
 struct cpu_translation fake_vmx_translate(struct fake_x86 *cpu, uint64_t gpa,
                                           enum cpu_access access,
                                           enum cpu_place place)
 {
     uint64_t page = gpa >> PAGE_SHIFT;
     struct walk fresh = {.rights = EPT_RIGHTS};
+    const struct cpu_tlb_entry *same;
 
     if (!vmx_cpu2(cpu, VMX_CPU2_EPT)) {
         violation(RULE_REACHES_HOST, "no EPT on CPU %u: GPA 0x%llx", cpu->index,
                   (unsigned long long)gpa);
         return (struct cpu_translation){.ok = true, .gpa = gpa, .hpa = gpa};
     }
+    same = cpu_tlb_recall(cpu, page, access, VMCS(cpu, EPTP));
+    if (likely(same != NULL))
+        return translated(cpu, gpa, same->to, access, place);
     walk_ept(cpu, gpa, &fresh);
     if (!cpu_tlb_is_right(cpu, page, access, fresh.ok, fresh.rights,
                           fresh.page) ||
         !fresh.ok || (fresh.rights & access) == 0)
         return fault(cpu, &fresh, gpa, access, place);
-    cpu_tlb_put_nested(cpu, page, fresh.page, fresh.rights);
     if ((VMCS(cpu, EPTP) & VMX_EPTP_AD) != 0)
         set_used(&fresh, access);
-    if (is_apic_access(cpu, fresh.page, place))
-        return apic_access(cpu, gpa, access);
-    return (struct cpu_translation){.ok = true,
-                                    .gpa = gpa,
-                                    .hpa = fresh.page << PAGE_SHIFT |
-                                           (gpa & (PAGE_SIZE - 1))};
+    remember(cpu, page, &fresh, access);
+    return translated(cpu, gpa, fresh.page, access, place);
 }
 
 void fake_vmx_nested_fault(struct fake_x86 *cpu, uint64_t linear,
