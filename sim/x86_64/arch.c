@@ -29,10 +29,14 @@ void x86_64_save(void *to, uint32_t cpus)
     memcpy(snapshot->fake, fake_x86_cpus, cpus * sizeof(struct fake_x86));
 }
 
-/* All but the TLB, which is large. */
+/* All but the TLB, which is large, and VMCSs of a CPU that has none. */
 static void restore_cpu(struct fake_x86 *cpu, const struct fake_x86 *then)
 {
-    memcpy(cpu, then, offsetof(struct fake_x86, tlb));
+    const size_t vmx = offsetof(struct fake_x86, vmx);
+
+    memcpy(cpu, then, vmx);
+    if (cpu->vendor == &vmx_fake_vendor)
+        memcpy(&cpu->vmx, &then->vmx, offsetof(struct fake_x86, tlb) - vmx);
     cpu_tlb_flush_all(cpu);
     memcpy(&cpu->regs, &then->regs,
            sizeof(*cpu) - offsetof(struct fake_x86, regs));

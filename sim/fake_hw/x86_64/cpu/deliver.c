@@ -12,7 +12,8 @@
 #define GATE_PRESENT   BIT(47)
 #define GATE_TYPE      BIT_MASK(43, 40)
 #define GATE_INTERRUPT UINT64_C(14)
-#define GATE_TRAP      1 /* in its lowest bit: RFLAGS.IF stays */
+#define GATE_TRAP      1  /* in its lowest bit: RFLAGS.IF stays */
+#define GATE_MAX       16 /* bytes */
 
 /* What delivery finds in the IDT. */
 struct handler {
@@ -187,21 +188,24 @@ static void make_gate(const struct fake_x86 *cpu, uint64_t rip,
     gate[1] = rip >> 32;
 }
 
+/* The whole table in one go: it is one or two pages, and an exit for either
+ * has the guest make the operation again. */
 void cpu_op_traps(struct fake_x86 *cpu)
 {
     struct vmcb_save *save = &cpu->state;
     uint64_t at = (uint64_t)sign_extend(cpu_address(cpu, cpu_op(cpu)->address),
                                         CPU_LINEAR_BITS);
     unsigned size = gate_size(cpu);
+    uint8_t table[256 * GATE_MAX];
 
     for (unsigned vector = 0; vector < 256; vector++) {
-        uint64_t gate[2];
+        uint64_t gate[2] = {0};
 
         make_gate(cpu, at + PAGE_SIZE + vector, gate);
-        if (!cpu_copy(cpu, at + (uint64_t)vector * size, gate, size, CPU_WRITE,
-                      0))
-            return;
+        memcpy(table + (size_t)vector * size, gate, size);
     }
+    if (!cpu_copy(cpu, at, table, (size_t)256 * size, CPU_WRITE, 0))
+        return;
     save->idtr.base = at;
     save->idtr.limit = 256 * size - 1;
     save->rsp = at + 3 * PAGE_SIZE;

@@ -117,16 +117,22 @@ static unsigned linear_bits(const struct fake_x86 *cpu)
 #define COPY_RANGE(area, to, from, first, last) \
     memcpy(&(to)->first, &(from)->first, RANGE_SIZE(area, first, last))
 
-void svm_move_loaded(const struct fake_x86 *cpu, struct vmcb_save *to,
-                     const struct vmcb_save *from)
+/* What VMLOAD has loaded, and an exit has left, is canonical. */
+static void copy_loaded(struct vmcb_save *to, const struct vmcb_save *from)
 {
-    unsigned bits = linear_bits(cpu);
-
     to->fs = from->fs;
     to->gs = from->gs;
     to->tr = from->tr;
     to->ldtr = from->ldtr;
     COPY_RANGE(save, to, from, star, sysenter_eip);
+}
+
+void svm_move_loaded(const struct fake_x86 *cpu, struct vmcb_save *to,
+                     const struct vmcb_save *from)
+{
+    unsigned bits = linear_bits(cpu);
+
+    copy_loaded(to, from);
     make_canonical(&to->fs.base, bits);
     make_canonical(&to->gs.base, bits);
     make_canonical(&to->tr.base, bits);
@@ -196,7 +202,7 @@ static void load_guest(struct fake_x86 *cpu)
         load_stale(cpu);
     else
         load_areas(cpu, cpu->svm.memory);
-    svm_move_loaded(cpu, &cpu->state, &cpu->loaded);
+    copy_loaded(&cpu->state, &cpu->loaded);
     cpu->svm.cached_pa = cpu->svm.vmcb_pa;
     cpu->svm.pause_left = control->pause_filter_count;
     cpu->shadow = control->interrupt_shadow & SHADOW_INTERRUPT;
