@@ -3,13 +3,11 @@
 #include "fuzz/features.h"
 
 #include "arch/riscv64/sbi.h"
-#include "sim/fake_hw/violation.h"
 #include "vmm/internal.h"
 
 #define EXITS      (EXIT_KIND_COUNT + 1) /* the last: there was none */
 #define OUTCOMES   5
-#define OP_KINDS   OP_X86_END /* the last of all architectures */
-#define CAUSES     32
+#define EXCEPTIONS 1024 /* places for pairs of an operation and a cause */
 #define SLOTS      (1 << SBI_SLOT_BITS)
 #define SBI_ERRORS 16
 #define PLACES     8
@@ -18,16 +16,22 @@
  * own counters. */
 static struct {
     uint8_t exits[EXITS][OUTCOMES];
-    uint8_t exceptions[OP_KINDS][CAUSES];
+    uint8_t exceptions[EXCEPTIONS];
     uint8_t calls[SLOTS][SBI_ERRORS];
     uint8_t ends[EXITS][PLACES];
     uint8_t stops[VM_STATE_COUNT][VM_STOP_COUNT];
-    uint8_t rules[RULE_COUNT];
 } features __attribute__((section("__libfuzzer_extra_counters"), used));
 
 static void count(uint8_t *counter)
 {
     *counter = (uint8_t)(*counter + (*counter != UINT8_MAX));
+}
+
+/* There are more pairs than occur: libFuzzer looks at each place after each
+ * input. */
+static unsigned place_of(unsigned kind, uint64_t cause)
+{
+    return (unsigned)(kind * 37 + cause) % EXCEPTIONS;
 }
 
 static void count_call(const struct guest_op *op,
@@ -51,14 +55,9 @@ void features_of_operation(vm_id vm_number, vcpu_id vcpu,
         kind = vm->vcpus[vcpu]->exit_kind;
     count(&features.exits[kind][result->outcome]);
     if (result->outcome == OUTCOME_EXCEPTION)
-        count(&features.exceptions[op->kind][result->cause % CAUSES]);
+        count(&features.exceptions[place_of(op->kind, result->cause)]);
     if (op->kind == OP_ECALL && result->outcome == OUTCOME_RETIRED)
         count_call(op, result);
-}
-
-void features_of_rule(enum violation_rule rule)
-{
-    count(&features.rules[rule]);
 }
 
 void features_of_end(vm_id vm_number)

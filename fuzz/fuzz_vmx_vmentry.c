@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "arch/x86_64/regs.h"
+#include "fuzz/features.h"
 #include "fuzz/vmx.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -20,15 +21,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define PAGE_WORDS 512
 
 static struct fake_vmx vmx;
-
-/* Rules that were broken, as libFuzzer's own counters. */
-static uint8_t broken[RULE_COUNT]
-    __attribute__((section("__libfuzzer_extra_counters"), used));
-
-static void note(enum violation_rule rule)
-{
-    broken[rule] = (uint8_t)(broken[rule] + (broken[rule] != UINT8_MAX));
-}
 
 /* A field and a number for it, or a word of memory. */
 struct step {
@@ -141,7 +133,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const struct vmx_rule *rule;
 
     fuzz_vmx_begin();
-    vmx_rule_listener = note;
+    vmx_rule_listener = features_of_rule;
     make_processor(&input);
     mode = fuzz_pick(&input, VMX_GUEST_MODES);
     if (fuzz_pick(&input, 8) == 0)

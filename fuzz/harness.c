@@ -11,7 +11,11 @@
 #include "sim/ram.h"
 #include "sim/sim.h"
 
-#define FUZZ_STEPS    1024
+/* How many turns of CPUs an input may take: some, and so many per operation. A
+ * guest that makes an instruction again and again, as the hypervisor says it
+ * is to, would otherwise cost what a thousand other inputs do. */
+#define STEPS         64
+#define STEPS_PER_OP  8
 #define FUZZ_PATIENCE 4
 #define FUZZ_RAM      (UINT64_C(32) << 20)
 
@@ -35,6 +39,7 @@ struct fuzz_source {
 
 static struct fuzz_source sources[FUZZ_ACTORS];
 
+const char *fuzz_profile;
 static struct machine *machine;
 static uint64_t runs;
 
@@ -150,6 +155,8 @@ static void make_machine(const struct fuzz_setup *setup)
     fuzz_need(spec_build(&spec, &bundle) == OK,
               "the configuration is too large");
     config.arch = spec.arch;
+    if (fuzz_profile != NULL)
+        config.profile = sim_profile_find(spec.arch, fuzz_profile);
     config.bundle = &bundle;
     fuzz_need(machine_create(&config, &machine) == OK,
               "the machine cannot be made");
@@ -177,8 +184,9 @@ static void give(struct fuzz_source *fuzz, const struct fuzz_script *script,
     }
 }
 
-/* Tells each actor what to do. */
-static void decode_all(struct fuzz_input *input, const struct fuzz_setup *setup)
+/* Tells each actor what to do; returns how many operations that are. */
+static unsigned decode_all(struct fuzz_input *input,
+                           const struct fuzz_setup *setup)
 {
     static struct fuzz_script script;
     unsigned left = FUZZ_OPERATIONS;
@@ -199,6 +207,7 @@ static void decode_all(struct fuzz_input *input, const struct fuzz_setup *setup)
     /* Nobody need find out that there is nothing to do. */
     for (unsigned i = 0; i < setup->actor_count; i++)
         sources[i].source.starved = sources[i].count == 0;
+    return FUZZ_OPERATIONS - left;
 }
 
 static void set_sources(const struct fuzz_setup *setup, bool set)
@@ -229,14 +238,15 @@ int fuzz_run_setup(const uint8_t *data, size_t size,
                    const struct fuzz_setup *setup)
 {
     struct fuzz_input input = {data, data + size};
+    unsigned operations;
 
     if (machine == NULL)
         make_machine(setup);
     if (setup->actor_count > 1)
         machine_set_seed(machine, fuzz_take(&input, 1));
-    decode_all(&input, setup);
+    operations = decode_all(&input, setup);
     set_sources(setup, true);
-    (void)machine_run(machine, FUZZ_STEPS);
+    (void)machine_run(machine, STEPS + STEPS_PER_OP * operations);
     check(setup);
     set_sources(setup, false);
     runs++;

@@ -19,6 +19,9 @@
 /* Makes the slow checks after each input, not only now and then. */
 extern bool fuzz_is_thorough;
 
+/* The profile of the machine's processors; NULL: their default. */
+extern const char *fuzz_profile;
+
 /* Ends the process, as a finding. */
 _Noreturn void fuzz_fail(const char *what);
 
