@@ -16,13 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void describe(struct machine_spec *spec)
 {
-    spec->arch = &x86_64_sim_arch;
-    spec->vm_count = 2;
-    fuzz_x86_vm(&spec->vms[0], 1, 1);
-    spec->vms[1] = (struct spec_vm){
-        .id = 2,
-        .memory_count = 1,
-        .memory = {{.base = SPEC_MEMORY, .size = FUZZ_MEMORY}}};
+    fuzz_x86_pair(spec, &x86_64_sim_arch, 1);
 }
 
 #define AT(field)                                  \

@@ -14,6 +14,33 @@ void fuzz_x86_vm(struct spec_vm *vm, uint32_t id, uint32_t vcpus)
     fuzz_small_vm(vm);
 }
 
+static void bystander(struct spec_vm *vm, uint32_t id)
+{
+    *vm = (struct spec_vm){
+        .id = id,
+        .memory_count = 1,
+        .memory = {{.base = SPEC_MEMORY, .size = FUZZ_MEMORY}}};
+}
+
+void fuzz_x86_pair(struct machine_spec *spec, const struct sim_arch *arch,
+                   uint32_t vcpus)
+{
+    spec->arch = arch;
+    spec->vm_count = 2;
+    fuzz_x86_vm(&spec->vms[0], 1, vcpus);
+    bystander(&spec->vms[1], 2);
+}
+
+void fuzz_x86_describe_guests(struct machine_spec *spec,
+                              const struct sim_arch *arch)
+{
+    spec->arch = arch;
+    spec->vm_count = 3;
+    fuzz_x86_vm(&spec->vms[0], 1, 2);
+    fuzz_x86_vm(&spec->vms[1], 2, 2);
+    bystander(&spec->vms[2], FUZZ_X86_BYSTANDER);
+}
+
 static unsigned take_width(struct fuzz_input *input)
 {
     return 1U << fuzz_pick(input, 4);
@@ -81,6 +108,10 @@ static void decode_memory(struct fuzz_input *input, struct guest_op *op)
     }
 }
 
+/* One in four repeats INS or OUTS more often than there are things to find out
+ * by that: what a repetition costs, an operation does. */
+#define REPEATS_MANY 0x40
+
 static void decode_port(struct fuzz_input *input, struct guest_op *op)
 {
     static const uint8_t kinds[] = {OP_X86_IN, OP_X86_OUT, OP_X86_OUT,
@@ -91,7 +122,7 @@ static void decode_port(struct fuzz_input *input, struct guest_op *op)
     op->number = fuzz_x86_port(input) & 0xffff;
     op->value = fuzz_number(input);
     if (op->kind == OP_X86_INS || op->kind == OP_X86_OUTS) {
-        op->value &= 0x3f;
+        op->value &= (op->value & REPEATS_MANY) != 0 ? 0x3f : 7;
         op->address = fuzz_x86_address(input);
     }
 }
@@ -161,4 +192,90 @@ void fuzz_x86_operation(struct fuzz_input *input, struct guest_op *op)
         decode_plain,  decode_state, decode_memory, decode_plain};
 
     decoders[fuzz_pick(input, ARRAY_SIZE(decoders))](input, op);
+}
+
+/* --- Guests --- */
+
+/* From outside: an interrupt, or something is typed. */
+static void decode_event(struct fuzz_input *input, struct guest_op *op)
+{
+    if (fuzz_pick(input, 2) == 0) {
+        op->kind = FUZZ_INJECT;
+        op->number = (uint32_t)fuzz_take(input, 1);
+        return;
+    }
+    op->kind = FUZZ_TYPE;
+    op->width = (uint8_t)fuzz_pick(input, 9);
+    op->value = fuzz_number(input);
+}
+
+void fuzz_x86_decode_guest(struct fuzz_input *input, struct fuzz_script *script)
+{
+    struct guest_op *op = fuzz_add(script);
+
+    if (fuzz_take(input, 1) < 0x10)
+        decode_event(input, op);
+    else
+        fuzz_x86_operation(input, op);
+}
+
+/* --- Raw exits --- */
+
+/* What an operation's first byte says; below these, it is a raw exit: of the
+ * code that it is, if there is one. */
+enum {
+    KIND_KNOWN = 0x70,
+    KIND_NESTED = 0xa0,
+    KIND_IO = 0xb8,
+    KIND_ANY = 0xc8,
+    KIND_GUEST = 0xd0,
+};
+
+/* Codes that the hypervisor's controls allow are much the most frequent: any
+ * other ends the machine, and with it what can be found out by this input. */
+static uint64_t take_code(struct fuzz_input *input, unsigned kind,
+                          const struct fuzz_x86_exits *exits)
+{
+    if (kind < KIND_KNOWN)
+        return kind + (kind >= exits->gap ? exits->gap_size : 0u);
+    if (kind < KIND_NESTED)
+        return exits->codes[kind % exits->count];
+    return fuzz_number(input);
+}
+
+static void decode_raw(struct fuzz_input *input, unsigned kind,
+                       struct guest_op *op, const struct fuzz_x86_exits *exits)
+{
+    op->kind = OP_RAW_EXIT;
+    if (kind >= KIND_NESTED && kind < KIND_IO) {
+        op->args[0] = exits->nested;
+        op->args[1] = fuzz_take(input, 1) | exits->nested_info[kind & 1];
+        op->args[2] = fuzz_x86_address(input);
+    } else if (kind >= KIND_IO && kind < KIND_ANY) {
+        op->args[0] = exits->io;
+        op->args[1] = (uint64_t)fuzz_x86_port(input) << 16 |
+                      (fuzz_take(input, 2) & 0xffff);
+        op->args[2] = fuzz_number(input);
+    } else {
+        op->args[0] = take_code(input, kind, exits);
+        op->args[1] = fuzz_number(input);
+        op->args[2] = fuzz_number(input);
+    }
+    op->args[3] = fuzz_take(input, 1) < 8 ? fuzz_number(input) | EVENT_V : 0;
+    op->args[4] = fuzz_take(input, 1) & 15;
+    op->number = (uint32_t)fuzz_number(input);
+    if (exits->event >= 0 && op->args[0] <= (unsigned)exits->event)
+        op->args[5] = fuzz_number(input) | EVENT_V;
+}
+
+void fuzz_x86_decode_exit(struct fuzz_input *input, struct fuzz_script *script,
+                          const struct fuzz_x86_exits *exits)
+{
+    unsigned kind = (unsigned)fuzz_take(input, 1);
+    struct guest_op *op = fuzz_add(script);
+
+    if (kind < KIND_GUEST)
+        decode_raw(input, kind, op, exits);
+    else
+        fuzz_x86_operation(input, op);
 }
