@@ -221,6 +221,8 @@ struct trap_source {
     /* Fake hardware's: the operation in flight. */
     const struct guest_op *op;
     uint64_t op_pc;
+    /* Bytes of its instruction, where the processor has encoded one. */
+    uint8_t op_length;
     bool op_begun;    /* it has its operands, or some of its work is done */
     bool op_exited;   /* the hypervisor has it, or has had it */
     bool op_injected; /* and has made the guest take an exception for it */

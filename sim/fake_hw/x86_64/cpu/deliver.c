@@ -230,10 +230,8 @@ void cpu_deliver_by(struct fake_x86 *cpu, uint64_t event, uint8_t length)
 void cpu_deliver_soft(struct fake_x86 *cpu, uint64_t event,
                       enum guest_outcome outcome)
 {
-    uint8_t bytes[CPU_INSN_MAX];
-
     cpu->state.rflags &= ~X86_RFLAGS_RF;
-    cpu->soft_length = (uint8_t)cpu_encode(cpu, cpu_op(cpu), bytes);
+    cpu->soft_length = cpu->source->op_length;
     deliver(cpu, event);
     cpu->soft_length = 0;
     if (cpu->exited)

@@ -16,14 +16,13 @@ static enum guest_outcome outcome_of_exit(const struct fake_x86 *cpu,
 {
     const struct trap_source *source = cpu->source;
     uint64_t moved = cpu->state.rip - source->op_pc;
-    uint8_t bytes[CPU_INSN_MAX];
-    unsigned length = cpu_encode(cpu, source->op, bytes);
     bool is_raw = source->op->kind == OP_RAW_EXIT;
 
     if ((event & EVENT_V) != 0 &&
         FIELD_GET(EVENT_TYPE, event) >= EVENT_TYPE_EXCEPTION)
         return OUTCOME_EXCEPTION;
-    if (moved != 0 && (is_raw ? moved <= CPU_INSN_MAX : moved == length))
+    if (moved != 0 &&
+        (is_raw ? moved <= CPU_INSN_MAX : moved == source->op_length))
         return OUTCOME_RETIRED;
     if (moved != 0)
         return OUTCOME_REDIRECTED;

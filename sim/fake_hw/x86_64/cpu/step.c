@@ -58,10 +58,7 @@ static void collect_values(struct fake_x86 *cpu)
 /* Whether RFLAGS.TF traps behind it: INT n has cleared that. */
 static bool is_stepped(const struct fake_x86 *cpu)
 {
-    uint8_t bytes[CPU_INSN_MAX];
-
-    return cpu_op(cpu)->kind != OP_X86_INT &&
-           cpu_encode(cpu, cpu_op(cpu), bytes) != 0;
+    return cpu_op(cpu)->kind != OP_X86_INT && cpu->source->op_length != 0;
 }
 
 void cpu_op_finish(struct fake_x86 *cpu, enum guest_outcome outcome)
@@ -82,10 +79,7 @@ void cpu_op_finish(struct fake_x86 *cpu, enum guest_outcome outcome)
 
 void cpu_advance(struct fake_x86 *cpu)
 {
-    uint8_t bytes[CPU_INSN_MAX];
-
-    cpu->state.rip =
-        cpu_address(cpu, cpu->state.rip + cpu_encode(cpu, cpu_op(cpu), bytes));
+    cpu->state.rip = cpu_address(cpu, cpu->state.rip + cpu->source->op_length);
     cpu->state.rflags &= ~X86_RFLAGS_RF;
     cpu->shadow &= ~SHADOW_INTERRUPT;
 }
@@ -210,6 +204,7 @@ static bool place_code(struct fake_x86 *cpu)
     uint8_t bytes[CPU_INSN_MAX];
     unsigned length = cpu_encode(cpu, cpu_op(cpu), bytes);
 
+    cpu->source->op_length = (uint8_t)length;
     cpu->fetched_count = 0;
     for (unsigned i = 0; i < length; i++) {
         if (i > 0 && !is_aligned(at + i, PAGE_SIZE))

@@ -197,14 +197,13 @@ static uint64_t port_info(const struct fake_x86 *cpu)
 bool svm_port_exits(struct fake_x86 *cpu)
 {
     const struct guest_op *op = cpu_op(cpu);
-    uint8_t bytes[CPU_INSN_MAX];
 
     if (!vmcb_intercepts(&cpu->svm.control, INTERCEPT_IOIO) ||
         map_bits(cpu, cpu->svm.control.iopm_base_pa, op->number & 0xffff,
                  op->width) == 0)
         return false;
     svm_op_exit(cpu, VMEXIT_IOIO, port_info(cpu),
-                cpu->state.rip + cpu_encode(cpu, op, bytes));
+                cpu->state.rip + cpu->source->op_length);
     return true;
 }
 

@@ -297,13 +297,12 @@ void svm_op_exit(struct fake_x86 *cpu, uint64_t code, uint64_t info1,
                  uint64_t info2)
 {
     struct vmcb_control *control = &cpu->svm.memory->control;
-    uint8_t bytes[CPU_INSN_MAX];
 
     cpu->source->op_exited = true;
     cpu->source->op_injected = false;
     svm_exit(cpu, code, info1, info2);
     if (svm_has(cpu, SVM_FEATURE_NRIPS) && has_nrip(cpu, code))
-        control->nrip = cpu->state.rip + cpu_encode(cpu, cpu_op(cpu), bytes);
+        control->nrip = cpu->state.rip + cpu->source->op_length;
     if (cpu_op(cpu)->kind == OP_RAW_EXIT && cpu_op(cpu)->args[4] != 0)
         control->nrip = cpu->state.rip + cpu_op(cpu)->args[4];
     if (svm_has(cpu, SVM_FEATURE_DECODE_ASSISTS) && has_bytes(code, info1)) {

@@ -49,13 +49,9 @@ static void record(struct fake_x86 *cpu, const struct fake_vmx_exit *exit)
     if ((interruption & VMX_EVENT_ERROR_CODE) != 0)
         VMCS(cpu, EXIT_INTERRUPTION_ERROR_CODE) = exit->error;
     record_vectoring(cpu);
-    if (exit->has_length) {
-        uint8_t bytes[CPU_INSN_MAX];
-
+    if (exit->has_length)
         VMCS(cpu, EXIT_INSTRUCTION_LENGTH) =
-            exit->length != 0 ? exit->length
-                              : cpu_encode(cpu, cpu_op(cpu), bytes);
-    }
+            exit->length != 0 ? exit->length : cpu->source->op_length;
 }
 
 static void set_rf(struct fake_x86 *cpu, enum fake_vmx_rf rf)
