@@ -2,6 +2,7 @@
 /* Writes scripts for firmware: see acpi_script.h. */
 #include "arch/x86_64/boot/acpi_script.h"
 
+#include "lib/check.h"
 #include "lib/string.h"
 
 #define ENTRY_SIZE 128
@@ -19,8 +20,9 @@ static size_t begin(struct blob *script, enum command command)
 
 static void put_name(struct blob *script, const char *name)
 {
-    size_t length = strnlen(name, NAME_SIZE - 1);
+    size_t length = strlen(name);
 
+    CHECK(length < NAME_SIZE);
     blob_put_bytes(script, name, length);
     (void)blob_reserve(script, NAME_SIZE - length);
 }
