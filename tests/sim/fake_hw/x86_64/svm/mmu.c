@@ -341,3 +341,28 @@ Test(mmu, guest_translations)
         cr_assert_eq(violations_count(), 0, "row %zu", i);
     }
 }
+
+/* Entries that are as they were, and are not the guest's tables any more. */
+Test(mmu, other_tables)
+{
+    rig_one(&store);
+    cr_assert_eq(rig.last.outcome, OUTCOME_RETIRED);
+    rig.vmcb->control.n_cr3 = memory_alloc_frame().raw;
+    rig.vmcb->control.clean = 0;
+    rig_one(&store);
+    cr_assert_eq(control()->exitcode, VMEXIT_NPF);
+    cr_assert_eq(violations_of(RULE_STALE_NPT), 1);
+}
+
+Test(mmu, freed_tables)
+{
+    hpa_t table;
+
+    rig_one(&store);
+    cr_assert_eq(rig.last.outcome, OUTCOME_RETIRED);
+    table = memory_virt_to_phys(rig_nested(RIG_DATA));
+    memory_free_frame(hpa(align_down(table.raw, PAGE_SIZE)));
+    rig_one(&store);
+    cr_assert_eq(control()->exitcode, VMEXIT_NPF);
+    cr_assert_geq(violations_of(RULE_REACHES_HOST), 1);
+}

@@ -175,6 +175,16 @@ Test(ept, accessed_and_dirty)
     }
 }
 
+/* An EPTP that has come to ask for flags: of what is remembered, too. */
+Test(ept, accessed_and_dirty_from_now_on)
+{
+    rig_one(&store);
+    cr_assert_eq(*rig_ept(RIG_DATA) & (EPT_A | EPT_D), 0);
+    FIELD(EPTP) |= VMX_EPTP_AD;
+    rig_one(&store);
+    cr_assert_eq(*rig_ept(RIG_DATA) & (EPT_A | EPT_D), EPT_A | EPT_D);
+}
+
 /* What a change of EPT needs: INVEPT of it, or of all; INVVPID is of another
  * kind. */
 Test(ept, invalidations)
