@@ -141,9 +141,12 @@ static void read_pvh(struct x86_board *x86, uint64_t info)
 static void read_mmap(struct x86_board *x86, const struct tag *tag)
 {
     const struct tag_mmap *map = (const void *)tag;
-    uint32_t step = map->entry_size;
+    uint32_t step;
 
-    if (tag->size < sizeof(*map) || step < sizeof(struct mmap_entry))
+    if (tag->size < sizeof(*map))
+        return;
+    step = map->entry_size;
+    if (step < sizeof(struct mmap_entry))
         return;
     for (uint32_t at = sizeof(*map); step <= tag->size - at; at += step) {
         const struct mmap_entry *entry =

@@ -207,6 +207,9 @@ Test(bootinfo, multiboot2_of_hostile_tags)
         {{MMAP(40, 24), 4, 0xfffffff8, END}, 0, "Multiboot2"},
         {{MMAP(40, 24), 4, 0xffffffff, END}, 0, "Multiboot2"},
         {{MMAP(40, 24), MMAP(4096, 24), END}, 0, "Multiboot2"},
+        /* A map that ends, with all, before it says how long its entries are.
+         */
+        {{MMAP(40, 24), 6, 8}, 8 + 40 + 8, "Multiboot2"},
         /* Steps that are too short, too long, that wrap. */
         {{MMAP(40, 0), END}, 0, "names no memory"},
         {{MMAP(40, 23), END}, 0, "names no memory"},
