@@ -15,8 +15,13 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define INFO      0xe0000u
-#define MOST      4096u
+#define MOST      1024u
 #define RSDP_SIZE 36u
+
+/* Looking for an RSDP through all of the BIOS' space takes as long as a hundred
+ * inputs: of those that have none where it is looked for first, one in so many
+ * does. */
+#define INPUTS_PER_SEARCH 1024
 
 static struct x86_board x86;
 
@@ -33,57 +38,89 @@ static void mend_table(uint64_t at)
     uint32_t length;
 
     memcpy(&length, rig_at(at, RIG_TABLE_HEADER) + 4, sizeof(length));
-    if (length >= RIG_TABLE_HEADER && length <= RIG_MEMORY - at)
+    if (length >= RIG_TABLE_HEADER && length <= 2 * MOST)
         rig_sum(at, length, 9);
+}
+
+static uint32_t word_at(const void *bytes)
+{
+    uint32_t word;
+
+    memcpy(&word, bytes, sizeof(word));
+    return word;
 }
 
 /* Of the tables, too: a root comes before what it points to. */
 static void mend(size_t size)
 {
-    static const char signatures[][5] = {"RSDT", "XSDT", "APIC", "FACP",
-                                         "DSDT"};
+    static const char tables[][5] = {"RSDT", "XSDT", "APIC", "FACP", "DSDT"};
+    const uint8_t *bytes = rig_at(INFO, MOST);
 
-    for (uint64_t at = INFO; at + RIG_TABLE_HEADER <= INFO + size; at += 4) {
-        const uint8_t *bytes = rig_at(at, RIG_TABLE_HEADER);
+    for (size_t at = 0; at + RIG_TABLE_HEADER <= size; at += 4) {
+        uint32_t word = word_at(bytes + at);
 
-        if (memcmp(bytes, "RSD ", 4) == 0)
-            mend_rsdp(at);
-        for (unsigned i = 0; i < ARRAY_SIZE(signatures); i++) {
-            if (memcmp(bytes, signatures[i], 4) == 0)
-                mend_table(at);
+        if (word == word_at("RSD "))
+            mend_rsdp(INFO + at);
+        for (unsigned i = 0; i < ARRAY_SIZE(tables); i++) {
+            if (word == word_at(tables[i]))
+                mend_table(INFO + at);
         }
     }
 }
 
-/* Inputs write to one place only. */
-static void start(void)
+/* Whether there is an RSDP that was mended at `at`. */
+static bool is_rsdp(const uint8_t *bytes, size_t size, uint64_t at)
 {
-    static bool is_made;
+    return at % 4 == 0 && at < size && size - at >= RSDP_SIZE &&
+           word_at(bytes + at) == word_at("RSD ") &&
+           word_at(bytes + at + 4) == word_at("PTR ");
+}
 
-    if (!is_made)
+/* Whether one is where it is looked for soon. */
+static bool has_rsdp(size_t size)
+{
+    const uint8_t *bytes = rig_at(INFO, MOST);
+
+    if (is_rsdp(bytes, size, x86.rsdp - INFO))
+        return true;
+    for (size_t at = 0; at < size; at += 16) {
+        if (is_rsdp(bytes, size, at))
+            return true;
+    }
+    return false;
+}
+
+/* Inputs write to one place only. */
+static void start(const uint8_t *data, size_t size)
+{
+    static size_t last;
+
+    if (last == 0)
         rig_start(&x86);
-    is_made = true;
-    memset(rig_at(INFO, MOST), 0, MOST);
     memset(&x86, 0, sizeof(x86));
+    rig_put(INFO, data, size);
+    if (size < last)
+        memset(rig_at(INFO + size, last - size), 0, last - size);
+    last = size;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const char *refusal;
+    bool searches;
 
     if (size < 2)
         return 0;
+    searches = fuzz_is_one_in(INPUTS_PER_SEARCH, data, size);
     size = size > MOST + 1 ? MOST : size - 1;
-    start();
-    rig_put(INFO, data + 1, size);
+    start(data + 1, size);
     mend(size);
     refusal = rig_bootinfo(&x86, data[0] % (BOOT_UNKNOWN + 1), INFO);
     fuzz_need(refusal != NULL || x86.board.ram_count != 0, "no memory");
     fuzz_need(x86.board.ram_count <= BOARD_MAX_RAM &&
                   x86.board.reserved_count <= BOARD_MAX_RESERVED,
               "too many pieces of memory");
-    /* Looking for one in vain takes long. */
-    if (memmem(data, size + 1, "RSD PTR ", 8) != NULL)
+    if (has_rsdp(size) || searches)
         (void)rig_acpi(&x86);
     fuzz_need(x86.cpu_count <= MAX_CPU_NUM &&
                   x86.ioapic_count <= X86_MAX_IOAPICS,

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "host/host.h"
+#include "lib/bits.h"
 
 #if defined(__SANITIZE_ADDRESS__)
 #define HAS_ASAN 1
@@ -18,27 +19,61 @@
 #endif
 #ifdef HAS_ASAN
 #include <sanitizer/asan_interface.h>
-#define HIDE(at, size) __asan_poison_memory_region(at, size)
-#define SHOW(at, size) __asan_unpoison_memory_region(at, size)
+#define POISON(at, size)   __asan_poison_memory_region(at, size)
+#define UNPOISON(at, size) __asan_unpoison_memory_region(at, size)
 #else
-#define HIDE(at, size) ((void)0)
-#define SHOW(at, size) ((void)0)
+#define POISON(at, size)   ((void)(at), (void)(size))
+#define UNPOISON(at, size) ((void)(at), (void)(size))
 #endif
 
+/* What is shown is remembered piece by piece: hiding all of memory would take
+ * longer than most tables to be read. */
+#define MOST_SHOWN 64
+#define GRANULE    8
+
 static uint8_t memory[RIG_MEMORY] __attribute__((aligned(4096)));
+static struct {
+    uint64_t address, size;
+} shown[MOST_SHOWN];
+static unsigned shown_count; /* more than MOST_SHOWN: anything */
 static jmp_buf refused;
 static char refusal[256];
 
+static void show(uint64_t address, uint64_t size)
+{
+    UNPOISON(memory + address, size);
+    if (shown_count < MOST_SHOWN) {
+        shown[shown_count].address = address;
+        shown[shown_count].size = size;
+    }
+    shown_count += shown_count <= MOST_SHOWN;
+}
+
+/* What begins or ends within a granule of AddressSanitizer's had all of it
+ * shown up to there. */
+static void hide_all(void)
+{
+    if (shown_count > MOST_SHOWN)
+        POISON(memory, sizeof(memory));
+    for (unsigned i = 0; i < shown_count && i < MOST_SHOWN; i++) {
+        uint64_t start = align_down(shown[i].address, GRANULE);
+
+        POISON(memory + start,
+               align_up(shown[i].address + shown[i].size, GRANULE) - start);
+    }
+    shown_count = 0;
+}
+
 void rig_start(struct x86_board *x86)
 {
-    SHOW(memory, sizeof(memory));
+    show(0, sizeof(memory));
     memset(memory, 0, sizeof(memory));
     memset(x86, 0, sizeof(*x86));
 }
 
 uint8_t *rig_at(uint64_t address, size_t size)
 {
-    SHOW(memory + address, size);
+    show(address, size);
     return memory + address;
 }
 
@@ -51,7 +86,7 @@ const void *x86_board_look(uint64_t address, uint64_t size)
 {
     if (address == 0 || size > RIG_MEMORY || address > RIG_MEMORY - size)
         return NULL;
-    SHOW(memory + address, size);
+    show(address, size);
     return memory + address;
 }
 
@@ -70,7 +105,7 @@ void host_refuse(const char *format, ...)
 const char *rig_bootinfo(struct x86_board *x86, uint32_t protocol,
                          uint64_t info)
 {
-    HIDE(memory, sizeof(memory));
+    hide_all();
     if (setjmp(refused) != 0)
         return refusal;
     bootinfo_read(x86, protocol, info);
@@ -79,7 +114,7 @@ const char *rig_bootinfo(struct x86_board *x86, uint32_t protocol,
 
 const char *rig_acpi(struct x86_board *x86)
 {
-    HIDE(memory, sizeof(memory));
+    hide_all();
     if (setjmp(refused) != 0)
         return refusal;
     acpi_read(x86);
