@@ -15,14 +15,31 @@ static bool is_row(const struct shim_call *call, enum shim_id id)
     return call->id == id;
 }
 
+/* The shim of this name, looked for from `guess` on; SHIM_COUNT: none is. */
+static unsigned find_shim(const char *name, unsigned guess)
+{
+    for (unsigned i = 0; i < SHIM_COUNT; i++) {
+        unsigned id = (guess + i) % SHIM_COUNT;
+
+        if (strcmp(name, shim_rows[id].name) == 0)
+            return id;
+    }
+    return SHIM_COUNT;
+}
+
+/* Rows are mostly in the order of the shims. */
 void replay_map_rows(struct replay *replay)
 {
     const struct trace_start *start = replay->start;
+    unsigned guess = 0;
 
-    for (unsigned id = 0; id < SHIM_COUNT; id++) {
-        for (unsigned row = ROW_LAST_SPECIAL + 1; row < start->row_count; row++)
-            if (strcmp(start->rows[row].name, shim_rows[id].name) == 0)
-                replay->rows[id] = (uint16_t)row;
+    for (unsigned row = ROW_LAST_SPECIAL + 1; row < start->row_count; row++) {
+        unsigned id = find_shim(start->rows[row].name, guess);
+
+        if (id == SHIM_COUNT)
+            continue;
+        replay->rows[id] = (uint16_t)row;
+        guess = id + 1;
     }
 }
 

@@ -111,6 +111,28 @@ static uint64_t take_missed(struct trace_decoder *decoder,
     return others[number];
 }
 
+static inline void note_used(struct trace_decoder *decoder,
+                             const struct codec_slot *slot)
+{
+    if (decoder->used_count < DECODER_USED)
+        decoder->used[decoder->used_count] =
+            (uint16_t)(slot - decoder->codec.slots);
+    if (decoder->used_count <= DECODER_USED)
+        decoder->used_count++;
+}
+
+/* The two slots that learn; one that has a hit has learned before. */
+static void note_slots(struct trace_decoder *decoder,
+                       const struct codec_guess *guess, struct codec_weak weak)
+{
+    uint32_t tag;
+
+    if (likely(decoder->used_count > DECODER_USED))
+        return;
+    note_used(decoder, guess->strong);
+    note_used(decoder, codec_slot(&decoder->codec, codec_key(weak), &tag));
+}
+
 /* The value is not what the strong key's slot says, or there is none. */
 static __attribute__((noinline)) uint64_t
 decode_miss(struct trace_decoder *decoder, const struct codec_guess *guess,
@@ -121,6 +143,7 @@ decode_miss(struct trace_decoder *decoder, const struct codec_guess *guess,
     if (missed)
         decoder->missed = value = take_missed(decoder, guess, weak);
     codec_learn_miss(&decoder->codec, guess, weak, value);
+    note_slots(decoder, guess, weak);
     return value;
 }
 

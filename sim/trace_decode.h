@@ -56,6 +56,12 @@ void trace_decoder_close(struct trace_decoder *decoder); /* NULL is allowed */
 struct trace_decoder *trace_decoder_new(void);
 bool trace_decoder_begin(struct trace_decoder *decoder,
                          const struct trace_source *source, char *what);
+/* Other events behind the start record that was read: `source` has only them.
+ */
+void trace_decoder_again(struct trace_decoder *decoder,
+                         const struct trace_source *source);
+/* Frees what belongs to the stream; not the decoder. */
+void trace_decoder_end(struct trace_decoder *decoder);
 
 const struct trace_start *
 trace_decoder_start(const struct trace_decoder *decoder);

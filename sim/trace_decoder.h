@@ -10,6 +10,10 @@
 
 #define DECODER_WINDOW (256 * 1024)
 
+/* Slots of the codec that are remembered as used, so that the next stream need
+ * not clear half a megabyte because of a few: at most so many. */
+#define DECODER_USED 1024
+
 #define TRACE_NO_FLAGS 1u
 
 struct trace_decoder {
@@ -32,7 +36,10 @@ struct trace_decoder {
     size_t bytes_room;
     bool broke_off;
     char error[TRACE_ERROR_SIZE];
+    /* What follows is not cleared for another stream as what precedes is. */
     struct codec codec;
+    uint16_t used[DECODER_USED];
+    unsigned used_count; /* more than DECODER_USED: any slot */
     uint8_t window[DECODER_WINDOW + CODEC_GROUP_MAX];
 };
 

@@ -134,15 +134,31 @@ static bool get_frame(struct twx_reader *reader, const struct twx_chunk *chunk)
     return false;
 }
 
+/* What zstd unpacks with, made once for all readers: it asks the processor what
+ * it is, and a virtual one takes long to say. NULL: no memory. */
+static ZSTD_DCtx *the_unpacker(void)
+{
+    static ZSTD_DCtx *unpacker;
+
+    if (unpacker == NULL)
+        unpacker = ZSTD_createDCtx();
+    return unpacker;
+}
+
 static void read_chunk(struct twx_reader *reader)
 {
+    ZSTD_DCtx *unpacker = the_unpacker();
     struct twx_chunk chunk = {.magic = TWX_CHUNK_MAGIC};
     size_t unpacked;
 
     if (!get_rest(reader, &chunk, sizeof(chunk)) || !get_frame(reader, &chunk))
         return;
-    unpacked = ZSTD_decompress(reader->raw, chunk.raw_size, reader->packed,
-                               chunk.packed_size);
+    if (unpacker == NULL) {
+        fail(reader, "out of memory");
+        return;
+    }
+    unpacked = ZSTD_decompressDCtx(unpacker, reader->raw, chunk.raw_size,
+                                   reader->packed, chunk.packed_size);
     if (ZSTD_isError(unpacked) || unpacked != chunk.raw_size) {
         fail(reader, "chunk %" PRIu32 " cannot be unpacked: %s",
              reader->chunks + 1,

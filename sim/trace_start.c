@@ -126,8 +126,7 @@ static void take_start(struct trace_decoder *decoder)
     decoder->all_fields = trace_all_fields(start);
 }
 
-/* What belongs to the stream that was decoded. */
-static void drop_stream(struct trace_decoder *decoder)
+void trace_decoder_end(struct trace_decoder *decoder)
 {
     free(decoder->start.exit_kinds);
     free(decoder->start.fields);
@@ -135,6 +134,26 @@ static void drop_stream(struct trace_decoder *decoder)
     free((void *)decoder->start.config);
     free(decoder->names);
     free(decoder->bytes);
+    memset(decoder, 0, offsetof(struct trace_decoder, codec));
+}
+
+/* The codec is as before the first value. */
+static void forget(struct trace_decoder *decoder)
+{
+    if (decoder->used_count > DECODER_USED)
+        codec_init(&decoder->codec);
+    for (unsigned i = 0; i < decoder->used_count && i < DECODER_USED; i++)
+        decoder->codec.slots[decoder->used[i]] = (struct codec_slot){0};
+    decoder->used_count = 0;
+}
+
+static void start_source(struct trace_decoder *decoder,
+                         const struct trace_source *source)
+{
+    forget(decoder);
+    decoder->source = *source;
+    decoder->next = decoder->end = decoder->window;
+    decoder->flags = TRACE_NO_FLAGS;
 }
 
 struct trace_decoder *trace_decoder_new(void)
@@ -145,16 +164,30 @@ struct trace_decoder *trace_decoder_new(void)
 bool trace_decoder_begin(struct trace_decoder *decoder,
                          const struct trace_source *source, char *what)
 {
-    drop_stream(decoder);
-    memset(decoder, 0, offsetof(struct trace_decoder, window));
-    decoder->source = *source;
-    decoder->next = decoder->end = decoder->window;
-    decoder->flags = TRACE_NO_FLAGS;
+    trace_decoder_end(decoder);
+    start_source(decoder, source);
     take_start(decoder);
     if (decoder->error[0] == '\0')
         return true;
     snprintf(what, TRACE_ERROR_SIZE, "%s", decoder->error);
     return false;
+}
+
+void trace_decoder_again(struct trace_decoder *decoder,
+                         const struct trace_source *source)
+{
+    struct trace_start start = decoder->start;
+    char *names = decoder->names;
+    uint8_t *bytes = decoder->bytes;
+    size_t room = decoder->bytes_room;
+
+    memset(decoder, 0, offsetof(struct trace_decoder, codec));
+    decoder->start = start;
+    decoder->names = names;
+    decoder->bytes = bytes;
+    decoder->bytes_room = room;
+    decoder->all_fields = trace_all_fields(&decoder->start);
+    start_source(decoder, source);
 }
 
 struct trace_decoder *trace_decoder_open(const struct trace_source *source,
@@ -176,7 +209,7 @@ void trace_decoder_close(struct trace_decoder *decoder)
 {
     if (decoder == NULL)
         return;
-    drop_stream(decoder);
+    trace_decoder_end(decoder);
     free(decoder);
 }
 
