@@ -103,6 +103,7 @@ struct rtc {
     /* The last look: what has been taken into account. */
     uint64_t seen_seconds;
     uint64_t seen_periods;
+    bool shows_seen; /* the registers of time are those of `seen_seconds` */
     struct alarm alarm;
 };
 
@@ -273,12 +274,15 @@ static void sync(struct rtc *rtc, uint64_t now)
         flags |= C_PF;
     rtc->seen_periods = periods;
     if (is_running(rtc)) {
-        if (seconds > rtc->seen_seconds)
+        if (seconds > rtc->seen_seconds) {
             flags |= C_UF;
-        if (seconds >= next_alarm(rtc, rtc->seen_seconds))
-            flags |= C_AF;
+            if (seconds >= next_alarm(rtc, rtc->seen_seconds))
+                flags |= C_AF;
+        }
+        if (seconds != rtc->seen_seconds || !rtc->shows_seen)
+            store_time(rtc, seconds);
         rtc->seen_seconds = seconds;
-        store_time(rtc, seconds);
+        rtc->shows_seen = true;
     }
     set_flags(rtc, flags);
 }
@@ -456,6 +460,7 @@ static err_t rtc_write(struct device *device, unsigned range, uint64_t offset,
         return OK;
     }
     sync(rtc, now);
+    rtc->shows_seen = false;
     write_register(rtc, (uint8_t)value, now);
     update(rtc);
     return OK;
