@@ -151,14 +151,12 @@ static unsigned take_cpus(struct fuzz_input *input)
 {
     unsigned how = (unsigned)fuzz_take(input, 2);
 
-    return how % 256 < 0xf0 ? how % 8 : how / 256 % (ACPI_MAX_CPUS + 2);
+    return how % 256 < 0xf0 ? how % 4 : how / 256 % (ACPI_MAX_CPUS + 2);
 }
 
 static void take_machine(struct fuzz_input *input, struct acpi_machine *machine,
                          uint32_t ids[ACPI_MAX_CPUS])
 {
-    for (unsigned i = 0; i < ACPI_MAX_CPUS; i++)
-        ids[i] = i;
     *machine = (struct acpi_machine){
         .cpu_count = take_cpus(input),
         .apic_ids = ids,
@@ -179,8 +177,8 @@ static void take_machine(struct fuzz_input *input, struct acpi_machine *machine,
     machine->pci.high_size = fuzz_number(input);
     for (unsigned i = 0; i < ACPI_PCI_GSIS; i++)
         machine->pci.gsi[i] = (uint32_t)fuzz_number(input);
-    for (unsigned i = 0; i < ACPI_MAX_CPUS && !fuzz_is_empty(input); i++)
-        ids[i] = (uint32_t)fuzz_number(input);
+    for (unsigned i = 0; i < machine->cpu_count && i < ACPI_MAX_CPUS; i++)
+        ids[i] = fuzz_is_empty(input) ? i : (uint32_t)fuzz_number(input);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

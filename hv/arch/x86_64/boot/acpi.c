@@ -46,11 +46,31 @@ static const char *file_of(size_t *offset)
     return ACPI_FILE_TABLES;
 }
 
+/* The sum of bytes, modulo 256: every other byte of eight in a lane of 16 bits.
+ */
+#define SUM_LANES UINT64_C(0x00ff00ff00ff00ff)
+
+static uint8_t sum_of(const uint8_t *bytes, size_t count)
+{
+    uint64_t lanes = 0;
+    size_t i = 0;
+
+    for (; i + sizeof(lanes) <= count; i += sizeof(lanes)) {
+        uint64_t word;
+
+        memcpy(&word, bytes + i, sizeof(word));
+        lanes += (word & SUM_LANES) + (word >> 8 & SUM_LANES);
+        lanes &= SUM_LANES;
+    }
+    for (; i < count; i++)
+        lanes += bytes[i];
+    return (uint8_t)(lanes + (lanes >> 16) + (lanes >> 32) + (lanes >> 48));
+}
+
 static void set_checksum(struct builder *builder, size_t start, size_t count,
                          size_t at)
 {
     struct blob *blob = &builder->blob;
-    uint8_t sum = 0;
 
     if (builder->script != NULL) {
         const char *file = file_of(&at);
@@ -61,9 +81,7 @@ static void set_checksum(struct builder *builder, size_t start, size_t count,
     }
     if (blob->is_full)
         return;
-    for (size_t i = 0; i < count; i++)
-        sum = (uint8_t)(sum + blob->bytes[start + i]);
-    blob_patch(blob, at, (uint8_t)-sum, 1);
+    blob_patch(blob, at, (uint8_t)-sum_of(blob->bytes + start, count), 1);
 }
 
 /* The address of the table at `target` becomes the number at `at`. */

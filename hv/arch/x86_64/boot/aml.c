@@ -18,17 +18,19 @@
 
 static void put_name(struct blob *blob, const char *name)
 {
-    char segment[NAME_SIZE];
+    uint32_t segment = 0;
 
     if (name[0] == ROOT_CHAR) {
         blob_put(blob, ROOT_CHAR, 1);
         name++;
     }
     for (unsigned i = 0; i < NAME_SIZE; i++) {
-        segment[i] = *name != '\0' ? *name : '_';
-        name += *name != '\0';
+        char c = *name;
+
+        segment |= (uint32_t)(c != '\0' ? c : '_') << 8 * i;
+        name += c != '\0';
     }
-    blob_put_bytes(blob, segment, NAME_SIZE);
+    blob_put(blob, segment, NAME_SIZE);
 }
 
 static aml_open_t open_op(struct blob *blob, enum aml_op op)
