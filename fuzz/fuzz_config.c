@@ -22,7 +22,7 @@ size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max);
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max,
                                unsigned seed);
 
-#define RAM        (UINT64_C(8) << 20)
+#define RAM        (UINT64_C(2) << 20)
 #define TREE_SIZE  8192
 #define VALUE_SIZE 64
 #define STEPS      64
@@ -53,33 +53,92 @@ static size_t usual_tree(uint8_t *data, size_t max)
     return size;
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
-{
-    struct bundle bundle;
-    struct machine_config config = {
-        .cpus = 2, .ram = RAM, .patience = PATIENCE, .bundle = &bundle};
-    struct machine *machine;
+/* Making VMs takes as long as reading ten configurations: it is done of one in
+ * so many, by the input's sum. */
+#define READS_PER_BOOT 8
 
-    if (!is_tree(data, size))
-        return 0;
+/* A machine with a bundle for the largest tree and the images, and no VMs, as
+ * each input finds it. */
+static struct machine *machine;
+static uint64_t frames_without_vms;
+
+static void make_machine(void)
+{
+    static uint8_t bytes[TREE_SIZE + PAGE_SIZE];
+    const struct bundle bundle = {
+        .bytes = bytes, .images = TREE_SIZE, .size = sizeof(bytes)};
+    const struct machine_config config = {
+        .cpus = 2, .ram = RAM, .patience = PATIENCE, .bundle = &bundle};
+
+    fuzz_need(fdt_create_empty_tree(bytes, TREE_SIZE) == 0 &&
+                  fdt_add_subnode(bytes, 0, "vms") > 0 &&
+                  machine_create(&config, &machine) == OK,
+              "there is no machine without VMs");
+    frames_without_vms = machine_end_vms(machine);
+    fuzz_need(machine_boot_again(machine, &bundle) == OK &&
+                  machine_snapshot(machine) == OK,
+              "no memory for the snapshot");
+    ram_snapshot_watch();
     violations_set_fatal(true);
+}
+
+static void run_vms(void)
+{
+    const char *mixed;
+
+    (void)machine_run(machine, STEPS);
+    mixed = machine_check_isolation(machine);
+    fuzz_need(mixed == NULL, mixed);
+}
+
+/* All VMs are read, and refused with a reason. */
+static void read_vms(const void *tree)
+{
+    int vms = fdt_path_offset(tree, "/vms"), node;
+
+    if (vms < 0)
+        return;
+    fdt_for_each_subnode(node, tree, vms)
+    {
+        char what[VM_REASON_SIZE] = "";
+        struct vm_config config;
+        err_t error = vm_config_parse(&config, tree, node, hpa(PAGE_SIZE),
+                                      PAGE_SIZE, what);
+
+        fuzz_need(error == OK || what[0] != '\0', "refused for no reason");
+        fuzz_need(error != OK ||
+                      (config.cpu_num >= 1 && config.cpu_num <= MAX_VCPU_NUM &&
+                       config.memory_count <= VM_MAX_MEMORY),
+                  "a VM that is too large");
+    }
+}
+
+static void boot(const uint8_t *data, size_t size)
+{
+    static uint8_t bytes[TREE_SIZE + PAGE_SIZE];
+    struct bundle bundle = {.bytes = bytes};
+
+    if (machine == NULL)
+        make_machine();
+    memcpy(bytes, data, size);
     bundle.images = align_up(size, PAGE_SIZE);
     bundle.size = bundle.images + PAGE_SIZE;
-    bundle.bytes = calloc(1, bundle.size);
-    if (bundle.bytes == NULL)
-        abort();
-    memcpy(bundle.bytes, data, size);
-    if (machine_create(&config, &machine) == OK) {
-        const char *mixed;
+    memset(bytes + size, 0, bundle.size - size);
+    if (machine_boot_again(machine, &bundle) == OK)
+        run_vms();
+    fuzz_need(machine_end_vms(machine) == frames_without_vms,
+              "frames have leaked");
+    machine_reset(machine);
+}
 
-        (void)machine_run(machine, STEPS);
-        mixed = machine_check_isolation(machine);
-        fuzz_need(mixed == NULL, mixed);
-        fuzz_need(machine_destroy(machine) == 0, "frames have leaked");
-    } else {
-        fuzz_need(ram_frames_in_use() == 0, "frames have leaked");
-    }
-    free(bundle.bytes);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    if (!is_tree(data, size))
+        return 0;
+    if (fuzz_is_one_in(READS_PER_BOOT, data, size))
+        boot(data, size);
+    else
+        read_vms(data);
     return 0;
 }
 
@@ -231,6 +290,18 @@ static void copy_node(void *tree, int node)
     }
 }
 
+/* What has found something is a tree, and so is what becomes of one here,
+ * unless its bytes were mutated: only then all of it has to be looked at. */
+static bool may_be_broken = true;
+
+static bool seems_tree(const uint8_t *data, size_t size)
+{
+    if (may_be_broken)
+        return is_tree(data, size);
+    return size >= sizeof(struct fdt_header) && size <= TREE_SIZE &&
+           fdt_check_header(data) == 0 && fdt_totalsize(data) <= size;
+}
+
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max,
                                unsigned seed)
 {
@@ -242,10 +313,13 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max,
     static uint8_t tree[TREE_SIZE];
 
     random_state = seed;
-    if (draw(32) == 0)
+    if (draw(32) == 0) {
+        may_be_broken = true;
         return LLVMFuzzerMutate(data, size, max);
-    if (!is_tree(data, size) || fdt_open_into(data, tree, TREE_SIZE) != 0)
+    }
+    if (!seems_tree(data, size) || fdt_open_into(data, tree, TREE_SIZE) != 0)
         return usual_tree(data, max);
+    may_be_broken = false;
     for (uint32_t i = draw(3) + 1; i != 0; i--)
         mutations[draw(ARRAY_SIZE(mutations))](tree, draw_node(tree));
     (void)fdt_pack(tree);

@@ -413,14 +413,31 @@ err_t machine_create(const struct machine_config *config,
     return OK;
 }
 
-uint64_t machine_destroy(struct machine *machine)
+uint64_t machine_end_vms(struct machine *machine)
 {
-    shim_fail_never();
     for (uint32_t cpu = machine->cpus; cpu-- > 0;) {
         cpus_set_current(cpu);
         vmm_abandon_cpu(cpu);
     }
     vmm_fini();
+    return ram_frames_in_use();
+}
+
+err_t machine_boot_again(struct machine *machine, const struct bundle *bundle)
+{
+    const struct machine_config config = {.bundle = bundle};
+
+    if (bundle->size > machine->bundle_frames * PAGE_SIZE)
+        return ERR_INVALID_INPUT;
+    (void)machine_end_vms(machine);
+    memcpy(memory_phys_to_virt(machine->bundle), bundle->bytes, bundle->size);
+    return boot(machine, &config);
+}
+
+uint64_t machine_destroy(struct machine *machine)
+{
+    shim_fail_never();
+    (void)machine_end_vms(machine);
     if (!hpa_is_none(machine->bundle))
         memory_free_contiguous_impl(machine->bundle, machine->bundle_frames);
     machine->bundle = HPA_NONE;

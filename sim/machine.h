@@ -50,6 +50,16 @@ void machine_fail_at_boot(uint64_t nth);
 uint64_t machine_destroy(struct machine *machine);
 
 /*
+ * For who makes many: ends the VMs and the VMM, and returns how many frames are
+ * in use then; boots another bundle in the place of the first, and no larger.
+ * The hardware is as the VMs have left it, unless it is reset before. After an
+ * error there is no VMM.
+ */
+uint64_t machine_end_vms(struct machine *machine);
+err_t machine_boot_again(struct machine *machine,
+                         const struct bundle *bundle) MUST_CHECK;
+
+/*
  * Remembers the machine as it is now, but for its sources; machine_reset()
  * goes back there, in microseconds and as often as one likes. ERR_NO_MEMORY.
  */
