@@ -22,14 +22,21 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define RAM        (UINT64_C(64) << 20)
 #define MOST_STEPS 24
 
-/* Taking tables down costs more than most inputs: by the input's sum, one of
- * so many. */
-#define INPUTS_PER_END 32
+/* Looking at all pages costs as much as the rest, taking tables down, too: by
+ * the input's sum, one of so many. Of all others, the pages are looked at in
+ * the end that its steps have named, and those next to them. */
+#define INPUTS_PER_SWEEP 16
+#define INPUTS_PER_END   128
 
-/* Populating clears memory: so many pages, but for one step of few inputs. */
-#define FEW_PAGES       8
+/*
+ * What is done page by page takes long for many pages: to map them one by one,
+ * and to track them. That is done in one of so many inputs; in others, to a few
+ * pages. Populating clears memory, too: many pages once in such an input.
+ */
+#define INPUTS_PER_LONG 16
+#define FEW_PAGES       32
+#define FEW_POPULATED   8
 #define MANY            0xf0 /* says the byte of the flags from here on */
-#define INPUTS_PER_MANY 16
 
 enum {
     KIND_STEPS = OP_FAULT + 1, /* those of the model come first */
@@ -46,14 +53,21 @@ struct run {
     struct fuzz_input input;
     uint64_t fail_nth; /* 0: the next step does not fail */
     bool fail_forever;
+    bool is_long;       /* its steps may be */
     bool has_populated; /* many pages */
+    unsigned step_count;
+    struct model_step steps[MOST_STEPS];
 };
 
 static struct model model;
 
 /* An address space of each format, as each input finds it. */
 static struct aspace *fresh;
+static uint64_t *fresh_tables; /* frames of each */
 static uint64_t fresh_frames;
+
+/* Where the model may have pages: [first, end). */
+static unsigned used_first = MODEL_PAGES, used_end;
 
 /* Bounds of large leaves and their neighbours, or any page. */
 static unsigned take_page(struct fuzz_input *input)
@@ -67,9 +81,32 @@ static unsigned take_page(struct fuzz_input *input)
     return (how << 8 | (unsigned)fuzz_take(input, 1)) % MODEL_PAGES;
 }
 
+/* The last page of a range from `first` on, or to it: mostly near. */
+static unsigned take_last(struct fuzz_input *input, unsigned first)
+{
+    unsigned how = fuzz_is_empty(input) ? 0 : *input->at;
+
+    if (how < 0x20 || how >= 0xe0)
+        return take_page(input);
+    (void)fuzz_take(input, 1);
+    return (first + how % 16) % MODEL_PAGES;
+}
+
+/* How many pages at most. */
+static unsigned limit_of(struct run *run, enum model_op op, unsigned how)
+{
+    if (op == OP_POPULATE) {
+        bool may = run->is_long && how >= MANY && !run->has_populated;
+
+        run->has_populated |= may;
+        return may ? MODEL_PAGES : FEW_POPULATED;
+    }
+    return op == OP_LINEAR_SHIFTED && !run->is_long ? FEW_PAGES : MODEL_PAGES;
+}
+
 static struct model_step take_step(struct run *run, enum model_op op)
 {
-    unsigned a = take_page(&run->input), b = take_page(&run->input);
+    unsigned a = take_page(&run->input), b = take_last(&run->input, a);
     unsigned how = (unsigned)fuzz_take(&run->input, 1);
     struct model_step step = {
         .op = op,
@@ -77,12 +114,10 @@ static struct model_step take_step(struct run *run, enum model_op op)
         .end = (a < b ? b : a) + 1,
         .flags = how & MEM_ACCESS,
     };
+    unsigned limit = limit_of(run, op, how);
 
-    if (op == OP_POPULATE && step.end - step.first > FEW_PAGES) {
-        if (how < MANY || run->has_populated)
-            step.end = step.first + FEW_PAGES;
-        run->has_populated |= how >= MANY;
-    }
+    if (step.end - step.first > limit)
+        step.end = step.first + limit;
     return step;
 }
 
@@ -103,6 +138,11 @@ static void do_step(struct run *run, enum model_op op)
     /* Another error that the model does not know: too many regions. */
     if (model.aspace.region_count + 2 > ASPACE_MAX_REGIONS)
         return;
+    if (step.first < used_first)
+        used_first = step.first;
+    if (step.end > used_end)
+        used_end = step.end;
+    run->steps[run->step_count++] = step;
     if (run->fail_nth == 0)
         model_do(&model, &step);
     else
@@ -308,6 +348,9 @@ static void do_track(struct run *run)
     bool failed;
     err_t error;
 
+    if (find_region(page, &tracking) && !run->is_long &&
+        tracking.end - tracking.first > FEW_PAGES)
+        return;
     memset(&tracking, 0, sizeof(tracking));
     /* That takes one allocation; else it is the faults that fail. */
     shim_fail_nth(run->fail_nth, "memory_alloc", false);
@@ -350,57 +393,91 @@ static void do_next(struct run *run)
     run->fail_nth = 0;
 }
 
+/* The first table of format `i`'s address space. */
+static uint64_t root_size(unsigned i)
+{
+    return hw_formats[i].root_entries * sizeof(pte_t);
+}
+
 static void make(void)
 {
     ram_reset(RAM);
     fresh = calloc(hw_format_count, sizeof(*fresh));
-    fuzz_need(fresh != NULL, "no memory");
+    fresh_tables = calloc(hw_format_count, sizeof(*fresh_tables));
+    fuzz_need(fresh != NULL && fresh_tables != NULL, "no memory");
     for (unsigned i = 0; i < hw_format_count; i++) {
         model_start(&model, &hw_formats[i]);
         fresh[i] = model.aspace;
+        fresh_tables[i] = model_frames(&model);
     }
     fresh_frames = ram_frames_in_use();
     fuzz_remember();
+    /* Of an input's format only, the root must be put back. */
+    for (unsigned i = 0; i < hw_format_count; i++)
+        ram_track(fresh[i].root, root_size(i));
 }
 
 static void start(unsigned format)
 {
     fuzz_rewind();
-    memset(model.pages, 0, sizeof(model.pages));
+    if (used_first < used_end)
+        memset(&model.pages[used_first], 0,
+               (used_end - used_first) * sizeof(model.pages[0]));
+    used_first = MODEL_PAGES;
+    used_end = 0;
     model.aspace = fresh[format];
+    ram_note_tracked_write(model.aspace.root, root_size(format));
     model.hw = &hw_formats[format];
     model.tlb.hw = model.hw;
     model.tlb.count = 0;
 }
 
-/* Of some inputs, the address space is taken down: none of its frames may be
- * left. Of all, there are as many as the tables and the model say. */
-static void end(uint64_t others, bool takes_down)
+/* All pages are as in the model, and there are as many frames as the tables and
+ * the model say. */
+static void check_all(uint64_t others)
 {
+    model_sweep(&model);
+    if (fuzz_is_thorough)
+        model_compare(&model);
     fuzz_need(ram_frames_in_use() == others + model_frames(&model),
               "a frame is lost");
-    if (!takes_down)
-        return;
+}
+
+static void check_named(const struct run *run)
+{
+    for (unsigned i = 0; i < run->step_count; i++)
+        compare_around(&run->steps[i]);
+}
+
+/* The address space is taken down: none of its frames may be left. */
+static void take_down(uint64_t others)
+{
     aspace_fini(&model.aspace);
     fuzz_need(ram_frames_in_use() == others, "a frame is left");
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct run run = {.input = {data, data + size},
-                      .has_populated =
-                          !fuzz_is_one_in(INPUTS_PER_MANY, data, size)};
+    struct run run;
     uint64_t others;
 
     if (fresh == NULL)
         make();
+    run.input = (struct fuzz_input){data, data + size};
+    run.fail_nth = 0;
+    run.fail_forever = false;
+    run.is_long = fuzz_is_one_in(INPUTS_PER_LONG, data, size);
+    run.has_populated = false;
+    run.step_count = 0;
     start(fuzz_pick(&run.input, hw_format_count));
-    others = fresh_frames - model_frames(&model);
+    others = fresh_frames - fresh_tables[model.hw - hw_formats];
     for (unsigned i = 0; i < MOST_STEPS && !fuzz_is_empty(&run.input); i++)
         do_next(&run);
-    model_sweep(&model);
-    if (fuzz_is_thorough)
-        model_compare(&model);
-    end(others, fuzz_is_one_in(INPUTS_PER_END, data, size));
+    if (fuzz_is_one_in(INPUTS_PER_SWEEP, data, size))
+        check_all(others);
+    else
+        check_named(&run);
+    if (fuzz_is_one_in(INPUTS_PER_END, data, size))
+        take_down(others);
     return 0;
 }

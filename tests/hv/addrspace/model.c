@@ -119,7 +119,7 @@ static err_t model_map(struct model *model, const struct model_step *step)
 
         *page =
             (struct model_page){.kind = lazy ? MODEL_OF_LAZY : MODEL_OF_LINEAR,
-                                .flags = complete(step->flags),
+                                .flags = (uint8_t)complete(step->flags),
                                 .present = step->op != OP_LAZY};
         if (!lazy)
             page->page = MODEL_LINEAR + model_address(i) +
@@ -140,7 +140,7 @@ static err_t model_protect(struct model *model, const struct model_step *step)
     if (!all_mapped(model, step))
         return ERR_NOT_FOUND;
     for (unsigned i = step->first; i < step->end; i++)
-        model->pages[i].flags = complete(step->flags);
+        model->pages[i].flags = (uint8_t)complete(step->flags);
     return OK;
 }
 

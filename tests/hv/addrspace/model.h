@@ -20,10 +20,10 @@
 enum model_kind { MODEL_HOLE, MODEL_OF_LINEAR, MODEL_OF_LAZY };
 
 struct model_page {
-    enum model_kind kind;
-    unsigned flags;
-    bool present;  /* otherwise lazy, and never touched */
     uint64_t page; /* host address; of a lazy page: 0 until it is first seen */
+    uint8_t kind;  /* enum model_kind */
+    uint8_t flags;
+    bool present; /* otherwise lazy, and never touched */
 };
 
 enum model_op {
