@@ -8,6 +8,9 @@
 #include "arch/x86_64/vmx/vmx.h"
 #include "sim/fake_hw/x86_64/cpu/cpu.h"
 
+/* What of a save area is not reserved. */
+#define SAVE_USED offsetof(struct vmcb_save, reserved_298)
+
 /* Of both vendors, though one of them is in use. */
 struct snapshot {
     struct svm_cpu svm[MAX_CPU_NUM];
@@ -29,14 +32,23 @@ void x86_64_save(void *to, uint32_t cpus)
     memcpy(snapshot->fake, fake_x86_cpus, cpus * sizeof(struct fake_x86));
 }
 
-/* All but the TLB, which is large, and VMCSs of a CPU that has none. */
+/* Members `first` to `last`, that one left out. */
+#define RESTORE(cpu, then, first, last)   \
+    memcpy(&(cpu)->first, &(then)->first, \
+           offsetof(struct fake_x86, last) - offsetof(struct fake_x86, first))
+
+/* All but what is large and not in use: of save areas what is reserved, VMCSs
+ * of a CPU that has none, and what the TLB remembers. */
 static void restore_cpu(struct fake_x86 *cpu, const struct fake_x86 *then)
 {
-    const size_t vmx = offsetof(struct fake_x86, vmx);
-
-    memcpy(cpu, then, vmx);
+    RESTORE(cpu, then, profile, loaded);
+    memcpy(&cpu->loaded, &then->loaded, SAVE_USED);
+    RESTORE(cpu, then, fpu, state);
+    memcpy(&cpu->state, &then->state, SAVE_USED);
+    RESTORE(cpu, then, shadow, vmx);
     if (cpu->vendor == &vmx_fake_vendor)
-        memcpy(&cpu->vmx, &then->vmx, offsetof(struct fake_x86, tlb) - vmx);
+        memcpy(&cpu->vmx, &then->vmx, sizeof(cpu->vmx));
+    RESTORE(cpu, then, vmx_guest, tlb);
     cpu_tlb_flush_all(cpu);
     memcpy(&cpu->regs, &then->regs,
            sizeof(*cpu) - offsetof(struct fake_x86, regs));
