@@ -17,7 +17,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define REGIONS    4 /* as many as a processor keeps copies of */
 #define NONE       REGIONS
 #define VMXON_PAGE REGIONS /* one of each processor */
-#define REVISION   0x2b
 
 /* Fields that no VM entry looks at; the first one is the error. */
 static const struct {
@@ -225,11 +224,17 @@ static void load(unsigned cpu, unsigned region)
     model.cpus[cpu].current = region;
 }
 
+/* All processors are of one profile. */
+static uint32_t the_revision(void)
+{
+    return (uint32_t)(cpus[0].profile->basic & VMX_BASIC_REVISION);
+}
+
 static bool revision_is_legal(unsigned cpu, unsigned region)
 {
     bool shadow = (model.revision[region] & VMCS_SHADOW) != 0;
 
-    return (model.revision[region] & VMCS_REVISION) == REVISION &&
+    return (model.revision[region] & VMCS_REVISION) == the_revision() &&
            (!shadow ||
             (cpus[cpu].profile->cpu2 & VMX_CPU2_VMCS_SHADOWING) != 0);
 }
@@ -387,8 +392,8 @@ static enum vmx_outcome do_make_legal(const struct step *step)
 /* The hypervisor writes a revision identifier. */
 static enum vmx_outcome do_revision(const struct step *step)
 {
-    static const uint32_t revisions[] = {REVISION, REVISION | VMCS_SHADOW,
-                                         REVISION + 1};
+    const uint32_t revisions[] = {the_revision(), the_revision() | VMCS_SHADOW,
+                                  the_revision() + 1};
 
     if (step->region == NONE)
         return VMX_SUCCEED;
@@ -423,7 +428,7 @@ static void do_step(const struct step *step)
 static void begin(struct fuzz_input *input)
 {
     const struct vmx_profile *profile = fuzz_vmx_profile(input);
-    const uint32_t revision = REVISION;
+    const uint32_t revision = (uint32_t)(profile->basic & VMX_BASIC_REVISION);
 
     fuzz_vmx_begin();
     memset(&model, 0, sizeof(model));
