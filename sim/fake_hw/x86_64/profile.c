@@ -100,6 +100,11 @@ const struct x86_profile x86_vmx_profiles[] = {
         UINT64_C(0x1727ff), XCR0_SSE | X86_XCR0_AVX, 40, true),
     VMX(4, "skylake", "as Bochs' corei7_skylake_x", UINT64_C(0x3727ff),
         XCR0_SSE | X86_XCR0_AVX, 40, true),
+    VMX(5, "arrandale",
+        "as Bochs' corei5_arrandale_m520: no accessed and dirty flags of EPT",
+        UINT64_C(0x67ff), 0, 40, false),
+    VMX(6, "tigerlake", "as Bochs' tigerlake: shadow stacks, MTF",
+        UINT64_C(0xf72fff), XCR0_SSE | X86_XCR0_AVX, 40, true),
     {.base = {NULL, NULL}},
 };
 

@@ -30,6 +30,7 @@
 #define CR4_FIXED0  X86_CR4_VMXE
 #define EFER_BITS   (X86_EFER_SCE | X86_EFER_LME | X86_EFER_LMA | X86_EFER_NXE)
 #define EPT_BASIC   UINT64_C(0x06114141) /* 4 levels, UC, WB, 2M, INVEPT */
+#define EPT_TIGER   (EPT_HASWELL | VMX_EPT_CAP_SHADOW_STACK)
 #define EPT_HASWELL UINT64_C(0x06334141) /* with 1G and accessed, dirty */
 #define VPID_ALL    UINT64_C(0x00000f0100000000)
 #define DEBUGCTL    UINT64_C(0xdfc3) /* LBR, BTF, TR to freezing */
@@ -152,6 +153,50 @@ const struct vmx_profile vmx_profiles[] = {
         .debugctl = DEBUGCTL,
         .efer = EFER_BITS,
         .perf_global_ctrl = UINT64_C(0x70000000f),
+    },
+    {
+        .base = {"arrandale", "as Bochs' corei5_arrandale_m520: unrestricted "
+                              "guest, EPT without accessed and dirty flags"},
+        .basic = BASIC,
+        .misc = UINT64_C(0x401e0),
+        .pin = {PIN_DEFAULT1, 0x0000007f},
+        .cpu = {CPU_FIXED1, 0xf7f9fffe},
+        .cpu2 = 0x000000ff,
+        .exit = {EXIT_FIXED1, 0x007fffff},
+        .entry = {ENTRY_FIXED1, 0x0000ffff},
+        .cr0_fixed0 = CR0_FIXED0,
+        .cr0_fixed1 = CR0_FIXED1,
+        .cr4_fixed0 = CR4_FIXED0,
+        .cr4_fixed1 = UINT64_C(0x000067ff),
+        .ept_vpid = EPT_BASIC | VPID_ALL,
+        .phys_bits = 40,
+        .linear_bits = 48,
+        .debugctl = DEBUGCTL_P6,
+        .efer = EFER_BITS,
+        .perf_global_ctrl = UINT64_C(0x70000000f),
+    },
+    {
+        .base = {"tigerlake", "as Bochs' tigerlake: shadow stacks, monitor "
+                              "trap flag, sub-page permissions"},
+        .basic = (BASIC & ~VMX_BASIC_REVISION) | 4 | VMX_BASIC_ANY_ERROR,
+        .misc = UINT64_C(0x600401e0),
+        .pin = {PIN_DEFAULT1, 0x0000007f},
+        .cpu = {CPU_FIXED1, 0xfff9fffe},
+        .cpu2 = 0x02977fff,
+        .exit = {EXIT_FIXED1, 0x107fffff},
+        .entry = {ENTRY_FIXED1, 0x0010ffff},
+        .function = VMX_FUNCTION_EPTP_SWITCHING,
+        .cr0_fixed0 = CR0_FIXED0,
+        .cr0_fixed1 = CR0_FIXED1,
+        .cr4_fixed0 = CR4_FIXED0,
+        .cr4_fixed1 = UINT64_C(0x00f72fff),
+        .ept_vpid = EPT_TIGER | VPID_ALL,
+        .phys_bits = 40,
+        .linear_bits = 48,
+        .debugctl = DEBUGCTL,
+        .efer = EFER_BITS,
+        .perf_global_ctrl = UINT64_C(0x70000000f),
+        .s_cet = ~BIT_MASK(9, 6),
     },
     {.base = {NULL, NULL}},
 };

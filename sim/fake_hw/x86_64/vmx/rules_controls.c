@@ -4,8 +4,6 @@
 
 #define PAGE_OFFSET BIT_MASK(11, 0)
 
-#define EPTP_RESERVED_BITS (VMX_EPTP_RESERVED | VMX_EPTP_SHADOW_STACK)
-
 #define HLATP_RESERVED_BITS (BIT_MASK(11, 5) | BIT_MASK(2, 0))
 
 #define VTPR_AT 0x80 /* in the virtual-APIC page */
@@ -51,11 +49,18 @@ static bool ept_ad_exists(const struct vmx_profile *profile, uint64_t eptp)
            has_all(profile->ept_vpid, VMX_EPT_CAP_AD);
 }
 
+static uint64_t eptp_reserved(const struct vmx_profile *profile)
+{
+    bool has = has_all(profile->ept_vpid, VMX_EPT_CAP_SHADOW_STACK);
+
+    return VMX_EPTP_RESERVED | (has ? 0 : VMX_EPTP_SHADOW_STACK);
+}
+
 bool vmx_eptp_is_legal(const struct vmx_profile *profile, uint64_t eptp)
 {
     return ept_memory_type_exists(profile, eptp) &&
            ept_walk_exists(profile, eptp) && ept_ad_exists(profile, eptp) &&
-           !has_any(eptp, EPTP_RESERVED_BITS) &&
+           !has_any(eptp, eptp_reserved(profile)) &&
            eptp >> profile->phys_bits == 0;
 }
 
@@ -193,8 +198,8 @@ RULE(EPTP_WALK, implies(EPT, ept_walk_exists(c->profile, F(EPTP))),
      F(EPTP) = (F(EPTP) & ~VMX_EPTP_WALK) | FIELD_PUT(VMX_EPTP_WALK, 3))
 RULE(EPTP_AD, implies(EPT, ept_ad_exists(c->profile, F(EPTP))),
      clear(&F(EPTP), VMX_EPTP_AD))
-RULE(EPTP_RESERVED, implies(EPT, !has_any(F(EPTP), EPTP_RESERVED_BITS)),
-     clear(&F(EPTP), EPTP_RESERVED_BITS))
+RULE(EPTP_RESERVED, implies(EPT, !has_any(F(EPTP), eptp_reserved(c->profile))),
+     clear(&F(EPTP), eptp_reserved(c->profile)))
 RULE(EPTP_WIDTH, implies(EPT, !has_any(F(EPTP), above(c))),
      clear(&F(EPTP), above(c)))
 

@@ -146,6 +146,8 @@ static const struct rule_row rows[] = {
     {RULE_VMX_EPTP_RESERVED, .given = {OR(EPTP, BIT(6))},
      .breaks = {OR(EPTP, BIT(7))}},
     {RULE_VMX_EPTP_RESERVED, .breaks = {OR(EPTP, BIT(11))}},
+    {RULE_VMX_EPTP_RESERVED, .profile = "tigerlake",
+     .given = {OR(EPTP, BIT(7))}, .breaks = {OR(EPTP, BIT(8))}},
     {RULE_VMX_EPTP_WIDTH, .breaks = {OR(EPTP, WIDE)}},
     {RULE_VMX_PML_EPT, .given = {CPU2(PML)}, .breaks = {NO_EPT}},
     {RULE_VMX_UNRESTRICTED_EPT, .given = {CPU2(UNRESTRICTED_GUEST)},
