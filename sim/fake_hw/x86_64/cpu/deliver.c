@@ -59,26 +59,38 @@ static void decode_gate(const struct fake_x86 *cpu, const uint64_t *gate,
     handler->keeps_if = (FIELD_GET(GATE_TYPE, gate[0]) & GATE_TRAP) != 0;
 }
 
+/* The error code that names the gate of the event on its way. */
+static uint64_t gate_error(const struct fake_x86 *cpu, unsigned vector)
+{
+    bool is_external =
+        FIELD_GET(EVENT_TYPE, cpu->delivering) != EVENT_TYPE_SOFT;
+
+    return (uint64_t)vector << 3 | 2 | (is_external ? 1 : 0);
+}
+
+/* Whether the table has a gate, or else an exception has come of it. */
+static bool find_gate(struct fake_x86 *cpu, unsigned vector)
+{
+    unsigned size = gate_size(cpu);
+
+    if ((uint64_t)vector * size + size - 1 <= cpu->state.idtr.limit)
+        return true;
+    cpu_exception(cpu, X86_VECTOR_GP, gate_error(cpu, vector), 0);
+    return false;
+}
+
 /* False: an exit or an exception has come of it. */
 static bool read_gate(struct fake_x86 *cpu, unsigned vector,
                       struct handler *handler)
 {
-    const struct vmcb_segment *idtr = &cpu->state.idtr;
     unsigned size = gate_size(cpu);
-    uint64_t offset = (uint64_t)vector * size;
+    uint64_t at = cpu->state.idtr.base + (uint64_t)vector * size;
     uint64_t gate[2] = {0};
-    bool is_external =
-        FIELD_GET(EVENT_TYPE, cpu->delivering) != EVENT_TYPE_SOFT;
-    uint64_t error = (uint64_t)vector << 3 | 2 | (is_external ? 1 : 0);
 
-    if (offset + size - 1 > idtr->limit) {
-        cpu_exception(cpu, X86_VECTOR_GP, error, 0);
-        return false;
-    }
-    if (!cpu_copy(cpu, idtr->base + offset, gate, size, CPU_READ, 0))
+    if (!cpu_copy(cpu, at, gate, size, CPU_READ, 0))
         return false;
     if (!cpu_real_mode(cpu) && (gate[0] & GATE_PRESENT) == 0) {
-        cpu_exception(cpu, X86_VECTOR_NP, error, 0);
+        cpu_exception(cpu, X86_VECTOR_NP, gate_error(cpu, vector), 0);
         return false;
     }
     decode_gate(cpu, gate, handler);
@@ -110,8 +122,9 @@ static unsigned make_frame(const struct fake_x86 *cpu, uint64_t event,
     return size;
 }
 
-/* Word by word, downwards: the first that cannot be pushed is what faults. */
-static bool push_frame(struct fake_x86 *cpu, uint64_t event)
+/* Word by word, downwards: the first that cannot be pushed is what faults. What
+ * RSP becomes is `*top`. */
+static bool push_frame(struct fake_x86 *cpu, uint64_t event, uint64_t *top)
 {
     uint8_t bytes[6 * 8];
     unsigned size = make_frame(cpu, event, bytes);
@@ -122,7 +135,7 @@ static bool push_frame(struct fake_x86 *cpu, uint64_t event)
         rsp = align_down(rsp, 16);
     rsp -= size;
     if (cpu_real_mode(cpu))
-        rsp &= 0xffff;
+        rsp &= UINT16_MAX;
     else if (!cpu_long_mode(cpu))
         rsp &= UINT32_MAX;
     for (unsigned at = size; at > 0; at -= slot) {
@@ -130,16 +143,23 @@ static bool push_frame(struct fake_x86 *cpu, uint64_t event)
                       slot, CPU_WRITE, 0))
             return false;
     }
-    cpu->state.rsp = rsp;
+    if (cpu_real_mode(cpu))
+        rsp |= cpu->state.rsp & ~(uint64_t)UINT16_MAX;
+    *top = rsp;
     return true;
 }
+
+/* Real mode leaves NT alone, and clears AC. */
+#define CLEARED_BY_EVENTS \
+    (X86_RFLAGS_TF | X86_RFLAGS_NT | X86_RFLAGS_RF | X86_RFLAGS_VM)
+#define CLEARED_IN_REAL_MODE (X86_RFLAGS_TF | X86_RFLAGS_RF | X86_RFLAGS_AC)
 
 static void enter_handler(struct fake_x86 *cpu, const struct handler *handler)
 {
     struct vmcb_save *save = &cpu->state;
 
     save->rflags &=
-        ~(X86_RFLAGS_TF | X86_RFLAGS_NT | X86_RFLAGS_RF | X86_RFLAGS_VM);
+        cpu_real_mode(cpu) ? ~CLEARED_IN_REAL_MODE : ~CLEARED_BY_EVENTS;
     if (!handler->keeps_if)
         save->rflags &= ~X86_RFLAGS_IF;
     save->cs.selector = handler->cs;
@@ -157,15 +177,29 @@ static void note_vector(struct fake_x86 *cpu, uint64_t event)
         cpu->source->result.vectors[vector / 64] |= BIT(vector % 64);
 }
 
+/* In real mode, vendors do not agree on what comes first. */
+static bool begin_handler(struct fake_x86 *cpu, uint64_t event,
+                          struct handler *handler, uint64_t *top)
+{
+    unsigned vector = (unsigned)FIELD_GET(EVENT_VECTOR, event);
+
+    if (!find_gate(cpu, vector))
+        return false;
+    if (cpu_real_mode(cpu) && cpu->vendor->pushes_first)
+        return push_frame(cpu, event, top) && read_gate(cpu, vector, handler);
+    return read_gate(cpu, vector, handler) && push_frame(cpu, event, top);
+}
+
 static void deliver(struct fake_x86 *cpu, uint64_t event)
 {
     struct handler handler = {0};
+    uint64_t top;
 
     cpu->delivering = event;
-    if (!read_gate(cpu, (unsigned)FIELD_GET(EVENT_VECTOR, event), &handler) ||
-        !push_frame(cpu, event))
+    if (!begin_handler(cpu, event, &handler, &top))
         return;
     cpu->delivering = 0;
+    cpu->state.rsp = top;
     if (FIELD_GET(EVENT_TYPE, event) == EVENT_TYPE_NMI)
         cpu->nmi_blocked = true;
     cpu->shadow &= ~SHADOW_INTERRUPT;

@@ -73,12 +73,12 @@ static void take_exception(struct fake_x86 *cpu, unsigned vector,
 void cpu_exception(struct fake_x86 *cpu, unsigned vector, uint64_t error,
                    uint64_t cr2)
 {
+    if (cpu->vendor->exception_exits(cpu, vector, error, cr2))
+        return;
     if (is_delivering_double_fault(cpu)) {
         cpu_shutdown(cpu);
         return;
     }
-    if (cpu->vendor->exception_exits(cpu, vector, error, cr2))
-        return;
     if (makes_double_fault(cpu->delivering, vector)) {
         cpu_exception(cpu, X86_VECTOR_DF, 0, 0);
         return;

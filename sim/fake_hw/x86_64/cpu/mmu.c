@@ -111,6 +111,14 @@ static bool access_entry(struct fake_x86 *cpu, uint64_t at, uint64_t *entry,
     return true;
 }
 
+/* Of any entry; those of 32 bits have none of them. */
+static uint64_t reserved_bits(const struct fake_x86 *cpu)
+{
+    uint64_t wide = BIT_MASK(51, 12) & ~(BIT(cpu->profile->phys_bits) - 1);
+
+    return (cpu->state.efer & X86_EFER_NXE) != 0 ? wide : wide | PTE_NX;
+}
+
 static unsigned guest_rights(const struct fake_x86 *cpu, uint64_t entry)
 {
     bool nx = (cpu->state.efer & X86_EFER_NXE) != 0 && (entry & PTE_NX) != 0;
@@ -168,8 +176,7 @@ static bool walk_guest(struct fake_x86 *cpu, uint64_t linear,
         if ((walk->leaf & PTE_P) == 0)
             return false;
         *why = page_fault(cpu, access, cpl, X86_FAULT_P | X86_FAULT_RSV);
-        if ((walk->leaf & BIT_MASK(51, 12) &
-             ~(BIT(cpu->profile->phys_bits) - 1)) != 0)
+        if ((walk->leaf & reserved_bits(cpu)) != 0)
             return false;
         if (!is_root)
             walk->rights &= guest_rights(cpu, walk->leaf);

@@ -23,6 +23,7 @@ struct fake_x86_vendor {
     uint32_t signature;       /* CPUID: family, model, stepping */
     const char *cpuid_vendor; /* EBX, EDX, ECX of leaf 0 */
     uint32_t hypercall;       /* the instruction, its bytes as in memory */
+    bool pushes_first;        /* in real mode, before the vector is read */
     /* Violations: a nested translation, and a tag that was given to another
      * guest, that were not flushed. */
     enum violation_rule stale_nested, stale_tag;

@@ -136,6 +136,39 @@ static void load_controlled(struct fake_x86 *cpu)
     }
 }
 
+/* Shadow stacks are not modelled: their registers are there, and do nothing. */
+static void load_cet(struct fake_x86 *cpu)
+{
+    cpu->state.s_cet = cpu->loaded.s_cet;
+    cpu->state.ssp = cpu->loaded.ssp;
+    cpu->state.isst_addr = cpu->loaded.isst_addr;
+    if (!vmx_entry_control(cpu, VMX_ENTRY_LOAD_CET))
+        return;
+    cpu->state.s_cet = VMCS(cpu, GUEST_IA32_S_CET);
+    cpu->state.ssp = VMCS(cpu, GUEST_SSP);
+    cpu->state.isst_addr = VMCS(cpu, GUEST_IA32_SSP_TABLE_ADDRESS);
+}
+
+/* Whatever the controls, if the processor could load them. */
+static void save_cet(struct fake_x86 *cpu)
+{
+    if ((cpu->profile->vmx->entry.allowed1 & VMX_ENTRY_LOAD_CET) == 0)
+        return;
+    VMCS(cpu, GUEST_IA32_S_CET) = cpu->state.s_cet;
+    VMCS(cpu, GUEST_SSP) = cpu->state.ssp;
+    VMCS(cpu, GUEST_IA32_SSP_TABLE_ADDRESS) = cpu->state.isst_addr;
+}
+
+static void load_host_cet(struct fake_x86 *cpu)
+{
+    bool loads = vmx_exit_control(cpu, VMX_EXIT_LOAD_CET);
+
+    cpu->loaded.s_cet = loads ? VMCS(cpu, HOST_IA32_S_CET) : cpu->state.s_cet;
+    cpu->loaded.ssp = loads ? VMCS(cpu, HOST_SSP) : cpu->state.ssp;
+    cpu->loaded.isst_addr =
+        loads ? VMCS(cpu, HOST_IA32_SSP_TABLE_ADDRESS) : cpu->state.isst_addr;
+}
+
 /* What VMX does not switch. */
 static void load_unswitched(struct fake_x86 *cpu)
 {
@@ -186,6 +219,7 @@ void fake_vmx_load_guest(struct fake_x86 *cpu)
     cpu->state.cr0 = (VMCS(cpu, GUEST_CR0) & ~CR0_KEPT) | X86_CR0_ET;
     load_segments(cpu);
     load_controlled(cpu);
+    load_cet(cpu);
     load_unswitched(cpu);
     load_non_registers(cpu);
 }
@@ -224,11 +258,26 @@ static void save_controlled(struct fake_x86 *cpu)
         *entry |= VMX_ENTRY_IA32E_MODE_GUEST;
 }
 
-/* A single step whose trap is held back by a shadow, as entries want it. */
+/* Exits that leave debug exceptions pending, whether the guest could take them
+ * or not. */
+static bool keeps_pending(uint64_t reason)
+{
+    return reason == VMX_REASON_INIT || reason == VMX_REASON_OTHER_SMI ||
+           reason == VMX_REASON_TPR_BELOW_THRESHOLD ||
+           reason == VMX_REASON_VIRTUALIZED_EOI ||
+           reason == VMX_REASON_APIC_WRITE ||
+           reason == VMX_REASON_MONITOR_TRAP_FLAG;
+}
+
+/* What is still pending: section 30.3.4. A single step whose trap a shadow
+ * holds back is saved as entries want it. */
 static uint64_t pending_debug(const struct fake_x86 *cpu)
 {
     uint64_t pending = cpu->vmx_guest.pending_debug;
+    bool is_blocked = (cpu->shadow & VMX_BLOCKING_MOV_SS) != 0;
 
+    if (!is_blocked && !keeps_pending(VMCS(cpu, EXIT_REASON)))
+        pending = 0;
     if (cpu->shadow == 0)
         return pending;
     return (pending & ~VMX_PENDING_BS) |
@@ -245,6 +294,7 @@ void fake_vmx_save_guest(struct fake_x86 *cpu)
     VMCS(cpu, GUEST_CR0) = cpu->state.cr0;
     save_segments(cpu);
     save_controlled(cpu);
+    save_cet(cpu);
     save_unswitched(cpu);
     VMCS(cpu, GUEST_INTERRUPTIBILITY_STATE) =
         cpu->shadow | (cpu->nmi_blocked ? VMX_BLOCKING_NMI : 0);
@@ -281,6 +331,7 @@ void fake_vmx_load_host(struct fake_x86 *cpu)
     cpu->pat = vmx_exit_control(cpu, VMX_EXIT_LOAD_PAT)
                    ? VMCS(cpu, HOST_IA32_PAT)
                    : cpu->state.g_pat;
+    load_host_cet(cpu);
     loaded->fs.base = VMCS(cpu, HOST_FS_BASE);
     loaded->gs.base = VMCS(cpu, HOST_GS_BASE);
     loaded->sysenter_cs = VMCS(cpu, HOST_IA32_SYSENTER_CS);
@@ -292,13 +343,13 @@ void fake_vmx_set_host_state(struct fake_x86 *cpu)
 {
     const struct vmx_profile *profile = cpu->profile->vmx;
 
-    VMCS(cpu, HOST_CR0) = profile->cr0_fixed0 | X86_CR0_ET;
+    VMCS(cpu, HOST_CR0) = profile->cr0_fixed0 | X86_CR0_ET | X86_CR0_WP;
     VMCS(cpu, HOST_CR3) = 0;
     VMCS(cpu, HOST_CR4) = profile->cr4_fixed0 | X86_CR4_PAE;
     VMCS(cpu, HOST_CS_SELECTOR) = 0x08;
     VMCS(cpu, HOST_SS_SELECTOR) = VMCS(cpu, HOST_DS_SELECTOR) =
         VMCS(cpu, HOST_ES_SELECTOR) = 0x10;
-    VMCS(cpu, HOST_TR_SELECTOR) = 0x18;
+    VMCS(cpu, HOST_TR_SELECTOR) = 0x20;
     VMCS(cpu, HOST_TR_BASE) = host_tss(cpu->index);
     VMCS(cpu, HOST_FS_BASE) = cpu->loaded.fs.base;
     VMCS(cpu, HOST_GS_BASE) = cpu->loaded.gs.base;

@@ -119,26 +119,39 @@ uint64_t fake_vmx_event(const struct fake_x86 *cpu)
            FIELD_PUT(EVENT_ERRORCODE, VMCS(cpu, ENTRY_EXCEPTION_ERROR_CODE));
 }
 
+/* Whether the guest forgets debug exceptions that were pending: section
+ * 29.7.3. */
+static bool forgets_debug(const struct fake_x86 *cpu, bool vectors,
+                          unsigned type)
+{
+    if (!vectors)
+        return cpu->vmx_guest.activity == VMX_ACTIVITY_SHUTDOWN ||
+               cpu->vmx_guest.activity == VMX_ACTIVITY_WAIT_FOR_SIPI;
+    return (type != VMX_EVENT_SOFTWARE_INTERRUPT &&
+            type != VMX_EVENT_SOFTWARE_EXCEPTION) ||
+           (cpu->shadow & VMX_BLOCKING_MOV_SS) == 0;
+}
+
 /* Events of software return behind their instruction, whose length the entry
  * says. */
 void fake_vmx_inject(struct fake_x86 *cpu)
 {
     uint64_t info = VMCS(cpu, ENTRY_INTERRUPTION_INFO);
     unsigned type = (unsigned)FIELD_GET(VMX_EVENT_TYPE, info);
+    bool is_valid = (info & VMX_EVENT_VALID) != 0;
+    bool vectors = is_valid && type != VMX_EVENT_OTHER;
 
-    if ((info & VMX_EVENT_VALID) == 0)
+    if (forgets_debug(cpu, vectors, type))
+        cpu->vmx_guest.pending_debug = 0;
+    if (is_valid && !vectors)
+        cpu->vmx_guest.mtf_pending = true;
+    if (!vectors)
         return;
     cpu->vmx_guest.activity = VMX_ACTIVITY_ACTIVE;
-    if (type == VMX_EVENT_OTHER) {
-        cpu->vmx_guest.mtf_pending = true;
-        return;
-    }
-    /* Others wait, though the delivery may be cut short. */
+    cpu->shadow = 0;
+    /* Blocked even if it cannot be delivered. */
     if (type == VMX_EVENT_NMI)
         cpu->nmi_blocked = true;
-    /* Exceptions make the guest forget what was pending. */
-    if (type != VMX_EVENT_INTERRUPT && type != VMX_EVENT_NMI)
-        cpu->vmx_guest.pending_debug = 0;
     cpu_deliver_by(cpu, fake_vmx_event(cpu),
                    type >= VMX_EVENT_SOFTWARE_INTERRUPT
                        ? (uint8_t)VMCS(cpu, ENTRY_INSTRUCTION_LENGTH)

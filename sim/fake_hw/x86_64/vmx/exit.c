@@ -32,7 +32,7 @@ static void record_vectoring(struct fake_x86 *cpu)
     if ((info & VMX_EVENT_ERROR_CODE) != 0)
         VMCS(cpu, IDT_VECTORING_ERROR_CODE) =
             FIELD_GET(EVENT_ERRORCODE, cpu->delivering);
-    if (cpu->soft_length != 0)
+    if (FIELD_GET(VMX_EVENT_TYPE, info) >= VMX_EVENT_SOFTWARE_INTERRUPT)
         VMCS(cpu, EXIT_INSTRUCTION_LENGTH) = cpu->soft_length;
 }
 

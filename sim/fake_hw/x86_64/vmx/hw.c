@@ -196,6 +196,7 @@ const struct fake_x86_vendor vmx_fake_vendor = {
     .signature = SIGNATURE,
     .cpuid_vendor = "GenuineIntel",
     .hypercall = 0xc1010f, /* VMCALL */
+    .pushes_first = true,
     .stale_nested = RULE_STALE_EPT,
     .stale_tag = RULE_STALE_VPID,
     .reset = reset,

@@ -107,8 +107,8 @@ Test(asid, another_number_is_looked_at)
 Test(asid, nxe_flushes)
 {
     for (unsigned p = 0; rig_svm_profiles[p] != NULL; p++) {
-        static const struct guest_op fetch = {.kind = OP_FETCH,
-                                              .address = RIG_DATA};
+        static const struct guest_op read = {
+            .kind = OP_LOAD, .width = 8, .address = RIG_DATA};
         struct guest_op efer = {.kind = OP_X86_WRMSR,
                                 .number = X86_MSR_EFER,
                                 .value = X86_EFER_LME};
@@ -127,13 +127,11 @@ Test(asid, nxe_flushes)
                                    .number = 3,
                                    .reg = X86_GPR_RDI,
                                    .value = RIG_TABLES});
+        cr_expect_eq(own_run(&read).outcome, OUTCOME_RETIRED, "%s",
+                     rig_svm_profiles[p]);
         efer.value = X86_EFER_LME;
         own_run(&efer);
-        cr_expect_eq(own_run(&fetch).outcome, OUTCOME_RETIRED, "%s",
-                     rig_svm_profiles[p]);
-        efer.value = X86_EFER_LME | X86_EFER_NXE;
-        own_run(&efer);
-        cr_expect_eq(own_run(&fetch).cause, X86_VECTOR_PF, "%s",
+        cr_expect_eq(own_run(&read).cause, X86_VECTOR_PF, "%s",
                      rig_svm_profiles[p]);
         own_unbind();
         own_give_back();

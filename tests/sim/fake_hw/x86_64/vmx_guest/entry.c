@@ -206,6 +206,49 @@ Test(entry, refusals)
     }
 }
 
+/* Of shadow stacks there is no more than registers: an entry loads the guest's
+ * and an exit the host's, if they say so. */
+Test(entry, shadow_stack_registers)
+{
+    static const struct guest_op op = {.kind = OP_X86_CPUID};
+
+    rig_load("tigerlake");
+    FIELD(GUEST_IA32_S_CET) = 0x1000;
+    FIELD(GUEST_SSP) = 0x2000;
+    FIELD(ENTRY_CONTROLS) |= VMX_ENTRY_LOAD_CET;
+    rig_one(&op);
+    cr_assert_eq(FIELD(GUEST_IA32_S_CET), 0x1000);
+    cr_assert_eq(FIELD(GUEST_SSP), 0x2000);
+    /* They are the host's now, and so the next guest's. */
+    FIELD(GUEST_SSP) = 0x3000;
+    FIELD(ENTRY_CONTROLS) &= ~VMX_ENTRY_LOAD_CET;
+    FIELD(EXIT_CONTROLS) |= VMX_EXIT_LOAD_CET;
+    FIELD(HOST_SSP) = 0x4000;
+    rig_one(&op);
+    cr_assert_eq(FIELD(GUEST_SSP), 0x2000);
+    rig_one(&op);
+    cr_assert_eq(FIELD(GUEST_SSP), 0x4000);
+}
+
+/* Without EFER.NXE, bit 63 of an entry is reserved. */
+Test(entry, what_bit_63_is)
+{
+    static const struct guest_op op = {.kind = OP_LOAD, .width = 8};
+
+    for (unsigned nxe = 0; nxe < 2; nxe++) {
+        rig_setup();
+        rig_long_mode();
+        FIELD(EXCEPTION_BITMAP) = BIT(X86_VECTOR_PF);
+        FIELD(GUEST_IA32_EFER) =
+            X86_EFER_LME | X86_EFER_LMA | (nxe != 0 ? X86_EFER_NXE : 0);
+        *(uint64_t *)rig_memory(RIG_CR3 + 2 * PAGE_SIZE) |= BIT(63);
+        rig_one(&op);
+        cr_assert_eq(rig_reason(), VMX_REASON_EXCEPTION_NMI, "%u", nxe);
+        cr_assert_eq((FIELD(EXIT_INTERRUPTION_ERROR_CODE) & X86_FAULT_RSV) != 0,
+                     nxe == 0, "%u", nxe);
+    }
+}
+
 /* VMLAUNCH once, then VMRESUME. */
 Test(entry, launch_state)
 {

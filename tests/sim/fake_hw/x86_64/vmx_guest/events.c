@@ -84,11 +84,14 @@ Test(events, exits_on_the_way)
     } rows[] = {
         {VALID | 0x031, 0, false}, {VALID | 0x202, 0, false},
         {VALID | 0xb0d, 0, true},  {VALID | 0x480, 2, false},
-        {VALID | 0x603, 1, false},
+        {VALID | 0x603, 1, false}, {VALID | 0x480, 0, false},
     };
 
     for_each_row (i, rows) {
         load_mode(false);
+        FIELD(EXIT_INSTRUCTION_LENGTH) = 7; /* of the exit before */
+        FIELD(GUEST_INTERRUPTIBILITY_STATE) =
+            rows[i].info == (VALID | 0x480) ? VMX_BLOCKING_MOV_SS : 0;
         *rig_ept(RIG_STACK - PAGE_SIZE) = 0;
         FIELD(ENTRY_INTERRUPTION_INFO) = rows[i].info;
         FIELD(ENTRY_EXCEPTION_ERROR_CODE) = 0x58;
@@ -98,9 +101,12 @@ Test(events, exits_on_the_way)
         cr_assert_eq(FIELD(IDT_VECTORING_INFO), rows[i].info, "row %zu", i);
         if (rows[i].has_error)
             cr_assert_eq(FIELD(IDT_VECTORING_ERROR_CODE), 0x58, "row %zu", i);
-        if (rows[i].length != 0)
+        if (FIELD_GET(VMX_EVENT_TYPE, rows[i].info) >= 4)
             cr_assert_eq(FIELD(EXIT_INSTRUCTION_LENGTH), rows[i].length,
                          "row %zu", i);
+        cr_assert_eq(FIELD(GUEST_INTERRUPTIBILITY_STATE),
+                     rows[i].info == (VALID | 0x202) ? VMX_BLOCKING_NMI : 0,
+                     "row %zu", i);
         cr_assert_eq(FIELD(GUEST_RIP), RIG_CODE, "row %zu", i);
         cr_assert_eq(FIELD(GUEST_RFLAGS) & X86_RFLAGS_RF, 0, "row %zu", i);
     }
@@ -151,6 +157,43 @@ Test(events, double_and_triple_faults)
     cr_assert_eq(rig_reason(), VMX_REASON_EXCEPTION_NMI);
     cr_assert_eq(FIELD(EXIT_INTERRUPTION_INFO), VALID | 0xb08);
     cr_assert_eq(FIELD(IDT_VECTORING_INFO) & VALID, 0);
+
+    /* An exception that exits is no triple fault. */
+    rig_setup();
+    FIELD(GUEST_IDTR_LIMIT) = 0;
+    FIELD(EXCEPTION_BITMAP) = BIT(X86_VECTOR_GP);
+    FIELD(ENTRY_INTERRUPTION_INFO) = VALID | 0xb08;
+    rig_run(NULL, 0);
+    cr_assert_eq(rig_reason(), VMX_REASON_EXCEPTION_NMI);
+    cr_assert_eq(FIELD(IDT_VECTORING_INFO), VALID | 0xb08);
+}
+
+/* In real mode, SP alone moves, AC is cleared, NT is not, and what is returned
+ * to is on the stack before the vector is read. */
+Test(events, in_real_mode)
+{
+    const uint64_t flags =
+        X86_RFLAGS_FIXED | X86_RFLAGS_AC | X86_RFLAGS_NT | X86_RFLAGS_IF;
+
+    for (unsigned has_table = 0; has_table < 2; has_table++) {
+        rig_setup();
+        FIELD(GUEST_CR0) &= ~X86_CR0_PE;
+        FIELD(GUEST_RFLAGS) = flags;
+        FIELD(GUEST_RSP) = 0x40000 | RIG_STACK;
+        FIELD(GUEST_IDTR_BASE) = RIG_IDT;
+        FIELD(GUEST_IDTR_LIMIT) = 0x3ff;
+        *rig_ept(RIG_IDT) = has_table != 0 ? *rig_ept(RIG_IDT) : 0;
+        FIELD(ENTRY_INTERRUPTION_INFO) = VALID | 0x031;
+        rig_run(NULL, 0);
+        cr_expect_eq(*(uint16_t *)rig_memory((RIG_STACK & 0xffff) - 6),
+                     RIG_CODE & 0xffff, "%u", has_table);
+        cr_expect_eq(FIELD(GUEST_RSP),
+                     (0x40000 | RIG_STACK) - (has_table != 0 ? 6 : 0), "%u",
+                     has_table);
+        cr_expect_eq(FIELD(GUEST_RFLAGS),
+                     has_table != 0 ? X86_RFLAGS_FIXED | X86_RFLAGS_NT : flags,
+                     "%u", has_table);
+    }
 }
 
 /* Everything at once: what comes first, and then what is left. */
@@ -370,7 +413,10 @@ Test(events, pending_debug_exceptions)
         {VMX_PENDING_ENABLED | 1, 0, 0, true},
         {1, 0, 0, false},
         {VMX_PENDING_BS, VMX_BLOCKING_MOV_SS, 0, false},
-        {VMX_PENDING_BS, 0, VALID | 0x306, false}, /* lost by an exception */
+        {VMX_PENDING_BS, 0, VALID | 0x306, false}, /* lost by an event */
+        {VMX_PENDING_BS, 0, VALID | 0x031, false},
+        {VMX_PENDING_BS, 0, VALID | 0x202, false},
+        {VMX_PENDING_BS, 0, VALID | 0x480, false},
     };
 
     for_each_row (i, rows) {
@@ -389,6 +435,44 @@ Test(events, pending_debug_exceptions)
         if (rows[i].taken)
             cr_assert_eq(rig.cpu->dr6 & (X86_DR6_BS | 1),
                          rows[i].pending & (X86_DR6_BS | 1), "row %zu", i);
+    }
+}
+
+/* An exit leaves them pending while MOV SS blocks them, or if it is a trap. */
+Test(events, debug_exceptions_that_stay)
+{
+    static const uint64_t pending = VMX_PENDING_ENABLED | 1;
+    static const struct {
+        uint64_t pending, blocking, info, reason, left;
+        uint8_t activity;
+    } rows[] = {
+        {1, 0, 0, VMX_REASON_HLT, 0, VMX_ACTIVITY_ACTIVE},
+        {pending, VMX_BLOCKING_MOV_SS, 0, VMX_REASON_HLT, pending,
+         VMX_ACTIVITY_ACTIVE},
+        {pending, VMX_BLOCKING_STI, 0, VMX_REASON_EXCEPTION_NMI, 0,
+         VMX_ACTIVITY_ACTIVE},
+        {pending, 0, VALID | 0x700, VMX_REASON_MONITOR_TRAP_FLAG, pending,
+         VMX_ACTIVITY_HLT},
+        {pending, 0, 0, VMX_REASON_EXTERNAL_INTERRUPT, 0,
+         VMX_ACTIVITY_SHUTDOWN},
+    };
+    static const struct guest_op op = {.kind = OP_X86_HLT};
+
+    for_each_row (i, rows) {
+        load_mode(false);
+        FIELD(PRIMARY_CONTROLS) |= VMX_CPU_HLT_EXITING;
+        FIELD(EXCEPTION_BITMAP) = UINT32_MAX;
+        FIELD(GUEST_PENDING_DEBUG_EXCEPTIONS) = rows[i].pending;
+        FIELD(GUEST_INTERRUPTIBILITY_STATE) = rows[i].blocking;
+        FIELD(GUEST_ACTIVITY_STATE) = rows[i].activity;
+        FIELD(ENTRY_INTERRUPTION_INFO) = rows[i].info;
+        rig_one(&op);
+        cr_assert_eq(rig_reason(), rows[i].reason, "row %zu: %u", i,
+                     rig_reason());
+        cr_assert_eq(FIELD(GUEST_PENDING_DEBUG_EXCEPTIONS), rows[i].left,
+                     "row %zu", i);
+        cr_assert_eq(FIELD(GUEST_ACTIVITY_STATE), rows[i].activity, "row %zu",
+                     i);
     }
 }
 
