@@ -64,7 +64,7 @@ truth_disc() {
             "scripts/setup installs what is missing"
 }
 
-# truth_run_MACHINE MODEL: performs the list; the console is $scratch/console.
+# truth_run_MACHINE MODEL, MACHINE up to its first hyphen: performs the list; the console is $scratch/console.
 truth_run_qemu() {
     need_tool qemu-system-x86_64
     timeout --foreground -k 5 "$timeout" qemu-system-x86_64 -machine q35 \
@@ -128,7 +128,7 @@ truth_main() {
         --cases "$cases" "$scratch/list"
     truth_bundle
     say "$cases cases on $machine_name ($model)"
-    truth_run_"$machine_name" "$model"
+    truth_run_"${machine_name%%-*}" "$model"
     truth_answers
     ! $keep || truth_keep "$cpu"
     "$truth_tool" check "${json[@]}" --machine "$machine_name" "$scratch/list" \

@@ -164,9 +164,7 @@ static bool is_of_rule(const struct truth_departure *row,
                        const struct truth_case *one)
 {
     return row->rule != NULL && one->rule != TRUTH_NO_RULE &&
-           strlen(row->rule) == list->rules[one->rule].size &&
-           memcmp(row->rule, list->rules[one->rule].name, strlen(row->rule)) ==
-               0;
+           truth_is_rule(list, one->rule, row->rule);
 }
 
 /* The fake processor's answer if it departs as the machine does. */

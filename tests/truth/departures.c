@@ -23,6 +23,14 @@ bool truth_is_pdpte_accessed(const struct truth_difference *difference)
     return difference->found == truth_checksum(0, page, PAGE_SIZE);
 }
 
+bool truth_rflags_are_pushed(const struct truth_difference *difference)
+{
+    return difference->field == TRUTH_PAGE + (LAYOUT_STACK - 1) / PAGE_SIZE &&
+           difference->found != 0 && difference->expected != 0 &&
+           (truth_before(difference, SVM_SAVE(rflags)) & RFLAGS_RESERVED_LOW) !=
+               0;
+}
+
 const struct truth_departures *truth_departures_of(const char *machine,
                                                    uint32_t cpu)
 {
@@ -35,8 +43,13 @@ const struct truth_departures *truth_departures_of(const char *machine,
     tables[0].count = truth_svm_qemu_count;
     tables[1].count = truth_svm_bochs_count;
     tables[2].count = truth_vmx_bochs_count;
+    /* A name may go on with the processor's. */
     for (unsigned i = 0; i < ARRAY_SIZE(tables); i++) {
-        if (strcmp(tables[i].machine, machine) == 0 && tables[i].cpu == cpu)
+        size_t size = strlen(tables[i].machine);
+
+        if (strncmp(tables[i].machine, machine, size) == 0 &&
+            (machine[size] == '\0' || machine[size] == '-') &&
+            tables[i].cpu == cpu)
             return &tables[i];
     }
     return NULL;

@@ -11,6 +11,14 @@
 /* RFLAGS 31:22, 15, 5 and 3. */
 #define RFLAGS_RESERVED_LOW UINT64_C(0xffc08028)
 
+static inline struct vmcb *truth_vmcb(struct truth_machine *machine)
+{
+    return machine->control;
+}
+
+/* RFLAGS on the stack, with bits that read as zero. */
+bool truth_rflags_are_pushed(const struct truth_difference *difference);
+
 /* The page of legacy PAE's four entries, with bit 5 set in the first. */
 bool truth_is_pdpte_accessed(const struct truth_difference *difference);
 

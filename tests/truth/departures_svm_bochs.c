@@ -7,11 +7,6 @@
 #define CANONICAL_BITS 48
 #define DATA_TYPE      3 /* written to, accessed */
 
-static struct vmcb *vmcb_of(struct truth_machine *machine)
-{
-    return machine->control;
-}
-
 static uint64_t exit_of_fake(const struct truth_difference *difference)
 {
     return truth_fake(difference, SVM_CONTROL(exitcode));
@@ -34,7 +29,7 @@ static bool put(uint64_t *field, uint64_t value)
 
 static bool short_msrs(struct truth_machine *machine)
 {
-    struct vmcb_save *save = &vmcb_of(machine)->save;
+    struct vmcb_save *save = &truth_vmcb(machine)->save;
     bool cs = put(&save->sysenter_cs, save->sysenter_cs & UINT32_MAX);
     bool mask = put(&save->sfmask, save->sfmask & UINT32_MAX);
 
@@ -48,7 +43,7 @@ static uint64_t canonical(uint64_t address)
 
 static bool canonical_msrs(struct truth_machine *machine)
 {
-    struct vmcb_save *save = &vmcb_of(machine)->save;
+    struct vmcb_save *save = &truth_vmcb(machine)->save;
     bool lstar = put(&save->lstar, canonical(save->lstar));
     bool cstar = put(&save->cstar, canonical(save->cstar));
     bool esp = put(&save->sysenter_esp, canonical(save->sysenter_esp));
@@ -60,7 +55,7 @@ static bool canonical_msrs(struct truth_machine *machine)
 /* The stack is of the guest's privilege level. */
 static bool ss_of_cpl(struct truth_machine *machine)
 {
-    struct vmcb_save *save = &vmcb_of(machine)->save;
+    struct vmcb_save *save = &truth_vmcb(machine)->save;
     uint16_t before = save->ss.attrib;
 
     save->ss.attrib = (uint16_t)((before & ~VMCB_ATTRIB_DPL) |
@@ -70,14 +65,14 @@ static bool ss_of_cpl(struct truth_machine *machine)
 
 static bool dr7_fixed(struct truth_machine *machine)
 {
-    struct vmcb_save *save = &vmcb_of(machine)->save;
+    struct vmcb_save *save = &truth_vmcb(machine)->save;
 
     return put(&save->dr7, save->dr7 | X86_DR7_RESET);
 }
 
 static bool cr2_is_lost(struct truth_machine *machine)
 {
-    return put(&vmcb_of(machine)->save.cr2, 0);
+    return put(&truth_vmcb(machine)->save.cr2, 0);
 }
 
 /* Single fields ----------------------------------------------------------- */
@@ -137,14 +132,6 @@ static bool rflags_low(const struct truth_difference *difference)
     return difference->field == SVM_SAVE(rflags) &&
            ((difference->found ^ difference->expected) & ~loaded &
             ~X86_RFLAGS_RF) == 0;
-}
-
-static bool rflags_pushed(const struct truth_difference *difference)
-{
-    return difference->field == TRUTH_PAGE + (LAYOUT_STACK - 1) / PAGE_SIZE &&
-           difference->found != 0 && difference->expected != 0 &&
-           (truth_before(difference, SVM_SAVE(rflags)) & RFLAGS_RESERVED_LOW) !=
-               0;
 }
 
 static bool exitintinfo_high(const struct truth_difference *difference)
@@ -261,7 +248,7 @@ const struct truth_departure truth_svm_bochs[] = {
      .explains = shadow_is_lost},
     {"ss-of-cpl", "15.5.1", "VMRUN loads SS as the VMCB has it",
      "its DPL becomes the CPL", .adjust = ss_of_cpl},
-    {"efer-of-new-cr0", "15.8", "an intercepted MOV to CR0 has not happened",
+    {"efer-of-new-cr0", "15.9", "an intercepted MOV to CR0 has not happened",
      "EFER.LMA is already what CR0 would have made it",
      .explains = efer_of_new_cr0},
     {"dr7", "15.5.1", "VMRUN loads DR7", "bit 10 is always set",
@@ -283,7 +270,8 @@ const struct truth_departure truth_svm_bochs[] = {
      "clears RF",
      .explains = rflags_low},
     {"rflags-pushed", "3.1.4", "RFLAGS 63:22, 15, 5 and 3 read as zero",
-     "they are pushed as they were loaded", .explains = rflags_pushed},
+     "they are pushed as they were loaded",
+     .explains = truth_rflags_are_pushed},
     {"exitintinfo", "15.7.2",
      "EXITINTINFO has an event whose delivery the exit has interrupted",
      "without one, its upper half stays as it was",
@@ -293,10 +281,10 @@ const struct truth_departure truth_svm_bochs[] = {
     {"rsp-high", "volume 1, 3.1.2",
      "outside 64-bit mode, the upper half of RSP is undefined after a push",
      "it stays, or is cleared, otherwise than here", .explains = rsp_high},
-    {"cr0-is-checked", "15.8",
+    {"cr0-is-checked", "15.9",
      "an intercepted MOV to CR0 exits, whatever the value",
      "a value that is #GP is so", .explains = cr0_is_checked},
-    {"xsetbv", "15.7",
+    {"xsetbv", "15.9",
      "an exception for the privilege level comes before the intercept",
      "XSETBV's intercept comes first", .explains = xsetbv_exits_first},
     {"rsm", "15.9", "bit 19 of word 3 intercepts RSM",

@@ -10,15 +10,10 @@
 
 /* State ------------------------------------------------------------------- */
 
-static struct vmcb *vmcb_of(struct truth_machine *machine)
-{
-    return machine->control;
-}
-
 /* The privilege level is that of the stack. */
 static bool cpl_of_ss(struct truth_machine *machine)
 {
-    struct vmcb_save *save = &vmcb_of(machine)->save;
+    struct vmcb_save *save = &truth_vmcb(machine)->save;
     uint8_t cpl = (uint8_t)FIELD_GET(VMCB_ATTRIB_DPL, save->ss.attrib);
     bool differs = cpl != save->cpl;
 
@@ -28,7 +23,7 @@ static bool cpl_of_ss(struct truth_machine *machine)
 
 static bool shadow_is_lost(struct truth_machine *machine)
 {
-    struct vmcb_control *control = &vmcb_of(machine)->control;
+    struct vmcb_control *control = &truth_vmcb(machine)->control;
     bool had = (control->interrupt_shadow & SHADOW_INTERRUPT) != 0;
 
     control->interrupt_shadow = 0;
@@ -37,7 +32,7 @@ static bool shadow_is_lost(struct truth_machine *machine)
 
 static bool sysenter_cs_is_short(struct truth_machine *machine)
 {
-    struct vmcb_save *save = &vmcb_of(machine)->save;
+    struct vmcb_save *save = &truth_vmcb(machine)->save;
     bool differs = save->sysenter_cs > UINT32_MAX;
 
     save->sysenter_cs &= UINT32_MAX;
@@ -49,7 +44,7 @@ static bool sysenter_cs_is_short(struct truth_machine *machine)
 static bool no_intercept(struct truth_machine *machine,
                          enum svm_intercept intercept)
 {
-    struct vmcb_control *control = &vmcb_of(machine)->control;
+    struct vmcb_control *control = &truth_vmcb(machine)->control;
     bool had = vmcb_intercepts(control, intercept);
 
     vmcb_set_intercept(control, intercept, false);
@@ -63,7 +58,7 @@ static bool invd_stays(struct truth_machine *machine)
 
 static bool error_code_by_vector(struct truth_machine *machine)
 {
-    struct vmcb_control *control = &vmcb_of(machine)->control;
+    struct vmcb_control *control = &truth_vmcb(machine)->control;
     uint64_t event = control->eventinj;
     uint64_t vector = FIELD_GET(EVENT_VECTOR, event);
     bool has_code = FIELD_GET(EVENT_TYPE, event) == EVENT_TYPE_EXCEPTION &&
@@ -188,14 +183,6 @@ static bool svm_in_vm86(const struct truth_difference *difference)
 }
 
 /* On the stack, too. */
-static bool rflags_pushed(const struct truth_difference *difference)
-{
-    return difference->field == TRUTH_PAGE + (LAYOUT_STACK - 1) / PAGE_SIZE &&
-           difference->found != 0 && difference->expected != 0 &&
-           (truth_before(difference, SVM_SAVE(rflags)) & RFLAGS_RESERVED_LOW) !=
-               0;
-}
-
 static bool pdpte_accessed(const struct truth_difference *difference)
 {
     return truth_is_pdpte_accessed(difference);
@@ -246,7 +233,8 @@ const struct truth_departure truth_svm_qemu[] = {
      "LLDT and SVM's instructions are #UD in virtual-8086 mode",
      "they are #GP, as for any program", .explains = svm_in_vm86},
     {"rflags-pushed", "3.1.4", "RFLAGS 63:22, 15, 5 and 3 read as zero",
-     "they are pushed as they were loaded", .explains = rflags_pushed},
+     "they are pushed as they were loaded",
+     .explains = truth_rflags_are_pushed},
     {"refused-state", "15.5.1",
      "an entry that is refused has not begun: the guest's state stays",
      "the VMCB gets what was loaded so far, of the guest and of the host",

@@ -68,6 +68,22 @@ struct truth_mutation {
     uint64_t values[12];
 };
 
+/* What the generator changes at once: each field loses bits, and gains some. */
+struct truth_variant {
+    uint8_t count;
+    struct truth_setting {
+        uint16_t field;
+        uint64_t clear, set;
+    } settings[5];
+};
+
+struct truth_changes {
+    const struct truth_mutation *mutations;
+    unsigned mutation_count;
+    const struct truth_variant *variants; /* of which a case may have one */
+    unsigned variant_count;
+};
+
 /* What the generator needs of a vendor. States are those that the machine is
  * set up with. */
 struct truth_maker {
@@ -76,8 +92,7 @@ struct truth_maker {
     void (*make_state)(struct truth_machine *machine, unsigned state);
     unsigned (*rule_count)(void);
     const char *(*rule_name)(unsigned rule);
-    const struct truth_mutation *mutations;
-    unsigned mutation_count;
+    const struct truth_changes *changes;
     /* Fields of host-physical addresses. */
     bool (*is_address)(uint16_t field);
     /* The rules that the state breaks, TRUTH_NO_RULE in front if it is one that
@@ -85,6 +100,9 @@ struct truth_maker {
     unsigned (*broken)(const struct truth_machine *machine, uint16_t *rules,
                        unsigned max);
     bool (*repair)(struct truth_machine *machine);
+    /* Whether the case leaves something behind that others would find, if they
+     * are not of the same kind. NULL: none does. */
+    bool (*comes_last)(const struct truth_machine *machine);
     /* Settles what the operation needs. False: not in this state. */
     bool (*settle)(struct truth_machine *machine, unsigned op,
                    struct truth_random *random);
@@ -102,6 +120,24 @@ struct truth_buffer {
 /* Makes a list for the processor that the process has at present. */
 void truth_make(const struct truth_maker *maker, const char *profile,
                 uint64_t seed, uint32_t cases, struct truth_buffer *list);
+
+/* unbroken.c: which rules no case breaks alone. -------------------------- */
+
+/* Why not; NULL: some case does. */
+const char *truth_unbroken(const char *rule);
+
+/* Adds to `counts`, by the maker's numbers of rules, what cases break each. */
+void truth_count_rules(const struct truth_list *list,
+                       const struct truth_maker *maker, uint32_t *counts);
+
+/* Prints for each rule how many cases there are, or the reason. Returns how
+ * many have neither, or both. */
+unsigned truth_print_rules(const struct truth_maker *maker,
+                           const uint32_t *counts, FILE *out);
+
+/* Whether `name` is that of the list's rule. */
+bool truth_is_rule(const struct truth_list *list, uint16_t rule,
+                   const char *name);
 
 /* fake.c: the process's processor. --------------------------------------- */
 
@@ -148,10 +184,11 @@ struct truth_difference {
  */
 struct truth_departure {
     const char *name;
-    const char *section; /* of the vendor's manual */
-    const char *manual;  /* what the manual says */
-    const char *machine; /* what the machine does instead */
-    const char *rule;    /* that it does not check, or NULL */
+    const char *section;  /* of the vendor's manual */
+    const char *manual;   /* what the manual says */
+    const char *machine;  /* what the machine does instead */
+    const char *rule;     /* that it does not check, or NULL */
+    const char *shown_by; /* the machine, if it is not the table's */
     bool (*when)(const struct truth_machine *machine); /* NULL: ever */
     /* Puts what the machine makes of the state; false: nothing else. */
     bool (*adjust)(struct truth_machine *machine);

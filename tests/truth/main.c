@@ -6,6 +6,7 @@
  *   truth make --cpu CPU --profile PROFILE --seed N --cases N LIST
  *   truth check [--json] [--show N] --machine MACHINE LIST ANSWERS
  *   truth show LIST CASE
+ *   truth rules --cpu CPU LIST...
  *
  * LIST and ANSWERS may be compressed by zstd.
  */
@@ -16,12 +17,14 @@
 #include "tests/truth/host.h"
 #include "tests/truth/ops.h"
 
-#define MAX_FILE (64u << 20)
+#define MAX_FILE  (64u << 20)
+#define MAX_NAMES 8
 
 static const char usage[] =
     "Usage: truth make --cpu svm --profile PROFILE --seed N --cases N LIST\n"
     "       truth check [--json] [--show N] --machine MACHINE LIST ANSWERS\n"
-    "       truth show LIST CASE\n";
+    "       truth show LIST CASE\n"
+    "       truth rules --cpu CPU LIST...\n";
 
 static _Noreturn void die(const char *what, const char *why)
 {
@@ -77,7 +80,7 @@ struct options {
     uint64_t seed;
     uint32_t cases, show;
     bool json;
-    const char *names[2];
+    const char *names[MAX_NAMES];
     int name_count;
 };
 
@@ -124,7 +127,7 @@ static struct options take_options(int count, char **words)
             options.json = true;
         else if (words[i][0] == '-' && i + 1 < count)
             take_option(&options, words[i], words[i + 1]), i++;
-        else if (words[i][0] != '-' && options.name_count < 2)
+        else if (words[i][0] != '-' && options.name_count < MAX_NAMES)
             options.names[options.name_count++] = words[i];
         else
             die(words[i], "this is one word too many");
@@ -135,25 +138,27 @@ static struct options take_options(int count, char **words)
 static const struct truth_maker *const makers[] = {&truth_maker_svm,
                                                    &truth_maker_vmx};
 
+static const struct truth_maker *maker_of(const char *cpu)
+{
+    for (unsigned i = 0; i < ARRAY_SIZE(makers); i++) {
+        if (strcmp(makers[i]->vendor->name, cpu) == 0)
+            return makers[i];
+    }
+    die(cpu, "there is no such kind of processor");
+}
+
 static int make(const struct options *options)
 {
+    const struct truth_maker *maker = maker_of(options->cpu);
     struct truth_buffer list = {0};
 
     if (options->name_count != 1)
         die("make", "one LIST is needed");
-    for (unsigned i = 0; i < ARRAY_SIZE(makers); i++) {
-        const struct truth_vendor *vendor = makers[i]->vendor;
-
-        if (strcmp(vendor->name, options->cpu) != 0)
-            continue;
-        if (!truth_set_profile(vendor->cpu, options->profile))
-            die(options->profile, "there is no such profile");
-        truth_make(makers[i], options->profile, options->seed, options->cases,
-                   &list);
-        write_file(options->names[0], &list);
-        return 0;
-    }
-    die(options->cpu, "there is no such kind of processor");
+    if (!truth_set_profile(maker->vendor->cpu, options->profile))
+        die(options->profile, "there is no such profile");
+    truth_make(maker, options->profile, options->seed, options->cases, &list);
+    write_file(options->names[0], &list);
+    return 0;
 }
 
 static void open_list(const char *name, struct truth_buffer *file,
@@ -215,15 +220,19 @@ static void print_json(const struct truth_list *list,
            result->differences, result->unexplained);
 }
 
-/* A departure that the machine does not show is none; with few cases, or others
+/* A departure that its machine does not show is none; with few cases, or others
  * than those that are kept, it may just not have come up. */
 static void name_unseen(const struct truth_departures *departures,
-                        const struct truth_result *result)
+                        const char *machine, const struct truth_result *result)
 {
     for (unsigned i = 0; i < departures->count; i++) {
-        if (result->explained[i] == 0)
+        const struct truth_departure *row = &departures->rows[i];
+        const char *shown_by =
+            row->shown_by != NULL ? row->shown_by : departures->machine;
+
+        if (result->explained[i] == 0 && strcmp(shown_by, machine) == 0)
             fprintf(stderr, "truth: departure '%s' explains nothing\n",
-                    departures->rows[i].name);
+                    row->name);
     }
 }
 
@@ -251,7 +260,7 @@ static int check(const struct options *options)
     truth_free_answers(&answers);
     free(text.bytes);
     free(file.bytes);
-    name_unseen(departures, &result);
+    name_unseen(departures, options->machine, &result);
     return result.unexplained == 0 ? 0 : 1;
 }
 
@@ -300,12 +309,35 @@ static int show(const struct options *options)
     return 0;
 }
 
+/* Whether each rule is broken alone in one of the lists, or has a reason. */
+static int rules(const struct options *options)
+{
+    static struct truth_list list;
+    static uint32_t counts[TRUTH_MAX_RULES];
+    const struct truth_maker *maker = maker_of(options->cpu);
+    unsigned wrong;
+
+    for (int i = 0; i < options->name_count; i++) {
+        struct truth_buffer file;
+
+        open_list(options->names[i], &file, &list);
+        if (list.header.cpu != maker->vendor->cpu)
+            die(options->names[i], "is for another kind of processor");
+        truth_count_rules(&list, maker, counts);
+        free(file.bytes);
+    }
+    wrong = truth_print_rules(maker, counts, stdout);
+    printf("%u rules with neither cases nor a reason, or with both\n", wrong);
+    return wrong == 0 ? 0 : 1;
+}
+
 int main(int argc, char **argv)
 {
     static const struct {
         const char *name;
         int (*run)(const struct options *options);
-    } commands[] = {{"make", make}, {"check", check}, {"show", show}};
+    } commands[] = {
+        {"make", make}, {"check", check}, {"show", show}, {"rules", rules}};
     struct options options;
 
     if (argc < 2 || strcmp(argv[1], "--help") == 0) {

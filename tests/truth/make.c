@@ -18,8 +18,8 @@
 #define SHARE_RULES  45
 #define SHARE_RANDOM 25
 
-/* Of changed states, for a rule. */
-#define TRIALS 20000
+/* Of changed states, until one of them is of use. */
+#define TRIALS 400000
 
 struct making {
     const struct truth_maker *maker;
@@ -27,6 +27,7 @@ struct making {
     struct truth_list list; /* of the states alone, to set them up */
     struct truth_random random;
     struct truth_buffer *out;
+    struct truth_buffer last; /* cases that come behind all others */
     uint32_t cases;
     uint32_t of_rule[TRUTH_MAX_RULES];
 };
@@ -47,6 +48,8 @@ uint32_t truth_below(struct truth_random *random, uint32_t below)
 
 static void put(struct truth_buffer *buffer, const void *bytes, size_t size)
 {
+    if (size == 0)
+        return;
     if (buffer->room - buffer->size < size) {
         buffer->room = 2 * (buffer->room + size);
         buffer->bytes = realloc(buffer->bytes, buffer->room);
@@ -166,7 +169,8 @@ static void mutate(struct making *making)
     const struct truth_maker *maker = making->maker;
     struct truth_random *random = &making->random;
     const struct truth_mutation *mutation =
-        &maker->mutations[truth_below(random, maker->mutation_count)];
+        &maker->changes
+             ->mutations[truth_below(random, maker->changes->mutation_count)];
     const struct truth_field *field =
         truth_field(maker->vendor, mutation->field);
     uint64_t value = maker->vendor->get(&making->machine, field);
@@ -185,6 +189,23 @@ static void mutate(struct making *making)
     maker->vendor->put(&making->machine, field, value);
 }
 
+static void vary(struct making *making)
+{
+    const struct truth_maker *maker = making->maker;
+    const struct truth_variant *variant = &maker->changes->variants[truth_below(
+        &making->random, maker->changes->variant_count)];
+
+    for (unsigned i = 0; i < variant->count; i++) {
+        const struct truth_setting *setting = &variant->settings[i];
+        const struct truth_field *field =
+            truth_field(maker->vendor, setting->field);
+        uint64_t value = maker->vendor->get(&making->machine, field);
+
+        maker->vendor->put(&making->machine, field,
+                           (value & ~setting->clear) | setting->set);
+    }
+}
+
 /* A state, changed in up to so many fields. */
 static unsigned change(struct making *making, unsigned changes)
 {
@@ -192,6 +213,9 @@ static unsigned change(struct making *making, unsigned changes)
 
     clear(&making->machine);
     making->maker->make_state(&making->machine, state);
+    if (making->maker->changes->variant_count != 0 &&
+        truth_below(&making->random, 2) != 0)
+        vary(making);
     for (unsigned n = truth_below(&making->random, changes + 1); n > 0; n--)
         mutate(making);
     return state;
@@ -214,6 +238,10 @@ static void add_case(struct making *making, unsigned state, unsigned op,
     static uint64_t now[TRUTH_MAX_CHANGES], base[TRUTH_MAX_CHANGES];
     uint8_t code[TRUTH_MAX_CODE] = {0};
     unsigned size = maker->encode(&making->machine, op, code);
+    struct truth_buffer *out = making->out;
+
+    if (maker->comes_last != NULL && maker->comes_last(&making->machine))
+        making->out = &making->last;
 
     for (uint32_t i = 0; i < vendor->field_count; i++)
         now[i] = vendor->get(&making->machine, &vendor->fields[i]);
@@ -231,6 +259,7 @@ static void add_case(struct making *making, unsigned state, unsigned op,
     put_number(making->out, size, 1);
     put(making->out, code, size);
     put_changes(making, base);
+    making->out = out;
     making->cases++;
 }
 
@@ -268,8 +297,7 @@ static void add_random(struct making *making, uint32_t until)
 /* Up to `share` of each rule, as far as they are found. */
 static void add_rules(struct making *making, uint32_t until, uint32_t share)
 {
-    for (uint32_t trial = TRIALS * making->maker->rule_count();
-         trial > 0 && making->cases < until; trial--) {
+    for (uint32_t trial = 0; trial < TRIALS && making->cases < until; trial++) {
         uint16_t rules[2];
         unsigned state = change(making, 2), op = choose_op(making);
 
@@ -277,6 +305,7 @@ static void add_rules(struct making *making, uint32_t until, uint32_t share)
             !breaks(making, rules, 1) || rules[0] == TRUTH_NO_RULE ||
             making->of_rule[rules[0]] >= share)
             continue;
+        trial = 0;
         making->of_rule[rules[0]]++;
         add_case(making, state, op, TRUTH_RULE, rules[0]);
     }
@@ -302,5 +331,7 @@ void truth_make(const struct truth_maker *maker, const char *profile,
     add_rules(&making, of_rules, 2 * of_rules / maker->rule_count());
     add_random(&making, making.cases + cases * SHARE_RANDOM / 100);
     add_legal(&making, cases);
+    put(list, making.last.bytes, making.last.size);
+    free(making.last.bytes);
     finish(list, making.cases);
 }

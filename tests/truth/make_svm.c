@@ -580,14 +580,16 @@ static unsigned svm_encode_op(const struct truth_machine *machine, unsigned op,
     return cpu_encode(with_guest(machine), &truth_ops[op].op, code);
 }
 
+static const struct truth_changes changes = {
+    .mutations = mutations, .mutation_count = ARRAY_SIZE(mutations)};
+
 const struct truth_maker truth_maker_svm = {
     .vendor = &truth_svm,
     .state_count = ARRAY_SIZE(states),
     .make_state = svm_make_state,
     .rule_count = svm_rules_here,
     .rule_name = svm_rule_name,
-    .mutations = mutations,
-    .mutation_count = ARRAY_SIZE(mutations),
+    .changes = &changes,
     .is_address = svm_is_address,
     .broken = svm_broken,
     .repair = svm_repair,

@@ -127,7 +127,7 @@ void truth_run(struct truth_machine *machine, const struct truth_case *one,
     if (machine->before_entry != NULL)
         machine->before_entry(machine);
     for (uint32_t i = 0; i < vendor->field_count; i++) {
-        if (vendor->fields[i].number < vendor->first_output)
+        if (!vendor->is_output(vendor->fields[i].number))
             before[i] = vendor->get(machine, &vendor->fields[i]);
     }
     vendor->enter(machine);

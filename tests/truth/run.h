@@ -63,8 +63,8 @@ struct truth_vendor {
     uint64_t (*get)(const struct truth_machine *machine,
                     const struct truth_field *field);
     void (*enter)(struct truth_machine *machine);
-    /* Fields with lower numbers are never written by an entry or an exit. */
-    uint16_t first_output;
+    /* Whether an entry or an exit ever writes the field of that number. */
+    bool (*is_output)(uint16_t number);
 };
 
 extern const struct truth_vendor truth_svm, truth_vmx;
@@ -115,8 +115,12 @@ enum truth_vmx_page {
     TRUTH_VMX_VMCS = 8,
     TRUTH_VMX_LINKED = 9,
     TRUTH_VMX_VMXON = 10,
-    TRUTH_VMX_MSRS = 11, /* one to load, room for one to store */
+    TRUTH_VMX_MSRS = 11,
     TRUTH_VMX_PAGES = 12,
 };
+
+/* In TRUTH_VMX_MSRS: entries load what is at its start. */
+#define TRUTH_MSRS_TO_STORE 0x800
+#define TRUTH_MSRS_TO_LOAD  0xc00 /* by exits */
 
 #endif

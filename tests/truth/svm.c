@@ -171,6 +171,11 @@ static void svm_enter(struct truth_machine *machine)
     x86_svm_vmsave(machine->control_pa);
 }
 
+static bool svm_is_output(uint16_t number)
+{
+    return number >= offsetof(struct vmcb_control, vintr);
+}
+
 const struct truth_vendor truth_svm = {
     .name = "svm",
     .cpu = TRUTH_SVM,
@@ -183,5 +188,5 @@ const struct truth_vendor truth_svm = {
     .put = svm_put,
     .get = svm_get,
     .enter = svm_enter,
-    .first_output = offsetof(struct vmcb_control, vintr),
+    .is_output = svm_is_output,
 };

@@ -114,10 +114,65 @@ static void make_ept(struct truth_machine *machine)
     }
 }
 
+#define NOT_CANONICAL UINT64_C(0x0000900000001000)
+#define PAT_WRONG     UINT64_C(0x0202020202020202)
+
+/* MSRs that SDM volume 4 has, and no guest. */
+#define MSR_PLATFORM_ID    0x17
+#define MSR_BIOS_UPDT_TRIG 0x79
+#define MSR_SMBASE         0x9e
+#define MSR_X2APIC_TPR     0x808
+
+/* Lists of MSRs, which a case has a part of. */
+static const struct {
+    uint16_t at;
+    struct vmx_msr_entry entry;
+} msrs[] = {
+    {0x000, {X86_MSR_SYSENTER_CS, 0, 0x58}},
+    {0x010, {X86_MSR_SYSENTER_ESP, 0, 0x1234}},
+    {0x020, {X86_MSR_FS_BASE, 0, 0}},
+    {0x030, {X86_MSR_SYSENTER_CS, 0, 0x68}},
+    {0x040, {MSR_X2APIC_TPR, 0, 0}},
+    {0x050, {MSR_BIOS_UPDT_TRIG, 0, 0}},
+    {0x060, {X86_MSR_GS_BASE, 0, 0}},
+    {0x070, {X86_MSR_SYSENTER_ESP, 0, 0x5678}},
+    {0x080, {MSR_SMBASE, 0, 0}},
+    {0x090, {X86_MSR_PAT, 0, PAT_WRONG}},
+    {0x0a0, {X86_MSR_SYSENTER_EIP, 0, NOT_CANONICAL}},
+    {0x0b0, {X86_MSR_SYSENTER_EIP, 0, 0x1234}},
+    {0x0c0, {X86_MSR_EFER, 0, X86_EFER_SCE | BIT(63)}},
+    {0x0d0, {X86_MSR_STAR, 0, 0}},
+    {0x0e0, {X86_MSR_SYSENTER_EIP, 0, 0x5678}},
+    {0x0f0, {X86_MSR_PAT, 0, PAT_WRONG}},
+    {0x100, {MSR_PLATFORM_ID, 0, 0}},
+    {0x110, {X86_MSR_SYSENTER_CS, 1, 0}},
+    {0x120, {X86_MSR_LSTAR, 0, NOT_CANONICAL}},
+    {0x130, {X86_MSR_SYSENTER_CS, 0, 0}},
+    {0x140,
+     {X86_MSR_EFER, 0,
+      X86_EFER_SCE | X86_EFER_LME | X86_EFER_LMA | X86_EFER_NXE}},
+    {0x150, {X86_MSR_SYSENTER_CS, 0, 0}},
+    {0x180, {X86_MSR_EFER, 0, X86_EFER_NXE}},
+    {0x190, {X86_MSR_SYSENTER_CS, 0, 0}},
+    {TRUTH_MSRS_TO_STORE, {X86_MSR_SYSENTER_CS, 0, 0}},
+    {TRUTH_MSRS_TO_STORE + 0x10, {X86_MSR_SYSENTER_EIP, 0, 0}},
+    {TRUTH_MSRS_TO_LOAD, {X86_MSR_SYSENTER_CS, 0, 0}},
+    {TRUTH_MSRS_TO_LOAD + 0x10, {X86_MSR_SYSENTER_ESP, 0, 0}},
+};
+
+static void make_msrs(uint8_t *page)
+{
+    const struct vmx_msr_entry entry = {.index = X86_MSR_SYSENTER_CS};
+
+    for (unsigned at = 0; at < PAGE_SIZE; at += sizeof(entry))
+        memcpy(page + at, &entry, sizeof(entry));
+    for (unsigned i = 0; i < ARRAY_SIZE(msrs); i++)
+        memcpy(page + msrs[i].at, &msrs[i].entry, sizeof(msrs[i].entry));
+}
+
 static void vmx_prepare(struct truth_machine *machine)
 {
     static uint64_t values[FIELDS + 1];
-    const struct vmx_msr_entry msr = {.index = X86_MSR_SYSENTER_CS};
     uint32_t revision = (uint32_t)x86_hw_read_msr(X86_MSR_VMX_BASIC);
 
     memset(machine->memory + TRUTH_OWN(0), 0, TRUTH_VMX_PAGES * PAGE_SIZE);
@@ -125,9 +180,7 @@ static void vmx_prepare(struct truth_machine *machine)
     memcpy(machine->memory + TRUTH_OWN(TRUTH_VMX_VMCS), &revision, 4);
     memcpy(machine->memory + TRUTH_OWN(TRUTH_VMX_LINKED), &revision, 4);
     memcpy(machine->memory + TRUTH_OWN(TRUTH_VMX_VMXON), &revision, 4);
-    memcpy(machine->memory + TRUTH_OWN(TRUTH_VMX_MSRS), &msr, sizeof(msr));
-    memcpy(machine->memory + TRUTH_OWN(TRUTH_VMX_MSRS) + sizeof(msr), &msr,
-           sizeof(msr));
+    make_msrs(machine->memory + TRUTH_OWN(TRUTH_VMX_MSRS));
     make_ept(machine);
     read_capabilities();
     for (unsigned i = 0; i < FIELDS; i++)
@@ -218,10 +271,14 @@ static void take_event(struct truth_machine *machine, uint32_t info,
 {
     uint64_t event = take(machine, info);
 
-    if ((event & VMX_EVENT_VALID) == 0)
+    if ((event & VMX_EVENT_VALID) == 0) {
         *value_of(machine, info) = 0;
-    else if ((event & VMX_EVENT_ERROR_CODE) != 0)
+        return;
+    }
+    if ((event & VMX_EVENT_ERROR_CODE) != 0)
         take(machine, error);
+    if (FIELD_GET(VMX_EVENT_TYPE, event) >= VMX_EVENT_SOFTWARE_INTERRUPT)
+        take(machine, VMCS_EXIT_INSTRUCTION_LENGTH);
 }
 
 static bool has_length(uint64_t reason)
@@ -273,6 +330,18 @@ static void take_state(struct truth_machine *machine)
     take(machine, VMCS_ENTRY_INTERRUPTION_INFO);
 }
 
+/* NMIs that the guest has blocked are the host's to unblock: its own would
+ * never come, and the next case would find them blocked. */
+static void unblock_nmi(struct truth_machine *machine)
+{
+    uint64_t blocking = *value_of(machine, VMCS_GUEST_INTERRUPTIBILITY_STATE);
+
+    if ((blocking & VMX_BLOCKING_NMI) != 0)
+        x86_vmx_host_event((uint32_t)(VMX_EVENT_VALID |
+                                      FIELD_PUT(VMX_EVENT_TYPE, VMX_EVENT_NMI) |
+                                      X86_VECTOR_NMI));
+}
+
 static void vmx_enter(struct truth_machine *machine)
 {
     uint64_t *cr2 = value_of(machine, TRUTH_CR2);
@@ -291,12 +360,19 @@ static void vmx_enter(struct truth_machine *machine)
         *cr2 = state.cr2;
         take_information(machine);
         take_state(machine);
+        unblock_nmi(machine);
     } else {
         machine->fail = result == X86_VMX_FAIL_INVALID
                             ? UINT64_MAX
                             : x86_vmx_vmread(VMCS_VM_INSTRUCTION_ERROR);
     }
     x86_vmx_vmclear(machine->control_pa);
+}
+
+static bool vmx_is_output(uint16_t number)
+{
+    return number >= TRUTH_GPR || number == VMCS_ENTRY_INTERRUPTION_INFO ||
+           vmcs_type(number) != VMCS_TYPE_CONTROL;
 }
 
 const struct truth_vendor truth_vmx = {
@@ -311,5 +387,5 @@ const struct truth_vendor truth_vmx = {
     .put = vmx_put,
     .get = vmx_get,
     .enter = vmx_enter,
-    .first_output = VMCS_GUEST_ES_SELECTOR,
+    .is_output = vmx_is_output,
 };

@@ -92,3 +92,21 @@ Test(truth_vmx, fields_that_there_are_not)
     cr_expect_eq(find(&answer, VMCS_EXIT_REASON), VMX_REASON_HLT);
     cr_expect_eq(find(&answer, VMCS_TSC_MULTIPLIER), NO_ANSWER);
 }
+
+/* Each rule has cases or a reason to have none, and not both. */
+Test(truth_vmx, rules_without_cases)
+{
+    static uint32_t counts[TRUTH_MAX_RULES];
+    FILE *out = tmpfile();
+    unsigned reasons = 0, rules = truth_maker_vmx.rule_count();
+
+    for (unsigned i = 0; i < rules; i++)
+        reasons += truth_unbroken(truth_maker_vmx.rule_name(i)) != NULL;
+    cr_assert_gt(reasons, 0);
+    cr_expect_eq(truth_print_rules(&truth_maker_vmx, counts, out),
+                 rules - reasons);
+    for (unsigned i = 0; i < rules; i++)
+        counts[i] = 1;
+    cr_expect_eq(truth_print_rules(&truth_maker_vmx, counts, out), reasons);
+    fclose(out);
+}

@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the generator changes in VMCSs: fields, and several of them at once
+ * where rules, or events, need that. What of it a processor does not have
+ * breaks a rule at once, and is left out.
+ */
+#include "arch/x86_64/msr.h"
+#include "tests/truth/make_vmx.h"
+
+#define ALL UINT64_MAX
+
+#define BITS(name, bits)      \
+    {                         \
+        VMCS_##name, bits, 0, \
+        {                     \
+            0                 \
+        }                     \
+    }
+#define VALUES(name, bits, ...)                                   \
+    {                                                             \
+        VMCS_##name, bits,                                        \
+            sizeof((uint64_t[]){__VA_ARGS__}) / sizeof(uint64_t), \
+        {                                                         \
+            __VA_ARGS__                                           \
+        }                                                         \
+    }
+#define EVENT(type, vector) \
+    (VMX_EVENT_VALID | FIELD_PUT(VMX_EVENT_TYPE, type) | (vector))
+#define WIDE          BIT(40)
+#define HOLE          BIT(47)
+#define LAST          (WIDE - 16) /* room for one entry of a list */
+#define NON_CANONICAL UINT64_C(0x0000900000001000)
+
+/* In a host's address, whichever it is. */
+#define HOST_HOLE BIT(50)
+
+#define ADDRESS(name) VALUES(name, 0xfff, 0x800, WIDE, BIT(63), 1)
+#define SEGMENT(seg)                                                          \
+    BITS(GUEST_##seg##_SELECTOR, 7),                                          \
+        BITS(GUEST_##seg##_ACCESS_RIGHTS, 0xf0ff),                            \
+        BITS(GUEST_##seg##_ACCESS_RIGHTS, BIT(8) | BIT(16) | BIT(31)),        \
+        BITS(GUEST_##seg##_ACCESS_RIGHTS, VMX_AR_TYPE),                       \
+        VALUES(GUEST_##seg##_LIMIT, 0, 0, 0xffff, 0xfffff, 0xffffe, 0x1fffff, \
+               UINT32_MAX, 0xfffffffe),                                       \
+        VALUES(GUEST_##seg##_BASE, 0, 0, 0x10, BIT(32), HOLE, NON_CANONICAL)
+#define LIST(name)                                                   \
+    VALUES(name##_COUNT, 0, 1, 2), BITS(name##_ADDRESS, 0xf | WIDE), \
+        VALUES(name##_ADDRESS, 0xf | WIDE, LAST)
+
+/* Which of the MSRs are in the list (vmx.c). */
+#define FIRST_MSR BIT_MASK(8, 4)
+#define CET(whose)                                                          \
+    VALUES(whose##_IA32_S_CET, ALL, 0xc00, 0x40, HOST_HOLE, BIT(32)),       \
+        VALUES(whose##_SSP, 0xfff, LAYOUT_STACK, HOST_HOLE, BIT(32), 1, 2), \
+        VALUES(whose##_IA32_SSP_TABLE_ADDRESS, 0xfff, HOST_HOLE)
+#define HOST_BASE(name) VALUES(HOST_##name, 0, HOST_HOLE)
+
+static const struct truth_mutation mutations[] = {
+    BITS(PIN_CONTROLS, 0x1ff),
+    BITS(PRIMARY_CONTROLS, UINT32_MAX),
+    BITS(PRIMARY_CONTROLS, VMX_CPU_TPR_SHADOW | VMX_CPU_IO_BITMAPS |
+                               VMX_CPU_MSR_BITMAPS |
+                               VMX_CPU_SECONDARY_CONTROLS),
+    BITS(SECONDARY_CONTROLS, UINT32_MAX),
+    BITS(SECONDARY_CONTROLS, 0x7fff),
+    BITS(EXIT_CONTROLS, UINT32_MAX),
+    BITS(ENTRY_CONTROLS, 0xffffff),
+    BITS(VM_FUNCTION_CONTROLS, ALL),
+    VALUES(CR3_TARGET_COUNT, 0, 3, 4, 5),
+    VALUES(VPID, 0xffff, 0),
+    ADDRESS(IO_BITMAP_A),
+    ADDRESS(IO_BITMAP_B),
+    ADDRESS(MSR_BITMAPS),
+    ADDRESS(VIRTUAL_APIC_ADDRESS),
+    ADDRESS(APIC_ACCESS_ADDRESS),
+    ADDRESS(PML_ADDRESS),
+    ADDRESS(EPTP_LIST_ADDRESS),
+    ADDRESS(VMREAD_BITMAP),
+    ADDRESS(VMWRITE_BITMAP),
+    ADDRESS(VE_INFORMATION_ADDRESS),
+    ADDRESS(SPP_TABLE_POINTER),
+    BITS(EPTP, 0xfff),
+    BITS(EPTP, 0xff | WIDE),
+    VALUES(TPR_THRESHOLD, 0, 0, 1, 15, 16, BIT(31)),
+    VALUES(TSC_MULTIPLIER, 0, 0, BIT(48)),
+    LIST(EXIT_MSR_STORE),
+    LIST(EXIT_MSR_LOAD),
+    LIST(ENTRY_MSR_LOAD),
+    BITS(ENTRY_MSR_LOAD_ADDRESS, FIRST_MSR),
+    VALUES(ENTRY_INTERRUPTION_INFO, 0, EVENT(0, 0x20), EVENT(2, 2), EVENT(3, 6),
+           EVENT(3, 13), EVENT(3, 13) | VMX_EVENT_ERROR_CODE,
+           EVENT(3, 6) | VMX_EVENT_ERROR_CODE, EVENT(1, 0), EVENT(2, 3),
+           EVENT(3, 32), EVENT(4, 0x30), EVENT(4, 0x30) | VMX_EVENT_ERROR_CODE),
+    VALUES(ENTRY_INTERRUPTION_INFO, 0, EVENT(0, 13) | VMX_EVENT_ERROR_CODE,
+           EVENT(0, 0x20), EVENT(2, 2), EVENT(5, 1), EVENT(6, 3), EVENT(7, 0),
+           EVENT(7, 1), EVENT(3, 14) | VMX_EVENT_ERROR_CODE, EVENT(3, 18),
+           EVENT(3, 1)),
+    BITS(ENTRY_INTERRUPTION_INFO, UINT32_MAX),
+    VALUES(ENTRY_EXCEPTION_ERROR_CODE, 0, 0, 0xffff, 0x10000),
+    VALUES(ENTRY_INSTRUCTION_LENGTH, 0, 0, 1, 15, 16),
+    /* The host, bit by bit. */
+    BITS(HOST_CR0, X86_CR0_PE | X86_CR0_NE | X86_CR0_PG | BIT(32)),
+    BITS(HOST_CR0, X86_CR0_WP),
+    BITS(HOST_CR4, X86_CR4_VMXE | X86_CR4_PAE | BIT(31) | BIT(63)),
+    BITS(HOST_CR4, X86_CR4_PCIDE | X86_CR4_CET),
+    VALUES(HOST_CR3, 0, WIDE, BIT(63)),
+    BITS(HOST_ES_SELECTOR, 7),
+    BITS(HOST_CS_SELECTOR, 7),
+    VALUES(HOST_CS_SELECTOR, 0, 0x08),
+    VALUES(HOST_TR_SELECTOR, 0, 0x20),
+    VALUES(HOST_SS_SELECTOR, 0, 0x10),
+    BITS(HOST_SS_SELECTOR, 7),
+    BITS(HOST_DS_SELECTOR, 7),
+    BITS(HOST_FS_SELECTOR, 7),
+    BITS(HOST_GS_SELECTOR, 7),
+    BITS(HOST_TR_SELECTOR, 7),
+    HOST_BASE(FS_BASE),
+    HOST_BASE(GS_BASE),
+    HOST_BASE(TR_BASE),
+    HOST_BASE(GDTR_BASE),
+    HOST_BASE(IDTR_BASE),
+    HOST_BASE(RIP),
+    HOST_BASE(IA32_SYSENTER_ESP),
+    HOST_BASE(IA32_SYSENTER_EIP),
+    BITS(HOST_IA32_EFER, X86_EFER_LMA | X86_EFER_LME | BIT(1) | BIT(63)),
+    BITS(HOST_IA32_PAT, UINT64_C(0xf8f8f8f8f8f8f8f8)),
+    BITS(HOST_IA32_PERF_GLOBAL_CTRL, ALL),
+    VALUES(HOST_RIP, 0, BIT(32)),
+    CET(HOST),
+    /* The guest. */
+    BITS(GUEST_CR0, X86_CR0_PE | X86_CR0_NE | X86_CR0_PG | X86_CR0_WP |
+                        X86_CR0_CD | X86_CR0_NW | BIT(32)),
+    BITS(GUEST_CR4, ALL),
+    BITS(GUEST_CR4, 0x3fffff),
+    VALUES(GUEST_CR3, 0, WIDE, BIT(63)),
+    BITS(GUEST_IA32_EFER, ALL),
+    BITS(GUEST_IA32_EFER, X86_EFER_LMA | X86_EFER_LME | X86_EFER_NXE),
+    BITS(GUEST_IA32_PAT, ALL),
+    BITS(GUEST_IA32_DEBUGCTL, 0xffff),
+    BITS(GUEST_IA32_PERF_GLOBAL_CTRL, ALL),
+    CET(GUEST),
+    VALUES(GUEST_DR7, UINT32_MAX, BIT(32)),
+    VALUES(GUEST_IA32_SYSENTER_ESP, 0xffff, HOLE, NON_CANONICAL),
+    VALUES(GUEST_IA32_SYSENTER_EIP, 0xffff, HOLE, NON_CANONICAL),
+    SEGMENT(ES),
+    SEGMENT(CS),
+    SEGMENT(SS),
+    SEGMENT(DS),
+    SEGMENT(FS),
+    SEGMENT(GS),
+    SEGMENT(LDTR),
+    SEGMENT(TR),
+    VALUES(GUEST_LDTR_ACCESS_RIGHTS, 0xffff, 0x82),
+    VALUES(GUEST_GDTR_BASE, 0, HOLE, NON_CANONICAL),
+    VALUES(GUEST_IDTR_BASE, 0, HOLE, NON_CANONICAL),
+    BITS(GUEST_GDTR_LIMIT, 0x1ffff),
+    BITS(GUEST_IDTR_LIMIT, 0x1ffff),
+    VALUES(GUEST_RIP, 0, LAYOUT_CODE, BIT(32), BIT(48), NON_CANONICAL),
+    VALUES(GUEST_RIP, 0, LAYOUT_DATA, LAYOUT_NESTED_ABSENT, LAYOUT_NESTED_NX,
+           LAYOUT_NESTED_READ_ONLY, LAYOUT_SUPERVISOR, LAYOUT_NX,
+           LAYOUT_ABSENT),
+    VALUES(GUEST_RSP, ALL, 0, LAYOUT_STACK, NON_CANONICAL),
+    VALUES(GUEST_RSP, 0, LAYOUT_STACK - 3, LAYOUT_NESTED_READ_ONLY + 0x800,
+           LAYOUT_READ_ONLY + 0x800, LAYOUT_ABSENT + 0x800),
+    VALUES(GUEST_IDTR_BASE, 0, LAYOUT_ABSENT, LAYOUT_NESTED_ABSENT),
+    VALUES(GUEST_IDTR_LIMIT, 0, 0, 0xff, 0x7ff),
+    BITS(GUEST_RFLAGS, ALL),
+    BITS(GUEST_RFLAGS, 0x3f7fd7),
+    VALUES(GUEST_ACTIVITY_STATE, 0, 1, 2, 3, 4),
+    BITS(GUEST_INTERRUPTIBILITY_STATE, 0x3f),
+    BITS(GUEST_INTERRUPTIBILITY_STATE, 3),
+    BITS(GUEST_PENDING_DEBUG_EXCEPTIONS, 0x3ffff),
+    VALUES(GUEST_PENDING_DEBUG_EXCEPTIONS, 0, VMX_PENDING_ENABLED | BIT(0),
+           VMX_PENDING_ENABLED | BIT(3), BIT(1), VMX_PENDING_BS,
+           VMX_PENDING_BS | VMX_PENDING_ENABLED | 6),
+    VALUES(LINK_POINTER, BIT(12) | BIT(13), 0x800, WIDE),
+    BITS(GUEST_PDPTE0, 0x1ff),
+    BITS(GUEST_PDPTE1, 0x1ff | WIDE),
+    BITS(GUEST_PDPTE2, 0x1ff),
+    BITS(GUEST_PDPTE3, 0x1ff),
+};
+
+/* Several fields ---------------------------------------------------------- */
+
+#define SET(name, bits)      \
+    {                        \
+        VMCS_##name, 0, bits \
+    }
+#define CLEAR(name, bits)    \
+    {                        \
+        VMCS_##name, bits, 0 \
+    }
+#define IS(name, value)         \
+    {                           \
+        VMCS_##name, ALL, value \
+    }
+#define ROW(...)                                        \
+    {                                                   \
+        sizeof((struct truth_setting[]){__VA_ARGS__}) / \
+            sizeof(struct truth_setting),               \
+        {                                               \
+            __VA_ARGS__                                 \
+        }                                               \
+    }
+
+/* EPT and what is of use with it alone. */
+#define EPT_TOO (VMX_CPU2_EPT | VMX_CPU2_UNRESTRICTED_GUEST)
+
+/* clang-format off */
+#define BLOCKED(by) \
+    IS(GUEST_INTERRUPTIBILITY_STATE, VMX_BLOCKING_##by)
+/* clang-format on */
+#define INTERRUPT_WINDOW SET(PRIMARY_CONTROLS, VMX_CPU_INTERRUPT_WINDOW_EXITING)
+#define NMI_WINDOW                           \
+    SET(PIN_CONTROLS, VMX_PIN_VIRTUAL_NMIS), \
+        SET(PRIMARY_CONTROLS, VMX_CPU_NMI_WINDOW_EXITING)
+#define TIMER                 SET(PIN_CONTROLS, VMX_PIN_PREEMPTION_TIMER)
+#define STEPS                 SET(PRIMARY_CONTROLS, VMX_CPU_MONITOR_TRAP_FLAG)
+#define MAY_INTERRUPT         SET(GUEST_RFLAGS, X86_RFLAGS_IF)
+#define HALTED                IS(GUEST_ACTIVITY_STATE, VMX_ACTIVITY_HLT)
+#define SHUT_DOWN             IS(GUEST_ACTIVITY_STATE, VMX_ACTIVITY_SHUTDOWN)
+#define PENDING(bits)         IS(GUEST_PENDING_DEBUG_EXCEPTIONS, bits)
+#define INJECTS(type, vector) IS(ENTRY_INTERRUPTION_INFO, EVENT(type, vector))
+#define FAILS(type, vector) \
+    IS(ENTRY_INTERRUPTION_INFO, EVENT(type, vector) | VMX_EVENT_ERROR_CODE)
+
+static const struct truth_variant variants[] = {
+    /* What rules need. */
+    ROW(SET(SECONDARY_CONTROLS, VMX_CPU2_VM_FUNCTIONS),
+        SET(VM_FUNCTION_CONTROLS, VMX_FUNCTION_EPTP_SWITCHING)),
+    ROW(IS(SECONDARY_CONTROLS, VMX_CPU2_VM_FUNCTIONS),
+        SET(VM_FUNCTION_CONTROLS, VMX_FUNCTION_EPTP_SWITCHING)),
+    ROW(SET(SECONDARY_CONTROLS, VMX_CPU2_EPT_VIOLATION_VE)),
+    ROW(SET(PRIMARY_CONTROLS, VMX_CPU_TPR_SHADOW),
+        SET(SECONDARY_CONTROLS, VMX_CPU2_VIRTUAL_INTERRUPTS),
+        CLEAR(PIN_CONTROLS, VMX_PIN_EXTERNAL_INTERRUPT_EXITING)),
+    ROW(SET(PRIMARY_CONTROLS, VMX_CPU_TPR_SHADOW),
+        SET(SECONDARY_CONTROLS, VMX_CPU2_X2APIC_MODE | VMX_CPU2_APIC_ACCESSES)),
+    ROW(SET(SECONDARY_CONTROLS, VMX_CPU2_APIC_ACCESSES)),
+    ROW(SET(SECONDARY_CONTROLS, VMX_CPU2_VMCS_SHADOWING)),
+    ROW(IS(GUEST_LDTR_ACCESS_RIGHTS, 0x82)),
+    ROW(SET(ENTRY_CONTROLS, VMX_ENTRY_LOAD_DEBUG_CONTROLS)),
+    ROW(CLEAR(GUEST_CR0, X86_CR0_PE | X86_CR0_PG)),
+    ROW(SET(SECONDARY_CONTROLS, VMX_CPU2_PML)),
+    ROW(CLEAR(SECONDARY_CONTROLS, EPT_TOO),
+        SET(SECONDARY_CONTROLS, VMX_CPU2_PML)),
+    ROW(SET(SECONDARY_CONTROLS, VMX_CPU2_SUB_PAGE_WRITE_PERMISSIONS)),
+    ROW(CLEAR(SECONDARY_CONTROLS, EPT_TOO),
+        SET(SECONDARY_CONTROLS, VMX_CPU2_SUB_PAGE_WRITE_PERMISSIONS)),
+    ROW(SET(SECONDARY_CONTROLS, VMX_CPU2_TSC_SCALING),
+        IS(TSC_MULTIPLIER, BIT(48))),
+    ROW(SET(SECONDARY_CONTROLS, VMX_CPU2_TSC_SCALING), IS(TSC_MULTIPLIER, 0)),
+    ROW(SET(ENTRY_CONTROLS, VMX_ENTRY_LOAD_CET)),
+    ROW(CLEAR(GUEST_CR0, X86_CR0_WP), SET(GUEST_CR4, X86_CR4_CET)),
+    ROW(IS(HOST_CR0, X86_CR0_WP), IS(HOST_CR4, X86_CR4_CET)),
+    ROW(SET(ENTRY_CONTROLS, VMX_ENTRY_LOAD_PERF_GLOBAL_CTRL)),
+    ROW(SET(EXIT_CONTROLS, VMX_EXIT_LOAD_PERF_GLOBAL_CTRL)),
+    ROW(CLEAR(EXIT_CONTROLS, VMX_EXIT_HOST_64 | VMX_EXIT_LOAD_EFER)),
+    ROW(SET(PIN_CONTROLS, VMX_PIN_VIRTUAL_NMIS), BLOCKED(NMI), INJECTS(2, 2)),
+    ROW(IS(GUEST_INTERRUPTIBILITY_STATE,
+           VMX_BLOCKING_MOV_SS | VMX_BLOCKING_ENCLAVE)),
+    ROW(PENDING(VMX_PENDING_RTM | VMX_PENDING_ENABLED)),
+    ROW(PENDING(VMX_PENDING_RTM | VMX_PENDING_ENABLED), BLOCKED(MOV_SS)),
+    ROW(PENDING(VMX_PENDING_RTM | VMX_PENDING_ENABLED | 1)),
+    ROW(IS(ENTRY_MSR_LOAD_COUNT, 1)),
+    /* What happens before the first instruction. */
+    ROW(INTERRUPT_WINDOW, MAY_INTERRUPT),
+    ROW(INTERRUPT_WINDOW, MAY_INTERRUPT, BLOCKED(STI)),
+    ROW(INTERRUPT_WINDOW, MAY_INTERRUPT, BLOCKED(MOV_SS)),
+    ROW(INTERRUPT_WINDOW, MAY_INTERRUPT, BLOCKED(NMI)),
+    ROW(NMI_WINDOW),
+    ROW(NMI_WINDOW, BLOCKED(NMI)),
+    ROW(NMI_WINDOW, MAY_INTERRUPT, BLOCKED(STI)),
+    ROW(NMI_WINDOW, BLOCKED(MOV_SS)),
+    ROW(NMI_WINDOW, INTERRUPT_WINDOW, MAY_INTERRUPT),
+    ROW(TIMER),
+    ROW(TIMER, BLOCKED(MOV_SS)),
+    ROW(TIMER, NMI_WINDOW, INTERRUPT_WINDOW, MAY_INTERRUPT),
+    ROW(HALTED, TIMER),
+    ROW(SHUT_DOWN, TIMER),
+    ROW(HALTED, INJECTS(2, 2)),
+    ROW(HALTED, INJECTS(0, 0x31), MAY_INTERRUPT),
+    ROW(HALTED, INJECTS(3, 1)),
+    ROW(HALTED, INJECTS(3, 18)),
+    ROW(HALTED, INJECTS(7, 0)),
+    ROW(SHUT_DOWN, INJECTS(2, 2)),
+    ROW(SHUT_DOWN, INJECTS(3, 18)),
+    ROW(PENDING(VMX_PENDING_ENABLED | 2)),
+    ROW(PENDING(VMX_PENDING_ENABLED | 2), BLOCKED(MOV_SS)),
+    ROW(PENDING(VMX_PENDING_ENABLED | 2), BLOCKED(STI), MAY_INTERRUPT),
+    ROW(PENDING(VMX_PENDING_ENABLED | 2), TIMER),
+    ROW(PENDING(VMX_PENDING_ENABLED | 2), INTERRUPT_WINDOW, MAY_INTERRUPT),
+    ROW(PENDING(4)),
+    ROW(PENDING(VMX_PENDING_BS), SET(GUEST_RFLAGS, X86_RFLAGS_TF),
+        BLOCKED(MOV_SS)),
+    ROW(BLOCKED(MOV_SS)),
+    ROW(BLOCKED(STI), MAY_INTERRUPT),
+    ROW(BLOCKED(NMI)),
+    ROW(BLOCKED(NMI), SET(PIN_CONTROLS, VMX_PIN_VIRTUAL_NMIS)),
+    /* Events. */
+    ROW(INJECTS(0, 0x20), MAY_INTERRUPT),
+    ROW(INJECTS(0, 0x20), MAY_INTERRUPT, INTERRUPT_WINDOW),
+    ROW(INJECTS(0, 0x20), MAY_INTERRUPT, TIMER),
+    ROW(INJECTS(2, 2)),
+    ROW(INJECTS(2, 2), NMI_WINDOW),
+    ROW(INJECTS(2, 2), SET(PIN_CONTROLS, VMX_PIN_VIRTUAL_NMIS)),
+    ROW(INJECTS(3, X86_VECTOR_UD)),
+    ROW(INJECTS(3, X86_VECTOR_DB)),
+    ROW(INJECTS(3, X86_VECTOR_UD), PENDING(VMX_PENDING_ENABLED | 2)),
+    ROW(INJECTS(2, 2), PENDING(VMX_PENDING_ENABLED | 2)),
+    ROW(FAILS(3, X86_VECTOR_GP), IS(ENTRY_EXCEPTION_ERROR_CODE, 0x18)),
+    ROW(FAILS(3, X86_VECTOR_PF), IS(ENTRY_EXCEPTION_ERROR_CODE, 2)),
+    ROW(FAILS(3, X86_VECTOR_DF)),
+    ROW(INJECTS(4, 0x30), IS(ENTRY_INSTRUCTION_LENGTH, 2)),
+    ROW(INJECTS(4, 0x30), IS(ENTRY_INSTRUCTION_LENGTH, 15)),
+    ROW(INJECTS(4, 0x30), IS(ENTRY_INSTRUCTION_LENGTH, 2),
+        IS(GUEST_IDTR_LIMIT, 0x1f)),
+    ROW(INJECTS(5, 1), IS(ENTRY_INSTRUCTION_LENGTH, 1)),
+    ROW(INJECTS(6, 3), IS(ENTRY_INSTRUCTION_LENGTH, 1)),
+    ROW(INJECTS(6, 4), IS(ENTRY_INSTRUCTION_LENGTH, 3)),
+    ROW(INJECTS(6, 3), IS(ENTRY_INSTRUCTION_LENGTH, 0)),
+    ROW(INJECTS(4, 0x30), IS(ENTRY_INSTRUCTION_LENGTH, 0)),
+    ROW(INJECTS(7, 0)),
+    ROW(INJECTS(7, 0), TIMER),
+    /* Instruction by instruction. */
+    ROW(STEPS),
+    ROW(STEPS, INJECTS(2, 2)),
+    ROW(STEPS, INJECTS(3, X86_VECTOR_UD)),
+    ROW(STEPS, BLOCKED(MOV_SS)),
+    ROW(STEPS, INTERRUPT_WINDOW, MAY_INTERRUPT, BLOCKED(STI)),
+};
+
+const struct truth_changes make_vmx_changes = {
+    .mutations = mutations,
+    .mutation_count = ARRAY_SIZE(mutations),
+    .variants = variants,
+    .variant_count = ARRAY_SIZE(variants),
+};
