@@ -188,6 +188,28 @@ static bool pdpte_accessed(const struct truth_difference *difference)
     return truth_is_pdpte_accessed(difference);
 }
 
+static bool sti_shadows(const struct truth_difference *difference)
+{
+    return difference->field == SVM_CONTROL(interrupt_shadow) &&
+           truth_ops[difference->one->op].op.kind == OP_X86_STI &&
+           (truth_before(difference, SVM_SAVE(rflags)) & X86_RFLAGS_IF) != 0 &&
+           difference->found == (difference->expected | SHADOW_INTERRUPT);
+}
+
+/* In the delivery of an interrupt. */
+static bool no_ext(const struct truth_difference *difference)
+{
+    uint64_t event = truth_before(difference, SVM_CONTROL(eventinj));
+    uint64_t code = exit_of_both(difference);
+
+    return difference->field == SVM_CONTROL(exitinfo1) &&
+           (code == VMEXIT_EXCP0 + X86_VECTOR_GP ||
+            code == VMEXIT_EXCP0 + X86_VECTOR_NP) &&
+           (event & EVENT_V) != 0 &&
+           FIELD_GET(EVENT_TYPE, event) != EVENT_TYPE_SOFT &&
+           difference->found == (difference->expected & ~UINT64_C(1));
+}
+
 const struct truth_departure truth_svm_qemu[] = {
     {"asid-limit", "15.16",
      "ASIDs from 0 to NASID - 1 are supported, as CPUID says; VMRUN with "
@@ -249,6 +271,13 @@ const struct truth_departure truth_svm_qemu[] = {
      "the lower half stays as it was loaded, and RF when an instruction is "
      "complete",
      .explains = rflags_low},
+    {"sti", "volume 3, STI",
+     "an interrupt shadow follows an STI that has enabled interrupts",
+     "it follows any STI", .explains = sti_shadows, .shown_by = ""},
+    {"ext", "8.4.1",
+     "bit 0 of an error code says that the event is not of an instruction",
+     "it is 0 with an event that is injected", .explains = no_ext,
+     .shown_by = ""},
     {"pdpte-accessed", "5.2.3",
      "bit 5 of a page-directory-pointer entry in legacy mode is reserved",
      "it is set, as if it were the accessed bit", .explains = pdpte_accessed},

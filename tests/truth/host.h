@@ -188,7 +188,8 @@ struct truth_departure {
     const char *manual;   /* what the manual says */
     const char *machine;  /* what the machine does instead */
     const char *rule;     /* that it does not check, or NULL */
-    const char *shown_by; /* the machine, if it is not the table's */
+    const char *shown_by; /* the machine, if it is not the table's; "" if it
+                           * does so too seldom for a list */
     bool (*when)(const struct truth_machine *machine); /* NULL: ever */
     /* Puts what the machine makes of the state; false: nothing else. */
     bool (*adjust)(struct truth_machine *machine);

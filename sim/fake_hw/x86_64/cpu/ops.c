@@ -144,6 +144,17 @@ static void do_iret(struct fake_x86 *cpu)
     cpu_op_finish(cpu, OUTCOME_RETIRED);
 }
 
+/* CLI and STI; what CR4.VME and CR4.PVI make of them is not modelled. */
+static bool iopl_denies(struct fake_x86 *cpu)
+{
+    uint64_t iopl = FIELD_GET(X86_RFLAGS_IOPL, cpu->state.rflags);
+
+    if (cpu_real_mode(cpu) || cpu->state.cpl <= iopl)
+        return false;
+    cpu_exception(cpu, X86_VECTOR_GP, 0, 0);
+    return true;
+}
+
 /* The shadow is that of an STI which has enabled interrupts. */
 static void do_sti(struct fake_x86 *cpu)
 {
@@ -405,8 +416,8 @@ static const struct op_row rows[OP_X86_END - OP_X86_FIRST] = {
     X86(ICEBP) = {do_trap},
     X86(RAISE) = {do_raise},
     X86(IRET) = {do_iret},
-    X86(STI) = {do_sti, cpu_not_allowed},
-    X86(CLI) = {do_cli, cpu_not_allowed},
+    X86(STI) = {do_sti, iopl_denies},
+    X86(CLI) = {do_cli, iopl_denies},
     X86(INVD) = {cpu_retire, cpu_not_allowed},
     X86(WBINVD) = {cpu_retire, cpu_not_allowed},
     X86(INS) = {cpu_op_ins},

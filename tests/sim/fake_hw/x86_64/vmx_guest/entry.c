@@ -101,6 +101,29 @@ Test(entry, privilege_level)
                  "its handler is at level 0");
 }
 
+/* IOPL says who may turn interrupts on and off. */
+Test(entry, io_privilege_level)
+{
+    static const struct guest_op ops[] = {{.kind = OP_X86_STI},
+                                          {.kind = OP_X86_CLI}};
+
+    for_each_row (i, ops) {
+        for (unsigned iopl = 0; iopl < 4; iopl += 3) {
+            rig_setup();
+            FIELD(EXCEPTION_BITMAP) = BIT(X86_VECTOR_GP);
+            FIELD(GUEST_CS_ACCESS_RIGHTS) |= VMX_AR_DPL;
+            FIELD(GUEST_SS_ACCESS_RIGHTS) |= VMX_AR_DPL;
+            FIELD(GUEST_RFLAGS) |= FIELD_PUT(X86_RFLAGS_IOPL, iopl);
+            rig_run(&ops[i], 1);
+            cr_assert_eq(rig.result, X86_VMX_ENTERED);
+            cr_assert_eq(rig_reason(),
+                         iopl == 0 ? VMX_REASON_EXCEPTION_NMI
+                                   : VMX_REASON_EXTERNAL_INTERRUPT,
+                         "row %zu: %u", i, iopl);
+        }
+    }
+}
+
 /* Real mode has none: its guests stay at 0, as entries want it. */
 Test(entry, real_mode)
 {
