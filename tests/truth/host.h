@@ -92,6 +92,7 @@ struct truth_maker {
     void (*make_state)(struct truth_machine *machine, unsigned state);
     unsigned (*rule_count)(void);
     const char *(*rule_name)(unsigned rule);
+    bool gives_up; /* where many rules are none of the processor's */
     const struct truth_changes *changes;
     /* Fields of host-physical addresses. */
     bool (*is_address)(uint16_t field);

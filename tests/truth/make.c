@@ -18,8 +18,9 @@
 #define SHARE_RULES  45
 #define SHARE_RANDOM 25
 
-/* Of changed states, until one of them is of use. */
-#define TRIALS 400000
+/* Of changed states: for each rule, and until one is of use. */
+#define TRIALS   20000
+#define PATIENCE 400000
 
 struct making {
     const struct truth_maker *maker;
@@ -297,7 +298,12 @@ static void add_random(struct making *making, uint32_t until)
 /* Up to `share` of each rule, as far as they are found. */
 static void add_rules(struct making *making, uint32_t until, uint32_t share)
 {
-    for (uint32_t trial = 0; trial < TRIALS && making->cases < until; trial++) {
+    uint32_t trials = TRIALS * making->maker->rule_count();
+    uint32_t patience = making->maker->gives_up ? PATIENCE : trials;
+
+    for (uint32_t useless = 0;
+         trials > 0 && useless < patience && making->cases < until;
+         trials--, useless++) {
         uint16_t rules[2];
         unsigned state = change(making, 2), op = choose_op(making);
 
@@ -305,7 +311,7 @@ static void add_rules(struct making *making, uint32_t until, uint32_t share)
             !breaks(making, rules, 1) || rules[0] == TRUTH_NO_RULE ||
             making->of_rule[rules[0]] >= share)
             continue;
-        trial = 0;
+        useless = 0;
         making->of_rule[rules[0]]++;
         add_case(making, state, op, TRUTH_RULE, rules[0]);
     }

@@ -314,6 +314,7 @@ const struct truth_maker truth_maker_vmx = {
     .make_state = vmx_make_state,
     .rule_count = vmx_rules_here,
     .rule_name = vmx_rule_name,
+    .gives_up = true,
     .changes = &make_vmx_changes,
     .is_address = vmx_is_address,
     .broken = make_vmx_broken,
