@@ -202,7 +202,7 @@ static void deliver(struct fake_x86 *cpu, uint64_t event)
     cpu->state.rsp = top;
     if (FIELD_GET(EVENT_TYPE, event) == EVENT_TYPE_NMI)
         cpu->nmi_blocked = true;
-    cpu->shadow &= ~SHADOW_INTERRUPT;
+    cpu->shadow = 0;
     enter_handler(cpu, &handler);
     note_vector(cpu, event);
 }

@@ -140,7 +140,7 @@ static void do_iret(struct fake_x86 *cpu)
 {
     if (!cpu_return(cpu))
         return;
-    cpu->shadow &= ~SHADOW_INTERRUPT;
+    cpu->shadow = 0;
     cpu_op_finish(cpu, OUTCOME_RETIRED);
 }
 

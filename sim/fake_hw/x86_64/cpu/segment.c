@@ -76,7 +76,7 @@ static void jump(struct fake_x86 *cpu)
 {
     cpu->state.rip = (uint64_t)sign_extend(
         cpu_address(cpu, cpu_op(cpu)->address), CPU_LINEAR_BITS);
-    cpu->shadow &= ~SHADOW_INTERRUPT;
+    cpu->shadow = 0;
     cpu_op_finish(cpu, OUTCOME_RETIRED);
 }
 

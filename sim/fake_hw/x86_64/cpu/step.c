@@ -81,7 +81,7 @@ void cpu_advance(struct fake_x86 *cpu)
 {
     cpu->state.rip = cpu_address(cpu, cpu->state.rip + cpu->source->op_length);
     cpu->state.rflags &= ~X86_RFLAGS_RF;
-    cpu->shadow &= ~SHADOW_INTERRUPT;
+    cpu->shadow = 0;
 }
 
 void cpu_retire(struct fake_x86 *cpu)

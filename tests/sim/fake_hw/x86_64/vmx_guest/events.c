@@ -503,3 +503,18 @@ Test(events, activity)
                      "row %zu", i);
     }
 }
+
+/* A shadow is for one instruction, whatever has made it. */
+Test(events, shadows_end)
+{
+    static const uint64_t shadows[] = {VMX_BLOCKING_STI, VMX_BLOCKING_MOV_SS};
+    static const struct guest_op pause_op = {.kind = OP_X86_PAUSE};
+
+    for_each_row (i, shadows) {
+        rig_setup();
+        FIELD(GUEST_RFLAGS) |= X86_RFLAGS_IF;
+        FIELD(GUEST_INTERRUPTIBILITY_STATE) = shadows[i];
+        rig_run(&pause_op, 1);
+        cr_expect_eq(FIELD(GUEST_INTERRUPTIBILITY_STATE), 0, "row %zu", i);
+    }
+}
