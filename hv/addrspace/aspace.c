@@ -147,14 +147,13 @@ static err_t map_region(struct aspace *aspace, struct region *region,
     return error;
 }
 
-err_t aspace_map_linear(struct aspace *aspace, gpa_t start, hpa_t to,
-                        uint64_t size, unsigned flags)
+static err_t map_host(struct aspace *aspace, gpa_t start, hpa_t to,
+                      uint64_t size, unsigned flags,
+                      enum region_backing backing)
 {
     uint64_t hpa_limit = UINT64_C(1) << aspace->format->hpa_bits;
-    struct region region = {.start = start,
-                            .size = size,
-                            .flags = flags,
-                            .backing = BACKING_LINEAR};
+    struct region region = {
+        .start = start, .size = size, .flags = flags, .backing = backing};
     struct s2_source source = {.delta = to.raw - start.raw,
                                .top_level = aspace->format->max_leaf_level};
 
@@ -163,6 +162,19 @@ err_t aspace_map_linear(struct aspace *aspace, gpa_t start, hpa_t to,
     if (size > hpa_limit || to.raw > hpa_limit - size)
         return ERR_OUT_OF_RANGE;
     return map_region(aspace, &region, &source);
+}
+
+err_t aspace_map_linear(struct aspace *aspace, gpa_t start, hpa_t to,
+                        uint64_t size, unsigned flags)
+{
+    return map_host(aspace, start, to, size, flags, BACKING_LINEAR);
+}
+
+err_t aspace_map_hidden(struct aspace *aspace, gpa_t start, hpa_t to,
+                        uint64_t size)
+{
+    return map_host(aspace, start, to, size, MEM_READ | MEM_WRITE,
+                    BACKING_HIDDEN);
 }
 
 err_t aspace_map_lazy(struct aspace *aspace, gpa_t start, uint64_t size,
@@ -345,7 +357,7 @@ err_t aspace_back_page(struct aspace *aspace, struct region *region,
 static err_t fault_locked(struct aspace *aspace, uint64_t address,
                           unsigned access, bool *changed)
 {
-    struct region *region = regions_find(aspace, address);
+    struct region *region = aspace_find(aspace, address);
     struct s2_slot slot;
 
     *changed = false;
@@ -398,7 +410,7 @@ err_t aspace_handle_fault(struct aspace *aspace, gpa_t address, unsigned access,
 static err_t translate_locked(struct aspace *aspace, uint64_t address,
                               hpa_t *to, unsigned *flags, uint64_t *run)
 {
-    struct region *region = regions_find(aspace, address);
+    struct region *region = aspace_find(aspace, address);
     struct s2_slot slot;
     uint64_t offset, size;
 

@@ -49,6 +49,7 @@ struct aspace_flusher {
 enum region_backing {
     BACKING_LINEAR, /* gpa and hpa differ by a constant; not owned */
     BACKING_LAZY,   /* frames come on first touch, and are owned */
+    BACKING_HIDDEN, /* linear, for guests' accesses alone */
 };
 
 struct region {
@@ -92,6 +93,12 @@ void aspace_fini(struct aspace *aspace);
  */
 err_t aspace_map_linear(struct aspace *aspace, gpa_t start, hpa_t to,
                         uint64_t size, unsigned flags) MUST_CHECK;
+/*
+ * The same, readable and writable, for a processor that answers there by itself
+ * and wants a mapping: it is a hole to all functions below but aspace_unmap().
+ */
+err_t aspace_map_hidden(struct aspace *aspace, gpa_t start, hpa_t to,
+                        uint64_t size) MUST_CHECK;
 /*
  * Maps [start, start + size) to zeroed frames of its own. They are allocated
  * on first touch, one by one, or all of them now if `populate`, in runs as

@@ -60,7 +60,7 @@ static err_t find_run(struct aspace *aspace, const struct transfer *transfer,
                       uint64_t address, uint64_t limit, struct run *run)
 {
     const struct s2_format *format = aspace->format;
-    struct region *region = regions_find(aspace, address);
+    struct region *region = aspace_find(aspace, address);
     struct s2_slot slot;
     uint64_t offset;
     bool changed;

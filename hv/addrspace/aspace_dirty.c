@@ -57,7 +57,7 @@ void aspace_unprotect_dirty(struct aspace *aspace, struct region *region,
 
 static err_t start_locked(struct aspace *aspace, uint64_t address)
 {
-    struct region *region = regions_find(aspace, address);
+    struct region *region = aspace_find(aspace, address);
     struct s2_tables tables = aspace_tables(aspace);
     struct s2_change change = {0};
     uint64_t bytes;
@@ -121,7 +121,7 @@ static void take_marks(struct region *region, uint64_t first, uint64_t count,
 static err_t collect_locked(struct aspace *aspace, uint64_t start, uint64_t end,
                             uint64_t *bitmap)
 {
-    struct region *region = regions_find(aspace, start);
+    struct region *region = aspace_find(aspace, start);
     struct s2_tables tables = aspace_tables(aspace);
     struct s2_change change = {0};
     err_t error;
@@ -159,7 +159,7 @@ err_t aspace_dirty_collect(struct aspace *aspace, gpa_t start, uint64_t size,
 
 static err_t stop_locked(struct aspace *aspace, uint64_t address)
 {
-    struct region *region = regions_find(aspace, address);
+    struct region *region = aspace_find(aspace, address);
     struct s2_tables tables = aspace_tables(aspace);
     struct s2_change change = {0};
     uint64_t start, end;

@@ -41,6 +41,15 @@ static inline bool aspace_has(const struct aspace *aspace, uint64_t start,
     return size <= limit && start <= limit - size;
 }
 
+/* The region at `address`, or NULL, also if it is hidden. */
+static inline struct region *aspace_find(struct aspace *aspace,
+                                         uint64_t address)
+{
+    struct region *region = regions_find(aspace, address);
+
+    return region != NULL && region->backing != BACKING_HIDDEN ? region : NULL;
+}
+
 /* What the entries of a region allow: while it is tracked, writing a page
  * faults until it is marked. */
 static inline unsigned region_entry_flags(const struct region *region)

@@ -39,7 +39,8 @@ bool regions_overlap(const struct aspace *aspace, uint64_t start, uint64_t end)
 bool regions_cover(const struct aspace *aspace, uint64_t start, uint64_t end)
 {
     for (unsigned i = regions_first(aspace, start); start < end; i++) {
-        if (i == aspace->region_count || aspace->regions[i].start.raw > start)
+        if (i == aspace->region_count || aspace->regions[i].start.raw > start ||
+            aspace->regions[i].backing == BACKING_HIDDEN)
             return false;
         start = region_end(&aspace->regions[i]);
     }

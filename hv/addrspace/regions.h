@@ -35,7 +35,8 @@ static inline struct region *regions_find(struct aspace *aspace,
 /* The index of the first region that ends behind `address`. */
 unsigned regions_first(const struct aspace *aspace, uint64_t address);
 
-/* Whether some region, every page of the range, is mapped. */
+/* Whether some region, every page of the range, is mapped; for the latter,
+ * hidden ones are not. */
 bool regions_overlap(const struct aspace *aspace, uint64_t start, uint64_t end);
 bool regions_cover(const struct aspace *aspace, uint64_t start, uint64_t end);
 

@@ -254,6 +254,38 @@ Test(aspace, host_memory_may_lie_above_or_below_the_guests)
     end();
 }
 
+/* The guest has it mapped; for everybody else nothing is there. */
+Test(aspace, hidden_memory_is_a_hole)
+{
+    const uint64_t at = 4 * MIB, to = 8 * GIB;
+    uint8_t byte = 0;
+    uint64_t found;
+
+    start(&hw_formats[0]);
+    cr_assert(lazy(0, at) == OK);
+    cr_assert(lazy(at + 4 * KIB, 4 * KIB) == OK);
+    cr_assert(aspace_map_hidden(&aspace, gpa(at), hpa(to), 4 * KIB) == OK);
+    cr_assert(aspace_map_hidden(&aspace, gpa(at), hpa(to), 4 * KIB) ==
+              ERR_ALREADY_EXISTS);
+    cr_assert(seen(at).present && seen(at).page == to);
+    cr_assert(seen(at).access == (MEM_READ | MEM_WRITE));
+    cr_assert(aspace_read(&aspace, gpa(at), &byte, 1) == ERR_NOT_FOUND);
+    cr_assert(aspace_write(&aspace, gpa(at - 1), "ab", 2) == ERR_NOT_FOUND);
+    cr_assert(aspace_exchange(&aspace, gpa(at), 0, 1, 4, &found) ==
+              ERR_NOT_FOUND);
+    cr_assert(aspace_clear(&aspace, gpa(at), 1) == ERR_NOT_FOUND);
+    cr_assert(aspace_translate(&aspace, gpa(at), NULL, NULL, NULL) ==
+              ERR_NOT_FOUND);
+    cr_assert(aspace_handle_fault(&aspace, gpa(at), ACCESS_READ, NULL) ==
+              ERR_NOT_FOUND);
+    cr_assert(aspace_protect(&aspace, gpa(at - 4 * KIB), 12 * KIB, MEM_READ) ==
+              ERR_NOT_FOUND);
+    cr_assert(aspace_dirty_start(&aspace, gpa(at)) == ERR_NOT_FOUND);
+    cr_assert(aspace_unmap(&aspace, gpa(at), 4 * KIB) == OK);
+    cr_assert(!seen(at).present);
+    end();
+}
+
 Test(aspace, populating_uses_large_leaves_while_there_is_memory_for_them)
 {
     start(&hw_formats[0]);
