@@ -13,11 +13,6 @@
 #include "device/pc/lapic_impl.h"
 #include "lib/string.h"
 
-static bool vectors_has(const struct vectors *set, uint8_t vector)
-{
-    return (set->words[vector / 64] >> vector % 64 & 1) != 0;
-}
-
 static void vectors_put(struct vectors *set, uint8_t vector, bool member)
 {
     uint64_t bit = BIT(vector % 64);
@@ -28,7 +23,7 @@ static void vectors_put(struct vectors *set, uint8_t vector, bool member)
         set->words[vector / 64] &= ~bit;
 }
 
-static int vectors_highest(const struct vectors *set)
+int vectors_highest(const struct vectors *set)
 {
     for (int word = VECTOR_WORDS - 1; word >= 0; word--) {
         if (set->words[word] != 0)
@@ -57,6 +52,11 @@ static int deliverable(const struct lapic *lapic)
 {
     int vector = vectors_highest(&lapic->irr);
 
+    if (unlikely(lapic_is_delivered(lapic))) {
+        int posted = vectors_highest(&lapic->posted);
+
+        vector = posted > vector ? posted : vector;
+    }
     if (vector == NO_VECTOR ||
         (vector & VECTOR_CLASS) <= (lapic_ppr(lapic) & VECTOR_CLASS))
         return NO_VECTOR;
@@ -95,7 +95,10 @@ void lapic_update(struct lapic *lapic)
     uint32_t now = lapic->latched;
 
     if (deliverable(lapic) != NO_VECTOR)
-        now |= LAPIC_INTERRUPT;
+        now |=
+            lapic_is_delivered(lapic) ? LAPIC_LENT_INTERRUPT : LAPIC_INTERRUPT;
+    if (lapic->processor != NULL && !lapic->is_told)
+        now |= LAPIC_NEWS;
     if (wants_extint(lapic))
         now |= LAPIC_EXTINT;
     if (now == before)
@@ -118,6 +121,16 @@ void lapic_error(struct lapic *lapic, uint32_t error)
         lapic_raise_local(lapic, LVT_ERROR);
 }
 
+/* What is in service and requested, unless the processor has it. */
+static void show_all_vectors(struct lapic *lapic)
+{
+    lapic_show_vectors(lapic, REG_TMR, &lapic->tmr);
+    if (lapic_is_delivered(lapic))
+        return;
+    lapic_show_vectors(lapic, REG_ISR, &lapic->isr);
+    lapic_show_vectors(lapic, REG_IRR, &lapic->irr);
+}
+
 /* False: nobody hears it. */
 static bool request(struct lapic *lapic, uint8_t vector, bool level)
 {
@@ -127,8 +140,13 @@ static bool request(struct lapic *lapic, uint8_t vector, bool level)
         lapic_error(lapic, ESR_RECEIVE_ILLEGAL_VECTOR);
         return false;
     }
-    vectors_put(&lapic->irr, vector, true);
+    vectors_put(lapic_is_delivered(lapic) ? &lapic->posted : &lapic->irr,
+                vector, true);
     vectors_put(&lapic->tmr, vector, level);
+    if (lapic->processor != NULL) {
+        lapic->is_told = false;
+        show_all_vectors(lapic);
+    }
     return true;
 }
 
@@ -211,6 +229,7 @@ void lapic_check_lint(struct lapic *lapic, unsigned pin)
         return;
     if (request(lapic, (uint8_t)*entry, true))
         *entry |= LVT_REMOTE_IRR;
+    lapic_show(lapic, REG_LVT0);
 }
 
 /* 11.4.3: of a disabled APIC, LINT1 is NMI. */
@@ -237,21 +256,30 @@ static void end_lint0(struct lapic *lapic, uint8_t vector)
     if ((*entry & LVT_REMOTE_IRR) && (uint8_t)*entry == vector) {
         *entry &= ~LVT_REMOTE_IRR;
         lapic_check_lint(lapic, 0);
+        lapic_show(lapic, REG_LVT0);
     }
+}
+
+int lapic_end_vector(struct lapic *lapic, uint8_t vector)
+{
+    bool level = vectors_has(&lapic->tmr, vector);
+
+    if (level)
+        end_lint0(lapic, vector);
+    return level && (lapic->svr & SVR_SUPPRESS_EOI) == 0 ? vector : NO_VECTOR;
 }
 
 int lapic_end_of_interrupt(struct lapic *lapic)
 {
-    int vector = vectors_highest(&lapic->isr);
-    bool level;
+    int vector;
 
+    lapic_take_back(lapic);
+    vector = vectors_highest(&lapic->isr);
     if (vector == NO_VECTOR)
         return NO_VECTOR;
-    level = vectors_has(&lapic->tmr, (uint8_t)vector);
     vectors_put(&lapic->isr, (uint8_t)vector, false);
-    if (level)
-        end_lint0(lapic, (uint8_t)vector);
-    return level && (lapic->svr & SVR_SUPPRESS_EOI) == 0 ? vector : NO_VECTOR;
+    show_all_vectors(lapic);
+    return lapic_end_vector(lapic, (uint8_t)vector);
 }
 
 uint32_t lapic_ldr(const struct lapic *lapic)
@@ -297,6 +325,8 @@ bool lapic_matches(const struct lapic *lapic,
 void lapic_clear(struct lapic *lapic)
 {
     lapic_timer_stop(lapic);
+    lapic->is_lent = lapic->is_told = false;
+    memset(&lapic->posted, 0, sizeof(lapic->posted));
     memset(&lapic->irr, 0, sizeof(lapic->irr));
     memset(&lapic->isr, 0, sizeof(lapic->isr));
     memset(&lapic->tmr, 0, sizeof(lapic->tmr));
@@ -311,6 +341,7 @@ void lapic_clear(struct lapic *lapic)
     lapic->divide = 0;
     for (unsigned i = 0; i < LVT_COUNT; i++)
         lapic->lvt[i] = LVT_MASKED;
+    lapic_show_all(lapic);
 }
 
 /* As firmware leaves it: MP specification 1.4, 3.6.2.2, the 8259 is wired
@@ -333,6 +364,7 @@ void lapic_power_on(struct lapic *lapic)
     lapic_clear(lapic);
     if (bsp && lapic->all->virtual_wire)
         set_virtual_wire(lapic);
+    lapic_show_all(lapic);
     lapic_update(lapic);
 }
 
@@ -345,10 +377,11 @@ uint32_t lapic_attention(struct lapic *lapic)
 
 bool lapic_wakes(struct lapic *lapic, bool interrupts_enabled)
 {
-    uint32_t attention = lapic_attention(lapic);
+    uint32_t attention = lapic_attention(lapic) & ~(uint32_t)LAPIC_NEWS;
 
     if (!interrupts_enabled)
-        attention &= ~(uint32_t)(LAPIC_INTERRUPT | LAPIC_EXTINT);
+        attention &=
+            ~(uint32_t)(LAPIC_INTERRUPT | LAPIC_EXTINT | LAPIC_LENT_INTERRUPT);
     return attention != 0;
 }
 
@@ -374,15 +407,18 @@ static bool take(struct lapic *lapic, uint32_t event)
     return found;
 }
 
-/* SDM 11.9: the spurious vector does not get into service. */
+/* SDM 11.9: the spurious vector does not get into service. What the processor
+ * delivers is not to be had here. */
 static uint8_t accept_highest(struct lapic *lapic)
 {
-    int vector = deliverable(lapic);
+    int vector = lapic_is_delivered(lapic) ? NO_VECTOR : deliverable(lapic);
 
     if (vector == NO_VECTOR)
         return (uint8_t)(lapic->svr & SVR_VECTOR);
     vectors_put(&lapic->irr, (uint8_t)vector, false);
     vectors_put(&lapic->isr, (uint8_t)vector, true);
+    show_all_vectors(lapic);
+    lapic->is_told = false;
     lapic_update(lapic);
     return (uint8_t)vector;
 }
@@ -456,6 +492,7 @@ uint8_t lapic_cr8(struct lapic *lapic)
     uint8_t tpr;
 
     spin_lock(&lapic->lock);
+    lapic_fetch(lapic);
     tpr = (uint8_t)lapic->tpr;
     spin_unlock(&lapic->lock);
     return tpr >> 4;
@@ -464,6 +501,7 @@ uint8_t lapic_cr8(struct lapic *lapic)
 void lapic_set_cr8(struct lapic *lapic, uint8_t value)
 {
     spin_lock(&lapic->lock);
+    lapic_take_back(lapic);
     lapic->tpr = (uint32_t)(value & 0xf) << 4;
     lapic_update(lapic);
     spin_unlock(&lapic->lock);

@@ -42,6 +42,15 @@ struct apic_message {
 struct lapic;
 struct lapics;
 
+/* Where the page of registers is. */
+#define APIC_PAGE      UINT64_C(0xfee00000)
+#define APIC_PAGE_SIZE UINT64_C(0x1000)
+
+/* What IA32_APIC_BASE says, and SVR. */
+enum lapic_mode { LAPIC_OFF, LAPIC_XAPIC, LAPIC_X2APIC };
+
+#define LAPIC_VECTOR_WORDS 4 /* a set of vectors: bit n % 64 of word n / 64 */
+
 /* The local APICs whose irq_chip this is; NULL: it is somebody else's. */
 struct lapics *lapics_of_chip(struct irq_chip *chip);
 /* That of a vCPU, which exists. */
@@ -85,7 +94,10 @@ enum lapic_attention {
     LAPIC_EXTINT = 2,    /* from the 8259; masked by IF */
     LAPIC_NMI = 4,
     LAPIC_INIT = 8,
-    LAPIC_SIPI = 16 /* after INIT, if both are set */
+    LAPIC_SIPI = 16, /* after INIT, if both are set */
+    /* Of a local APIC that is attached to a processor, see below: */
+    LAPIC_LENT_INTERRUPT = 32, /* as the first; the processor delivers it */
+    LAPIC_NEWS = 64            /* lapic_lend() has something to tell */
 };
 uint32_t lapic_attention(struct lapic *lapic);
 
@@ -127,6 +139,55 @@ void lapic_set_tsc_offset(struct lapic *lapic, uint64_t offset);
 
 /* Whether CPUID.1:EDX.APIC is set: IA32_APIC_BASE.EN. */
 bool lapic_is_enabled(struct lapic *lapic);
+
+/*
+ * A processor that has registers of a local APIC itself while the guest is in,
+ * and lets the guest access them without an exit: SDM volume 3C, chapter "APIC
+ * Virtualization and Virtual Interrupts".
+ *
+ * `page` is what the guest reads; the local APIC keeps it so, with all that
+ * lapic_shows_msr() says, from lapic_attach() on. From lapic_lend() on, the
+ * task priority and, in xAPIC mode, ICR are the processor's; and if it delivers
+ * interrupts, so is what is requested and what is in service. The vCPU's core,
+ * and its accesses, fetch them. Who sends a message meanwhile goes by what was
+ * fetched last.
+ */
+struct lapic_held {
+    uint8_t tpr;
+    uint32_t icr_low, icr_high; /* as the page of xAPIC mode has them */
+    uint64_t requested[LAPIC_VECTOR_WORDS], served[LAPIC_VECTOR_WORDS];
+};
+
+struct lapic_processor {
+    uint32_t *page;
+    bool delivers;
+    void (*fetch)(const struct lapic_processor *processor,
+                  struct lapic_held *held);
+};
+
+/* What the processor is told, beside the page. */
+struct lapic_lent {
+    enum lapic_mode mode; /* LAPIC_OFF: it has nothing */
+    /* The highest vectors that are requested and in service; 0: none. */
+    uint8_t requested, served;
+    /* A task priority, as CR8 has it, below which an interrupt could be
+     * delivered that cannot be now; 0: there is none. */
+    uint8_t threshold;
+    /* Vectors whose end lapic_end_level() is to hear of. */
+    uint64_t level[LAPIC_VECTOR_WORDS];
+};
+
+/* For good, before the vCPU runs. */
+void lapic_attach(struct lapic *lapic, const struct lapic_processor *processor);
+/* Brings what the processor has up to date here, and `attention` with it. */
+void lapic_refresh(struct lapic *lapic);
+/* The same the other way round, before the guest is entered. */
+void lapic_lend(struct lapic *lapic, struct lapic_lent *lent);
+/* The processor has ended a level-triggered interrupt. */
+void lapic_end_level(struct lapic *lapic, uint8_t vector);
+/* Whether RDMSR of a register in x2APIC mode is a look at the page: its 8
+ * bytes at 16 times the MSR's number, less 0x800. */
+bool lapic_shows_msr(uint32_t msr);
 
 /*
  * The accesses of its own vCPU, as the device makes them; offsets in the page,

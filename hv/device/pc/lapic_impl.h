@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The inside of a local APIC, for the files that make it up: lapic.c is what
- * interrupts do in it, lapic_regs.c how a guest sees it, lapic_timer.c its
- * timer, lapics.c all of a VM and what they are wired to.
+ * interrupts do in it, lapic_regs.c how a guest sees it, lapic_lend.c what a
+ * processor has of it, lapic_timer.c its timer, lapics.c all of a VM and what
+ * they are wired to.
  */
 #ifndef DEVICE_PC_LAPIC_IMPL_H
 #define DEVICE_PC_LAPIC_IMPL_H
@@ -18,9 +19,6 @@
 #define MSR_X2APIC       0x800
 #define X2APIC_MSRS      0x100
 
-#define APIC_PAGE      UINT64_C(0xfee00000)
-#define APIC_PAGE_SIZE UINT64_C(0x1000)
-
 /* IA32_APIC_BASE. */
 #define BASE_BSP  BIT(8)
 #define BASE_EXTD BIT(10)
@@ -35,6 +33,10 @@
 #define ESR_SEND_ILLEGAL_VECTOR    UINT32_C(0x20)
 #define ESR_RECEIVE_ILLEGAL_VECTOR UINT32_C(0x40)
 #define ESR_ILLEGAL_REGISTER       UINT32_C(0x80)
+
+/* ICR, as the page has its halves. */
+#define ICR_WRITABLE  UINT32_C(0xccfff)
+#define ICR2_WRITABLE UINT32_C(0xff000000)
 
 /* An entry of the local vector table. */
 #define LVT_VECTOR     UINT32_C(0xff)
@@ -61,15 +63,32 @@ enum timer_mode { TIMER_ONE_SHOT, TIMER_PERIODIC, TIMER_DEADLINE };
 #define LINTS        2
 #define FIRST_VECTOR 16 /* those below are the processor's own */
 #define VECTOR_CLASS 0xf0
-#define VECTOR_WORDS 4
+#define VECTOR_WORDS LAPIC_VECTOR_WORDS
 #define NO_VECTOR    (-1)
 #define DFR_FLAT     UINT32_C(0xffffffff)
 #define NO_EXPIRY    UINT64_C(0)
+
+/* Where registers are in the page, in units of 16 bytes; their MSRs in x2APIC
+ * mode, less 0x800. */
+#define REG_TPR  0x08
+#define REG_ISR  0x10
+#define REG_TMR  0x18
+#define REG_IRR  0x20
+#define REG_ICR2 0x31
+#define REG_LVT0 0x35 /* LINT0's */
 
 /* A set of vectors. */
 struct vectors {
     uint64_t words[VECTOR_WORDS];
 };
+
+static inline bool vectors_has(const struct vectors *set, uint8_t vector)
+{
+    return (set->words[vector / 64] >> vector % 64 & 1) != 0;
+}
+
+/* Or NO_VECTOR. */
+int vectors_highest(const struct vectors *set);
 
 struct lapic {
     struct spinlock lock; /* guards all that follows but `attention` */
@@ -87,6 +106,10 @@ struct lapic {
     uint32_t latched; /* LAPIC_NMI, INIT, SIPI, EXTINT by message */
     bool waits;       /* the vCPU waits for a SIPI */
     uint8_t sipi_vector;
+    bool is_lent; /* see lapic_lend.c, for these four */
+    bool is_told;
+    struct vectors posted;
+    const struct lapic_processor *processor; /* NULL: none */
 
     uint32_t initial_count;
     uint32_t divide;       /* as the register has it */
@@ -113,7 +136,24 @@ static inline bool lapic_is_x2apic(const struct lapic *lapic)
     return (lapic->base & BASE_EXTD) != 0;
 }
 
+/* Whether IRR and ISR are the processor's. */
+static inline bool lapic_is_delivered(const struct lapic *lapic)
+{
+    return lapic->is_lent && lapic->processor->delivers;
+}
+
 /* What follows is called with the lapic's lock held. */
+
+/* lapic_lend.c: what the processor has is known here, too. */
+void lapic_fetch(struct lapic *lapic);
+/* And is this local APIC's own, to be changed, until it is lent again. */
+void lapic_take_back(struct lapic *lapic);
+/* The guest sees what has changed of a set, or of a register, by its number:
+ * lapic_regs.c. */
+void lapic_show_vectors(struct lapic *lapic, unsigned first,
+                        const struct vectors *set);
+void lapic_show(struct lapic *lapic, unsigned number);
+void lapic_show_all(struct lapic *lapic);
 
 /* The state after power-on, or INIT, which keeps IA32_APIC_BASE. */
 void lapic_power_on(struct lapic *lapic);
@@ -129,8 +169,10 @@ bool lapic_accept(struct lapic *lapic, const struct apic_message *message);
 void lapic_set_lint(struct lapic *lapic, unsigned pin, bool high);
 /* LINT0 or LINT1 was reconfigured: what is asserted is seen. */
 void lapic_check_lint(struct lapic *lapic, unsigned pin);
-/* The vector whose end is to be broadcast, or NO_VECTOR. */
+/* The end of the interrupt in service, and of one that is no more: the vector
+ * whose end is to be broadcast, or NO_VECTOR. */
 int lapic_end_of_interrupt(struct lapic *lapic);
+int lapic_end_vector(struct lapic *lapic, uint8_t vector);
 uint8_t lapic_ppr(const struct lapic *lapic);
 bool lapic_matches(const struct lapic *lapic,
                    const struct apic_message *message);

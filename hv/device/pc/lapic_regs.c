@@ -83,8 +83,8 @@ static const struct apic_register {
     [0x20] = EIGHT(IRR),
     [0x28] = {ESR, XRW | MRW, 0, 0},
     [0x2f] = {LVT, XRW | MRW, LVT_CMCI, LVT_MODES},
-    [0x30] = {ICR, XRW | MRW, 0, 0xccfff},
-    [0x31] = {ICR2, XRW, 0, 0xff000000},
+    [0x30] = {ICR, XRW | MRW, 0, ICR_WRITABLE},
+    [0x31] = {ICR2, XRW, 0, ICR2_WRITABLE},
     [0x32] = {LVT, XRW | MRW, LVT_TIMER, LVT_BASIC | LVT_TIMER_MODE},
     [0x33] = {LVT, XRW | MRW, LVT_THERMAL, LVT_MODES},
     [0x34] = {LVT, XRW | MRW, LVT_PMC, LVT_MODES},
@@ -123,24 +123,31 @@ static uint64_t read_icr(const struct lapic *lapic)
     return lapic_is_x2apic(lapic) ? lapic->icr : (uint32_t)lapic->icr;
 }
 
-static uint64_t read_register(const struct lapic *lapic,
+/* With what the processor has of it. */
+static struct lapic *fetched(struct lapic *lapic)
+{
+    lapic_fetch(lapic);
+    return lapic;
+}
+
+static uint64_t read_register(struct lapic *lapic,
                               const struct apic_register *reg)
 {
     switch ((enum kind)reg->kind) {
     case ID: return read_id(lapic);
     case VERSION: return APIC_VERSION;
-    case TPR: return lapic->tpr;
-    case PPR: return lapic_ppr(lapic);
+    case TPR: return fetched(lapic)->tpr;
+    case PPR: return lapic_ppr(fetched(lapic));
     case LDR: return lapic_ldr(lapic);
     case DFR: return lapic->dfr;
     case SVR: return lapic->svr;
-    case ISR: return part_of(&lapic->isr, reg->index);
+    case ISR: return part_of(&fetched(lapic)->isr, reg->index);
     case TMR: return part_of(&lapic->tmr, reg->index);
-    case IRR: return part_of(&lapic->irr, reg->index);
+    case IRR: return part_of(&fetched(lapic)->irr, reg->index);
     case ESR: return lapic->esr;
     case LVT: return lapic->lvt[reg->index];
-    case ICR: return read_icr(lapic);
-    case ICR2: return lapic->icr >> 32 << ICR_HIGH_BYTE;
+    case ICR: return read_icr(fetched(lapic));
+    case ICR2: return fetched(lapic)->icr >> 32 << ICR_HIGH_BYTE;
     case INITIAL_COUNT: return lapic->initial_count;
     case CURRENT_COUNT: return lapic_timer_count(lapic);
     case DIVIDE: return lapic->divide;
@@ -155,6 +162,8 @@ static uint64_t read_register(const struct lapic *lapic,
 /* 11.4.7.2: of a disabled APIC, all entries are masked and stay so. */
 static void write_svr(struct lapic *lapic, uint32_t value)
 {
+    if ((lapic->svr ^ value) & SVR_ENABLE)
+        lapic_take_back(lapic);
     lapic->svr = value;
     if (value & SVR_ENABLE)
         return;
@@ -182,6 +191,7 @@ static void write_icr(struct lapic *lapic, uint64_t value,
     bool wide = lapic_is_x2apic(lapic);
 
     value &= ~(uint64_t)ICR_STATUS;
+    lapic_take_back(lapic);
     lapic->icr = wide ? value : (lapic->icr >> 32 << 32) | (uint32_t)value;
     *effect = (struct effect){NO_VECTOR, true, wide, lapic->icr};
 }
@@ -196,7 +206,10 @@ static void write_register(struct lapic *lapic, const struct apic_register *reg,
     uint32_t low = (uint32_t)value;
 
     switch ((enum kind)reg->kind) {
-    case TPR: lapic->tpr = low; break;
+    case TPR:
+        lapic_take_back(lapic);
+        lapic->tpr = low;
+        break;
     case EOI: effect->eoi = lapic_end_of_interrupt(lapic); break;
     case LDR: lapic->ldr = low; break;
     case DFR: lapic->dfr = low | ~reg->writable; break;
@@ -208,6 +221,7 @@ static void write_register(struct lapic *lapic, const struct apic_register *reg,
     case LVT: write_lvt(lapic, reg->index, low); break;
     case ICR: write_icr(lapic, value, effect); break;
     case ICR2:
+        lapic_take_back(lapic);
         lapic->icr = value >> ICR_HIGH_BYTE << 32 | (uint32_t)lapic->icr;
         break;
     case INITIAL_COUNT: lapic_timer_start(lapic, low); break;
@@ -224,6 +238,85 @@ static void write_register(struct lapic *lapic, const struct apic_register *reg,
     case TMR:
     case IRR:
     case CURRENT_COUNT: break;
+    }
+}
+
+/* The page that a processor shows ------------------------------------------*/
+
+/* Not those whose value is not kept. What is written to EOI does not stay. */
+static bool is_shown(const struct apic_register *reg)
+{
+    switch ((enum kind)reg->kind) {
+    case NONE:
+    case ZERO:
+    case PPR:
+    case CURRENT_COUNT:
+    case SELF_IPI: return false;
+    default: return true;
+    }
+}
+
+bool lapic_shows_msr(uint32_t msr)
+{
+    uint32_t number = msr - MSR_X2APIC;
+
+    return number < REGISTER_COUNT && is_shown(&registers[number]) &&
+           (registers[number].access & MR) != 0;
+}
+
+/* The guest may be reading it. */
+static void show_word(struct lapic *lapic, unsigned number, unsigned word,
+                      uint32_t value)
+{
+    uint32_t *at = lapic->processor->page +
+                   ((number << REGISTER_SHIFT) / sizeof(*at)) + word;
+
+    __atomic_store_n(at, value, __ATOMIC_RELAXED);
+}
+
+void lapic_show_vectors(struct lapic *lapic, unsigned first,
+                        const struct vectors *set)
+{
+    if (lapic->processor == NULL)
+        return;
+    for (unsigned i = 0; i < 2 * VECTOR_WORDS; i++)
+        show_word(lapic, first + i, 0, part_of(set, i));
+}
+
+/* The page has registers of 32 bits; ICR has 64 as an MSR. */
+void lapic_show(struct lapic *lapic, unsigned number)
+{
+    const struct apic_register *reg = &registers[number];
+    uint64_t value;
+
+    if (lapic->processor == NULL || !is_shown(reg))
+        return;
+    value = read_register(lapic, reg);
+    show_word(lapic, number, 0, (uint32_t)value);
+    if (reg->kind == ICR)
+        show_word(lapic, number, 1, (uint32_t)(value >> 32));
+}
+
+void lapic_show_all(struct lapic *lapic)
+{
+    if (lapic->processor == NULL)
+        return;
+    for (unsigned i = 0; i < REGISTER_COUNT; i++)
+        lapic_show(lapic, i);
+}
+
+/* What a write may have changed. The processor may have put the written value
+ * there, whatever the register takes of it. */
+static void show_written(struct lapic *lapic, const struct apic_register *reg)
+{
+    unsigned written = (unsigned)(reg - registers);
+
+    if (lapic->processor == NULL)
+        return;
+    for (unsigned i = 0; i < REGISTER_COUNT; i++) {
+        if (i == written || registers[i].kind == LVT ||
+            registers[i].kind == INITIAL_COUNT)
+            lapic_show(lapic, i);
     }
 }
 
@@ -245,10 +338,10 @@ static bool has_page(const struct lapic *lapic)
 
 static const struct apic_register *register_at(uint64_t offset)
 {
-    static const struct apic_register none = {NONE, 0, 0, 0};
     uint64_t number = offset >> REGISTER_SHIFT;
 
-    return number < REGISTER_COUNT ? &registers[number] : &none;
+    /* The first one does not exist. */
+    return &registers[number < REGISTER_COUNT ? number : 0];
 }
 
 static void report_illegal_register(struct lapic *lapic)
@@ -288,6 +381,7 @@ void lapic_write(struct lapic *lapic, uint64_t offset, unsigned width,
             report_illegal_register(lapic);
         else if (reg->access & XW)
             write_register(lapic, reg, value & reg->writable, &effect);
+        show_written(lapic, reg);
         lapic_update(lapic);
     }
     spin_unlock(&lapic->lock);
@@ -319,11 +413,13 @@ static err_t write_base(struct lapic *lapic, uint64_t value)
 
     if (!is_legal_base(lapic, value))
         return ERR_OUT_OF_RANGE;
+    lapic_take_back(lapic);
     lapic->base = value;
     if (changed & BASE_EN)
         lapic_clear(lapic);
     if (changed & BASE_EXTD)
         lapic->icr = (uint32_t)lapic->icr;
+    lapic_show_all(lapic);
     return OK;
 }
 
@@ -364,6 +460,7 @@ static err_t write_x2apic(struct lapic *lapic, uint32_t msr, uint64_t value,
     if ((value & ~allowed) != 0)
         return ERR_OUT_OF_RANGE;
     write_register(lapic, reg, value, effect);
+    show_written(lapic, reg);
     return OK;
 }
 
