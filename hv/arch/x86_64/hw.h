@@ -126,7 +126,11 @@ enum x86_vmx_result {
     PROC(x86_vmx_invept, (uint64_t type, uint64_t eptp), (type, eptp),         \
          (type, eptp), FEED)                                                   \
     PROC(x86_vmx_invvpid, (uint64_t type, uint16_t vpid, uint64_t address),    \
-         (type, vpid, address), (type, vpid, address), FEED)
+         (type, vpid, address), (type, vpid, address), FEED)                   \
+    /* A register of a virtual-APIC page, by its offset in bytes, as the guest \
+     * has left it, whose accesses to it do not exit. */                       \
+    FN(uint64_t, x86_vmx_read_apic, (const uint32_t *page, uint32_t offset),   \
+       (page, offset), (offset), FEED, NEVER_FAILS)
 /* clang-format on */
 
 API_DECLARE(X86_HW_API)

@@ -194,3 +194,8 @@ void x86_vmx_invvpid_impl(uint64_t type, uint16_t vpid, uint64_t address)
                      : "memory");
     CHECK(!failed);
 }
+
+uint64_t x86_vmx_read_apic_impl(const uint32_t *page, uint32_t offset)
+{
+    return __atomic_load_n(&page[offset / sizeof(*page)], __ATOMIC_RELAXED);
+}

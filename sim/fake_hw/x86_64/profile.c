@@ -105,6 +105,10 @@ const struct x86_profile x86_vmx_profiles[] = {
         UINT64_C(0x67ff), 0, 40, false),
     VMX(6, "tigerlake", "as Bochs' tigerlake: shadow stacks, MTF",
         UINT64_C(0xf72fff), XCR0_SSE | X86_XCR0_AVX, 40, true),
+    VMX(7, "registers", "as arrandale, with APIC-register virtualization",
+        UINT64_C(0x67ff), 0, 40, false),
+    VMX(8, "plain", "as arrandale, without a TPR shadow", UINT64_C(0x67ff), 0,
+        40, false),
     {.base = {NULL, NULL}},
 };
 

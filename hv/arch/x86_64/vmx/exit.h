@@ -276,6 +276,14 @@ enum vmx_apic_type {
     VMX_APIC_PHYSICAL = 15,
 };
 
+/* Of virtualized EOIs. */
+#define VMX_EOI_VECTOR BIT_MASK(7, 0)
+
+/* Guest interrupt status: the highest vectors that are requested, in service.
+ */
+#define VMX_STATUS_RVI BIT_MASK(7, 0)
+#define VMX_STATUS_SVI BIT_MASK(15, 8)
+
 /* Of INIT, SIPI: the vector. Of debug exceptions: DR6's bits. */
 #define VMX_SIPI_VECTOR BIT_MASK(7, 0)
 #define VMX_DEBUG_B     BIT_MASK(3, 0)

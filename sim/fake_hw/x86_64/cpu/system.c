@@ -251,12 +251,13 @@ uint64_t *cpu_guest_msr(struct fake_x86 *cpu, uint32_t msr)
     }
 }
 
-/* Whether the access exits, or there is nothing to access. */
+/* Whether the access exits, is done, or there is nothing to access. */
 static bool msr_is_denied(struct fake_x86 *cpu, bool write)
 {
     uint32_t msr = cpu_op(cpu)->number;
 
-    if (cpu->vendor->msr_exits(cpu, msr, write))
+    if (cpu->vendor->msr_exits(cpu, msr, write) ||
+        cpu->vendor->msr_answers(cpu, msr, write))
         return true;
     if (cpu_guest_msr(cpu, msr) != NULL)
         return false;

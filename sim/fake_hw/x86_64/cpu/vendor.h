@@ -49,6 +49,9 @@ struct fake_x86_vendor {
                            uint64_t value);
     bool (*dr_exits)(struct fake_x86 *cpu, unsigned number, bool write);
     bool (*msr_exits)(struct fake_x86 *cpu, uint32_t msr, bool write);
+    /* An MSR, whose access does not exit, that has a place of its own: true,
+     * the operation is done. */
+    bool (*msr_answers)(struct fake_x86 *cpu, uint32_t msr, bool write);
     /* For its port and width. */
     bool (*port_exits)(struct fake_x86 *cpu);
     bool (*task_switch_exits)(struct fake_x86 *cpu, uint64_t selector);

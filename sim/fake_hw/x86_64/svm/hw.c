@@ -109,6 +109,11 @@ static void write_tpr(struct fake_x86 *cpu, uint64_t value)
         *vintr = (*vintr & ~VINTR_V_TPR) | value;
 }
 
+static bool msr_answers(struct fake_x86 *cpu, uint32_t msr, bool write)
+{
+    return false;
+}
+
 /* Vectors 28 and 29 are of SEV; 30 is #SX. */
 const struct fake_x86_vendor svm_fake_vendor = {
     .name = "svm",
@@ -126,6 +131,7 @@ const struct fake_x86_vendor svm_fake_vendor = {
     .write_cr_exits = svm_write_cr_exits,
     .dr_exits = svm_dr_exits,
     .msr_exits = svm_msr_exits,
+    .msr_answers = msr_answers,
     .port_exits = svm_port_exits,
     .task_switch_exits = svm_task_switch_exits,
     .ferr_exits = svm_ferr_exits,

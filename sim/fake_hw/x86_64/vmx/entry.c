@@ -12,6 +12,7 @@ static void enter_guest(struct fake_x86 *cpu)
     fake_vmx_drop_untagged(cpu);
     fake_vmx_load_guest(cpu);
     fake_vmx_load_msrs(cpu);
+    fake_vmx_enter_apic(cpu);
     cpu_settle(cpu, fake_vmx_event(cpu));
     fake_vmx_inject(cpu);
     if (!cpu->exited)

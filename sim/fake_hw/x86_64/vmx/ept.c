@@ -3,8 +3,7 @@
  * EPT: the tables that the hypervisor really built in fake RAM, and what an
  * access that they do not allow reports. SDM volume 3, chapter on VMX support
  * for address translation. Mappings of EPT are tagged by EP4TA, combined ones
- * by VPID as well. Not modelled: the "advanced" information of EPT violations,
- * virtualization of APIC registers (accesses to the APIC-access page exit).
+ * by VPID as well. Not modelled: the "advanced" information of EPT violations.
  */
 #include "sim/fake_hw/x86_64/vmx/guest.h"
 
@@ -157,28 +156,47 @@ static struct cpu_translation fault(const struct fake_x86 *cpu,
         .nested = true, .place = place, .info = info, .gpa = gpa};
 }
 
-/* Accesses by linear addresses to the APIC-access page. */
-static bool is_apic_access(const struct fake_x86 *cpu, uint64_t page,
-                           enum cpu_place place)
+static bool is_apic_access(const struct fake_x86 *cpu, uint64_t page)
 {
-    return place == CPU_FINAL && vmx_cpu2(cpu, VMX_CPU2_APIC_ACCESSES) &&
+    return vmx_cpu2(cpu, VMX_CPU2_APIC_ACCESSES) &&
            page == VMCS(cpu, APIC_ACCESS_ADDRESS) >> PAGE_SHIFT;
 }
 
-static struct cpu_translation apic_access(const struct fake_x86 *cpu,
-                                          uint64_t gpa, enum cpu_access access)
+/* Those of the guest's page walks are by guest-physical addresses. */
+static enum vmx_apic_type apic_type(const struct fake_x86 *cpu,
+                                    enum cpu_access access,
+                                    enum cpu_place place)
 {
-    unsigned type = cpu->delivering != 0  ? VMX_APIC_DELIVERY
-                    : access == CPU_WRITE ? VMX_APIC_WRITE
-                    : access == CPU_FETCH ? VMX_APIC_FETCH
-                                          : VMX_APIC_READ;
+    if (place == CPU_TABLE)
+        return cpu->delivering != 0 ? VMX_APIC_PHYSICAL_DELIVERY
+                                    : VMX_APIC_PHYSICAL;
+    if (cpu->delivering != 0)
+        return VMX_APIC_DELIVERY;
+    return access == CPU_WRITE   ? VMX_APIC_WRITE
+           : access == CPU_FETCH ? VMX_APIC_FETCH
+                                 : VMX_APIC_READ;
+}
 
-    return (struct cpu_translation){.nested = true,
-                                    .place = CPU_FINAL,
-                                    .info = INFO_APIC_ACCESS |
-                                            (gpa & VMX_APIC_OFFSET) |
-                                            FIELD_PUT(VMX_APIC_TYPE, type),
-                                    .gpa = gpa};
+static struct cpu_translation apic_access(struct fake_x86 *cpu, uint64_t gpa,
+                                          enum cpu_access access,
+                                          enum cpu_place place)
+{
+    uint32_t offset = gpa & VMX_APIC_OFFSET;
+
+    if (place == CPU_FINAL && fake_vmx_virtualizes(cpu, offset, access)) {
+        if (access == CPU_WRITE)
+            cpu->vmx_guest.apic_written = (uint16_t)offset;
+        return (struct cpu_translation){.ok = true,
+                                        .gpa = gpa,
+                                        .hpa = VMCS(cpu, VIRTUAL_APIC_ADDRESS) +
+                                               offset};
+    }
+    return (struct cpu_translation){
+        .nested = true,
+        .place = place,
+        .info = INFO_APIC_ACCESS | offset |
+                FIELD_PUT(VMX_APIC_TYPE, apic_type(cpu, access, place)),
+        .gpa = gpa};
 }
 
 /* What the walk has come by, flags and all, if there are any. */
@@ -205,8 +223,8 @@ static struct cpu_translation translated(struct fake_x86 *cpu, uint64_t gpa,
                                          uint64_t page, enum cpu_access access,
                                          enum cpu_place place)
 {
-    if (is_apic_access(cpu, page, place))
-        return apic_access(cpu, gpa, access);
+    if (is_apic_access(cpu, page))
+        return apic_access(cpu, gpa, access, place);
     return (struct cpu_translation){.ok = true,
                                     .gpa = gpa,
                                     .hpa = page << PAGE_SHIFT |

@@ -247,16 +247,6 @@ static bool take_host_interrupt(struct fake_x86 *cpu)
     return true;
 }
 
-bool fake_vmx_check_tpr(struct fake_x86 *cpu)
-{
-    if (!vmx_cpu(cpu, VMX_CPU_TPR_SHADOW) ||
-        vmx_cpu2(cpu, VMX_CPU2_VIRTUAL_INTERRUPTS) ||
-        fake_vmx_read_tpr(cpu) >= (VMCS(cpu, TPR_THRESHOLD) & 0xf))
-        return false;
-    exit_by(cpu, VMX_REASON_TPR_BELOW_THRESHOLD);
-    return true;
-}
-
 /* The guest's, one of them, in the order in which they come. */
 static void take_one(struct fake_x86 *cpu)
 {
@@ -283,6 +273,10 @@ static void take_one(struct fake_x86 *cpu)
                vmx->activity != VMX_ACTIVITY_SHUTDOWN &&
                interrupt_window_is_open(cpu)) {
         exit_by(cpu, VMX_REASON_INTERRUPT_WINDOW);
+    } else if (vmx->virtual_interrupt &&
+               vmx->activity != VMX_ACTIVITY_SHUTDOWN &&
+               interrupt_window_is_open(cpu)) {
+        fake_vmx_deliver_virtual(cpu);
     } else {
         (void)take_host_interrupt(cpu);
     }
@@ -307,8 +301,11 @@ void fake_vmx_interrupt(struct fake_x86 *cpu)
 {
     cpu->smi_pending = false;
     cpu->vmx_guest.nmi_unblocked = false;
+    if (cpu->vmx_guest.apic_written != 0)
+        fake_vmx_finish_write(cpu);
     do {
-        take_one(cpu);
+        if (!cpu->exited)
+            take_one(cpu);
         if (cpu->exited || cpu->vmx_guest.activity == VMX_ACTIVITY_ACTIVE)
             break;
         pass_time(cpu);

@@ -12,15 +12,15 @@
  *   report.c      what exits of instructions say
  *   event.c       exceptions and interrupts, windows, timer
  *   ept.c         EPT, through the TLB
+ *   apic.c        virtualization of the local APIC
  *   hw.c          the functions of the seam
  *
  * Not modelled: SMM and dual-monitor treatment (an SMI comes and goes unseen),
  * a VMCS shadow in use, VM functions, page-modification logging, sub-page
  * permissions, mode-based execute control, virtualization exceptions, posted
- * interrupts, virtualization of the APIC beyond CR8 and exits of accesses to
- * its page, TSC scaling, processor trace, PDPTE registers (the guest's are read
- * from memory), single steps, start-up IPIs, and the HLT state of a guest whose
- * HLT does not exit: it has slept when HLT ends.
+ * interrupts, IPI virtualization, TSC scaling, processor trace, PDPTE registers
+ * (the guest's are read from memory), single steps, start-up IPIs, and the HLT
+ * state of a guest whose HLT does not exit: it has slept when HLT ends.
  */
 #ifndef SIM_FAKE_HW_X86_64_VMX_GUEST_H
 #define SIM_FAKE_HW_X86_64_VMX_GUEST_H
@@ -139,9 +139,6 @@ bool fake_vmx_dr_exits(struct fake_x86 *cpu, unsigned number, bool write);
 bool fake_vmx_msr_exits(struct fake_x86 *cpu, uint32_t msr, bool write);
 bool fake_vmx_port_exits(struct fake_x86 *cpu);
 bool fake_vmx_task_switch_exits(struct fake_x86 *cpu, uint64_t selector);
-uint64_t fake_vmx_read_tpr(const struct fake_x86 *cpu);
-void fake_vmx_write_tpr(struct fake_x86 *cpu, uint64_t value);
-void fake_vmx_wrote_cr(struct fake_x86 *cpu, unsigned number, uint64_t value);
 void fake_vmx_raw_exit(struct fake_x86 *cpu);
 
 /* report.c ---------------------------------------------------------------- */
@@ -161,8 +158,25 @@ void fake_vmx_inject(struct fake_x86 *cpu);
 void fake_vmx_interrupt(struct fake_x86 *cpu);
 void fake_vmx_starve(struct fake_x86 *cpu);
 void fake_vmx_unblock_nmi(struct fake_x86 *cpu);
+
+/* apic.c ------------------------------------------------------------------ */
+
+/* Those of struct fake_x86_vendor. */
+uint64_t fake_vmx_read_tpr(const struct fake_x86 *cpu);
+void fake_vmx_write_tpr(struct fake_x86 *cpu, uint64_t value);
+void fake_vmx_wrote_cr(struct fake_x86 *cpu, unsigned number, uint64_t value);
+bool fake_vmx_msr_answers(struct fake_x86 *cpu, uint32_t msr, bool write);
 /* Whether the TPR threshold asks for an exit, which is then made. */
 bool fake_vmx_check_tpr(struct fake_x86 *cpu);
+/* A VM entry; virtual interrupts are recognized. */
+void fake_vmx_enter_apic(struct fake_x86 *cpu);
+/* The guest takes the one that vmx_guest's virtual_interrupt says. */
+void fake_vmx_deliver_virtual(struct fake_x86 *cpu);
+/* Whether the operation's access to the APIC-access page is one to the
+ * virtual-APIC page; of a write, at the end of the operation, what follows. */
+bool fake_vmx_virtualizes(const struct fake_x86 *cpu, uint32_t offset,
+                          enum cpu_access access);
+void fake_vmx_finish_write(struct fake_x86 *cpu);
 
 /* ept.c ------------------------------------------------------------------- */
 

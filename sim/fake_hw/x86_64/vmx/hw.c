@@ -145,6 +145,11 @@ void x86_vmx_invvpid_impl(uint64_t type, uint16_t vpid, uint64_t address)
     }
 }
 
+uint64_t x86_vmx_read_apic_impl(const uint32_t *page, uint32_t offset)
+{
+    return page[offset / sizeof(*page)];
+}
+
 /* --- The vendor --- */
 
 /* Firmware has allowed VMX, and the host is in protected mode. */
@@ -207,6 +212,7 @@ const struct fake_x86_vendor vmx_fake_vendor = {
     .write_cr_exits = fake_vmx_write_cr_exits,
     .dr_exits = fake_vmx_dr_exits,
     .msr_exits = fake_vmx_msr_exits,
+    .msr_answers = fake_vmx_msr_answers,
     .port_exits = fake_vmx_port_exits,
     .task_switch_exits = fake_vmx_task_switch_exits,
     .ferr_exits = ferr_exits,

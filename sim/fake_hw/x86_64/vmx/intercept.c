@@ -9,8 +9,6 @@
 
 #define CR3_TARGETS 4
 
-#define VTPR_AT 0x80 /* in the virtual-APIC page; bits 7:4 */
-
 #define LMSW_REST (X86_CR0_MP | X86_CR0_EM | X86_CR0_TS)
 
 /* By which control an instruction exits; without a word, by none: it does. */
@@ -297,39 +295,6 @@ bool fake_vmx_dr_exits(struct fake_x86 *cpu, unsigned number, bool write)
                        number | (write ? 0 : VMX_DR_FROM) |
                            FIELD_PUT(VMX_DR_GPR, cpu_op(cpu)->reg & 15u));
     return true;
-}
-
-/* --- CR8 with a TPR shadow --- */
-
-static uint8_t *virtual_tpr(const struct fake_x86 *cpu)
-{
-    if (!vmx_cpu(cpu, VMX_CPU_TPR_SHADOW))
-        return NULL;
-    return cpu_host_memory(cpu, VMCS(cpu, VIRTUAL_APIC_ADDRESS) + VTPR_AT, 1);
-}
-
-uint64_t fake_vmx_read_tpr(const struct fake_x86 *cpu)
-{
-    const uint8_t *tpr = virtual_tpr(cpu);
-
-    return tpr != NULL ? *tpr >> 4 : 0;
-}
-
-void fake_vmx_write_tpr(struct fake_x86 *cpu, uint64_t value)
-{
-    uint8_t *tpr = virtual_tpr(cpu);
-
-    if (tpr != NULL)
-        *tpr = (uint8_t)(value << 4);
-    else
-        violation(RULE_REACHES_HOST, "a guest has written CR8 of CPU %u",
-                  cpu->index);
-}
-
-void fake_vmx_wrote_cr(struct fake_x86 *cpu, unsigned number, uint64_t value)
-{
-    if (number == 8)
-        (void)fake_vmx_check_tpr(cpu);
 }
 
 /* --- MSRs and ports --- */

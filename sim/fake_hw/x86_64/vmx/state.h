@@ -14,6 +14,9 @@ struct vmx_guest {
     uint8_t activity;       /* enum vmx_activity */
     bool mtf_pending;       /* a MTF exit, after the operation */
     bool nmi_unblocked;     /* by the IRET in flight */
+    bool virtual_interrupt; /* is recognized */
+    /* Where the operation has written to the virtual-APIC page; 0: nowhere. */
+    uint16_t apic_written;
     /* A loop of PAUSEs: how many, when the first and the last were. */
     uint32_t pauses;
     uint64_t pause_first, pause_last;
