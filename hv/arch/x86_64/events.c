@@ -7,7 +7,8 @@
  *
  * Interrupts come from the local APIC (device/pc/lapic.h), which is asked at
  * the moment of delivery, so that priorities are right; those of `injected`
- * come before.
+ * come before. A processor that delivers those of the local APIC by itself
+ * (LAPIC_LENT_INTERRUPT) is told of them, and no window is asked for.
  */
 #include "arch/x86_64/x86.h"
 #include "device/pc/lapic.h"
@@ -233,8 +234,25 @@ static void sync_interrupt(struct x86_vcpu *v)
                                              take_interrupt(v), false, 0});
 }
 
+/* A guest that halts goes on by an interrupt, too, which its processor is going
+ * to deliver. */
+static bool is_woken(const struct x86_vcpu *v)
+{
+    return v->wait == X86_HALTS && v->lapic != NULL &&
+           (lapic_attention(v->lapic) & LAPIC_LENT_INTERRUPT) != 0 &&
+           v->vendor->takes_interrupt(v);
+}
+
+static void lend_apic(struct x86_vcpu *v)
+{
+    if (v->lapic != NULL && (lapic_attention(v->lapic) & LAPIC_NEWS) != 0)
+        v->vendor->lend_apic(v);
+}
+
 void x86_sync_events(struct x86_vcpu *v)
 {
+    if (v->lapic != NULL && v->vendor->lend_apic != NULL)
+        lapic_refresh(v->lapic);
     if (v->lapic != NULL &&
         (lapic_attention(v->lapic) & (LAPIC_INIT | LAPIC_SIPI)) != 0)
         x86_take_startup(v);
@@ -242,8 +260,9 @@ void x86_sync_events(struct x86_vcpu *v)
         return;
     sync_nmi(v);
     sync_interrupt(v);
+    lend_apic(v);
     set_windows(v, has_interrupt(v), atomic_load(&v->nmi));
-    if (x86_has_event(v))
+    if (x86_has_event(v) || is_woken(v))
         v->wait = X86_RUNS;
 }
 

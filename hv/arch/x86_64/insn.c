@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Instructions that the hypervisor answers: CPUID, XSETBV, writes of CR0 and
- * CR4, accesses to CR8. AMD APM volumes 2 and 3, Intel SDM volume 2.
+ * CR4, accesses to CR8, and what is left of an access to the local APIC that
+ * the processor has begun. AMD APM volumes 2 and 3, Intel SDM volume 2.
  */
 #include "arch/x86_64/guest_control.h"
 #include "arch/x86_64/x86.h"
@@ -277,6 +278,27 @@ static enum verdict do_mov_cr(struct x86_vcpu *v, const struct vm_exit *exit)
     return VERDICT_RESUME;
 }
 
+/* The page has the register at the first 4 of 16 bytes. */
+#define APIC_REGISTER_OFFSET BIT_MASK(11, 4)
+
+static enum verdict do_apic_write(struct x86_vcpu *v,
+                                  const struct vm_exit *exit)
+{
+    uint32_t offset = exit->insn.operand & APIC_REGISTER_OFFSET;
+
+    if (v->lapic != NULL)
+        lapic_write(v->lapic, offset, sizeof(uint32_t),
+                    v->vendor->read_apic(v, offset));
+    return VERDICT_RESUME;
+}
+
+static enum verdict do_apic_eoi(struct x86_vcpu *v, const struct vm_exit *exit)
+{
+    if (v->lapic != NULL)
+        lapic_end_level(v->lapic, (uint8_t)exit->insn.operand);
+    return VERDICT_RESUME;
+}
+
 static NOINLINE enum verdict make_other(struct x86_vcpu *v,
                                         const struct vm_exit *exit, char *what)
 {
@@ -289,6 +311,8 @@ static NOINLINE enum verdict make_other(struct x86_vcpu *v,
         [X86_INTERCEPTED_ICEBP] = do_icebp,
         [X86_INTERCEPTED_UD] = do_ud,
         [X86_INTERCEPTED_GP] = do_gp,
+        [X86_INTERCEPTED_APIC_WRITE] = do_apic_write,
+        [X86_INTERCEPTED_APIC_EOI] = do_apic_eoi,
     };
 
     if (exit->insn.number == X86_INTERCEPTED_STRING_IO)

@@ -122,6 +122,12 @@ struct x86_vendor {
                         const struct x86_segment *segment);
     struct x86_entry_table (*get_gdtr)(const struct x86_vcpu *v);
     void (*block_nmi)(struct x86_vcpu *v, bool on);
+
+    /* Of a vendor whose processors may have registers of the local APIC
+     * (struct lapic_processor), or NULL: gives them what has changed; and what
+     * the guest has written there, at an offset in the page. */
+    void (*lend_apic)(struct x86_vcpu *v);
+    uint32_t (*read_apic)(const struct x86_vcpu *v, uint32_t offset);
 };
 
 /* A vCPU that is not in its guest, whoever enters it. */
@@ -328,6 +334,11 @@ enum x86_intercepted {
     X86_INTERCEPTED_UD, /* raises #UD */
     X86_INTERCEPTED_GP, /* raises #GP(0) */
     X86_INTERCEPTED_TASK_SWITCH,
+    /* Complete, and what follows from it is not: a write to the register of
+     * the local APIC at the offset that the operand is; the end of a
+     * level-triggered interrupt, whose vector that is. */
+    X86_INTERCEPTED_APIC_WRITE,
+    X86_INTERCEPTED_APIC_EOI,
     X86_INTERCEPTED_COUNT
 };
 

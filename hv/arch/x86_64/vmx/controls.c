@@ -173,6 +173,11 @@ static bool choose_ept(const struct vmx_capability *capability,
     return true;
 }
 
+static bool may_be_1(uint64_t capability, uint64_t control)
+{
+    return (capability >> 32 & control) != 0;
+}
+
 /* VPIDs that cannot be invalidated are not used: then each entry and each exit
  * does so. All contexts are what a new generation of VPIDs needs. */
 static void choose_vpid(const struct vmx_capability *capability,
@@ -188,6 +193,37 @@ static void choose_vpid(const struct vmx_capability *capability,
     controls->invvpid = (capability->ept_vpid & VMX_VPID_CAP_SINGLE) != 0
                             ? VMX_INVVPID_SINGLE_CONTEXT
                             : VMX_INVVPID_ALL_CONTEXTS;
+}
+
+/*
+ * Bochs (2.7) delivers a pending virtual interrupt to a guest that has
+ * RFLAGS.IF clear, as soon as the host has an interrupt, and an exit on the way
+ * of one does not tell of it: a guest would deadlock, or lose it.
+ * All its processors have the same IA32_VMX_BASIC.
+ */
+#define BOCHS_BASIC UINT64_C(0x00d810000000002b)
+
+/*
+ * The guest's local APIC says which of them are on. Without APIC-register
+ * virtualization the page of the local APIC is none of the processor's: all but
+ * the task priority would exit still, as APIC accesses, which are decoded no
+ * faster than EPT violations, and guests set the task priority by CR8.
+ */
+static void choose_apic(const struct vmx_capability *capability,
+                        struct vmx_controls *controls)
+{
+    uint32_t used =
+        (uint32_t)(capability->cpu2 >> 32) &
+        (uint32_t)(VMX_CPU2_APIC_ACCESSES | VMX_CPU2_X2APIC_MODE |
+                   VMX_CPU2_APIC_REGISTERS | VMX_CPU2_VIRTUAL_INTERRUPTS);
+
+    if ((used & VMX_CPU2_APIC_REGISTERS) == 0)
+        used &= ~(uint32_t)VMX_CPU2_APIC_ACCESSES;
+    if (capability->basic == BOCHS_BASIC)
+        used &= ~(uint32_t)VMX_CPU2_VIRTUAL_INTERRUPTS;
+    controls->has_tpr_shadow = may_be_1(capability->cpu, VMX_CPU_TPR_SHADOW);
+    if (controls->has_tpr_shadow)
+        controls->apic = used;
 }
 
 bool vmx_choose_controls(const struct vmx_capability *capability,
@@ -209,12 +245,8 @@ bool vmx_choose_controls(const struct vmx_capability *capability,
     if (!choose_ept(capability, controls, refusal))
         return false;
     choose_vpid(capability, controls);
+    choose_apic(capability, controls);
     return true;
-}
-
-static bool may_be_1(uint64_t capability, uint64_t control)
-{
-    return (capability >> 32 & control) != 0;
 }
 
 void vmx_read_capability(struct vmx_capability *c, vmx_read_msr_fn read)

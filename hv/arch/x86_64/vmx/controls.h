@@ -33,6 +33,10 @@ struct vmx_controls {
     uint32_t vpids;                /* 0: there are none; VPID 0 included */
     uint8_t invept, invvpid;       /* enum vmx_invept, vmx_invvpid */
     bool has_1g;                   /* pages of EPT */
+    /* Virtualization of the local APIC: whether there is a TPR shadow, without
+     * which nothing of it is used, and secondary controls. */
+    bool has_tpr_shadow;
+    uint32_t apic;
 };
 
 #define VMX_REFUSAL_SIZE 96

@@ -6,9 +6,9 @@
  * What exits, and why, is in vcpu.c. Reasons that our controls do not allow are
  * not in the table: they are unknown, and stop the VM. Each of them needs a
  * control that controls.c does not ask for (INVLPG, RDTSC, RDTSCP, MOV DR,
- * PAUSE, descriptor tables, RDRAND, RDSEED, MTF, APIC virtualization, PML,
- * XSAVES, PCONFIG and what follows), the dual-monitor treatment (SMIs, RSM), or
- * an activity state that no guest is put into (SIPI).
+ * PAUSE, descriptor tables, RDRAND, RDSEED, MTF, PML, XSAVES, PCONFIG and what
+ * follows), the dual-monitor treatment (SMIs, RSM), or an activity state that
+ * no guest is put into (SIPI).
  */
 #include "arch/x86_64/vmx/vmx.h"
 
@@ -190,6 +190,38 @@ static void decode_task_switch(const struct vmx_vcpu *v, struct vm_exit *exit)
         FIELD_PUT(X86_TASK_SOURCE, FIELD_GET(VMX_TASK_SOURCE, info));
 }
 
+/* The page of the local APIC: as an access to any device that no memory is
+ * mapped at. */
+static void decode_apic_access(const struct vmx_vcpu *v, struct vm_exit *exit)
+{
+    uint64_t info = v->exit.qualification;
+
+    exit->kind = EXIT_NESTED_PAGE_FAULT;
+    exit->fault.gpa = gpa(APIC_PAGE + FIELD_GET(VMX_APIC_OFFSET, info));
+    exit->fault.gva = gva(0);
+    switch (FIELD_GET(VMX_APIC_TYPE, info)) {
+    case VMX_APIC_WRITE: exit->fault.access = ACCESS_WRITE; break;
+    case VMX_APIC_FETCH: exit->fault.access = ACCESS_EXECUTE; break;
+    default: exit->fault.access = ACCESS_READ; break;
+    }
+}
+
+/* The instruction is complete. */
+static void decode_apic_write(const struct vmx_vcpu *v, struct vm_exit *exit)
+{
+    exit->kind = EXIT_INSTRUCTION;
+    exit->insn.number = X86_INTERCEPTED_APIC_WRITE;
+    exit->insn.operand = FIELD_GET(VMX_APIC_OFFSET, v->exit.qualification);
+}
+
+static void decode_virtualized_eoi(const struct vmx_vcpu *v,
+                                   struct vm_exit *exit)
+{
+    exit->kind = EXIT_INSTRUCTION;
+    exit->insn.number = X86_INTERCEPTED_APIC_EOI;
+    exit->insn.operand = FIELD_GET(VMX_EOI_VECTOR, v->exit.qualification);
+}
+
 static void decode_entry_failure(const struct vmx_vcpu *v, struct vm_exit *exit)
 {
     exit->kind = EXIT_FAIL_ENTRY;
@@ -222,11 +254,15 @@ static const decoder decoders[] = {
     [VMX_REASON_WRMSR] = decode_wrmsr,
     [VMX_REASON_MWAIT] = decode_ud,
     [VMX_REASON_MONITOR] = decode_ud,
+    [VMX_REASON_TPR_BELOW_THRESHOLD] = decode_window,
+    [VMX_REASON_APIC_ACCESS] = decode_apic_access,
+    [VMX_REASON_VIRTUALIZED_EOI] = decode_virtualized_eoi,
     [VMX_REASON_INVEPT] = decode_ud,
     [VMX_REASON_PREEMPTION_TIMER] = decode_timer,
     [VMX_REASON_INVVPID] = decode_ud,
     [VMX_REASON_WBINVD] = decode_cache,
     [VMX_REASON_XSETBV] = decode_xsetbv,
+    [VMX_REASON_APIC_WRITE] = decode_apic_write,
     [VMX_REASON_VMFUNC] = decode_ud,
     [VMX_REASON_ENCLS] = decode_ud,
     [VMX_REASON_ENCLV] = decode_ud,

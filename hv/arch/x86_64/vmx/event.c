@@ -50,12 +50,11 @@ bool vmx_takes_nmi(const struct x86_vcpu *x86)
 void vmx_set_windows(struct x86_vcpu *x86, bool interrupt, bool nmi)
 {
     struct vmx_vcpu *v = vmx_of(x86);
-    uint32_t controls = v->controls->cpu;
+    uint32_t controls;
 
-    if (interrupt)
-        controls |= VMX_CPU_INTERRUPT_WINDOW_EXITING;
-    if (nmi)
-        controls |= VMX_CPU_NMI_WINDOW_EXITING;
+    v->windows = (uint32_t)((interrupt ? VMX_CPU_INTERRUPT_WINDOW_EXITING : 0) |
+                            (nmi ? VMX_CPU_NMI_WINDOW_EXITING : 0));
+    controls = vmx_cpu_controls(v);
     if (controls == v->cpu_controls)
         return;
     v->cpu_controls = controls;

@@ -3,7 +3,6 @@
  * What a VMCS holds before its first entry, and keeps: controls, bitmaps,
  * masks. SDM volume 3, chapter 24.
  */
-#include "api/memory.h"
 #include "api/time.h"
 #include "arch/x86_64/guest_control.h"
 #include "arch/x86_64/vmx/vmx.h"
@@ -49,8 +48,6 @@ void vmx_fill(struct vmx_vcpu *v)
         uint64_t value;
     } values[] = {
         {VMCS_PIN_CONTROLS, controls->pin},
-        {VMCS_PRIMARY_CONTROLS, v->cpu_controls},
-        {VMCS_SECONDARY_CONTROLS, controls->cpu2},
         {VMCS_EXIT_CONTROLS, controls->exit},
         {VMCS_ENTRY_CONTROLS, controls->entry},
         {VMCS_EXCEPTION_BITMAP, INTERCEPTED_EXCEPTIONS},
@@ -63,7 +60,6 @@ void vmx_fill(struct vmx_vcpu *v)
         {VMCS_ENTRY_INTERRUPTION_INFO, 0},
         {VMCS_ENTRY_EXCEPTION_ERROR_CODE, 0},
         {VMCS_ENTRY_INSTRUCTION_LENGTH, 0},
-        {VMCS_MSR_BITMAPS, memory_virt_to_phys(v->msr_bitmap).raw},
         {VMCS_EPTP, v->eptp},
         {VMCS_LINK_POINTER, VMCS_NO_ADDRESS},
         {VMCS_CR0_GUEST_HOST_MASK, VMX_CR0_MASK},
@@ -81,4 +77,5 @@ void vmx_fill(struct vmx_vcpu *v)
         x86_vmx_vmwrite(values[i].field, values[i].value);
     fill_timer(controls);
     fill_encls(controls);
+    vmx_apic_fill(v);
 }

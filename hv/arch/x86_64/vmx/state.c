@@ -279,5 +279,8 @@ bool vmx_walks_tables(const struct x86_vcpu *x86)
     const struct vmx_exit *exit = &vmx_of_const(x86)->exit;
     const uint64_t linear = VMX_EPT_LINEAR | VMX_EPT_FINAL;
 
+    if (unlikely(exit->reason == VMX_REASON_APIC_ACCESS))
+        return FIELD_GET(VMX_APIC_TYPE, exit->qualification) >=
+               VMX_APIC_PHYSICAL_DELIVERY;
     return (exit->qualification & linear) == VMX_EPT_LINEAR;
 }

@@ -43,12 +43,8 @@ static const struct x86_vendor vmx_vendor = {
     .set_segment = vmx_set_segment,
     .get_gdtr = vmx_get_gdtr,
     .block_nmi = vmx_set_nmi_blocking,
-};
-
-/* What all vCPUs of a VM share. */
-struct shared {
-    uint8_t msr_bitmap[VMX_MSR_BITMAP_SIZE]; /* a page */
-    struct vmx_controls controls;
+    .lend_apic = vmx_lend_apic,
+    .read_apic = vmx_read_apic,
 };
 
 static err_t make_shared(struct vmx_vcpu *v, struct arena *arena)
@@ -56,10 +52,10 @@ static err_t make_shared(struct vmx_vcpu *v, struct arena *arena)
     const struct vmx_vcpu *first = vmx_of(x86_first(&v->x86));
     struct vmx_capability capability;
     char refusal[VMX_REFUSAL_SIZE];
-    struct shared *shared;
+    struct vmx_shared *shared;
 
     v->controls = first->controls;
-    v->msr_bitmap = first->msr_bitmap;
+    v->shared = first->shared;
     if (v->controls != NULL)
         return OK;
     shared = arena_alloc(arena, sizeof(*shared), PAGE_SIZE);
@@ -68,9 +64,11 @@ static err_t make_shared(struct vmx_vcpu *v, struct arena *arena)
     vmx_read_capability(&capability, x86_hw_read_msr);
     /* The host has looked before. */
     CHECK(vmx_choose_controls(&capability, &shared->controls, refusal));
-    vmx_msr_bitmap_init(shared->msr_bitmap, v->x86.cpuid);
+    for (unsigned i = 0; i < ARRAY_SIZE(shared->msr_bitmap); i++)
+        vmx_msr_bitmap_init(shared->msr_bitmap[i], v->x86.cpuid);
+    vmx_msr_bitmap_pass_x2apic(shared->msr_bitmap[1], shared->controls.apic);
     v->controls = &shared->controls;
-    v->msr_bitmap = shared->msr_bitmap;
+    v->shared = shared;
     return OK;
 }
 
@@ -79,7 +77,9 @@ static void clear_state(struct vmx_vcpu *v)
     x86_clear(&v->x86);
     v->exit = (struct vmx_exit){0};
     v->event = 0;
-    v->cpu_controls = v->controls->cpu;
+    v->windows = 0;
+    vmx_apic_clear(v);
+    v->cpu_controls = vmx_cpu_controls(v);
     v->is_filled = v->has_entry = v->launched = false;
     v->host_cpu = v->vpid.cpu = X86_NO_CPU;
     v->state = (struct x86_vmx_state){.dr6 = X86_DR6_RESET};
@@ -100,6 +100,7 @@ static err_t init(struct vcpu *vcpu, struct arena *arena)
     v->x86.shadow = &v->exit.interruptibility;
     v->x86.event = &v->event;
     v->vmcs_pa = memory_virt_to_phys(&v->vmcs);
+    vmx_apic_init(v);
     clear_state(v);
     return OK;
 }
@@ -126,7 +127,7 @@ static err_t setup(struct vcpu *vcpu)
     v->eptp =
         s2_ept_pointer(ept_format(v->controls), vcpu->boot.stage2.root, false);
     vcpu_request(vcpu, VCPU_REQUEST_INTERRUPT);
-    return OK;
+    return vmx_apic_setup(v);
 }
 
 /* What the entries write from now on if it has changed. */

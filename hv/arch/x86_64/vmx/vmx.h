@@ -10,7 +10,9 @@
  *   state.c     the guest's registers, in the VMCS and out of it
  *   event.c     events, and the windows for them
  *   vpid.c      VPIDs, and when translations are dropped
- *   bitmap.c    the MSR bitmap
+ *   bitmap.c    the MSR bitmaps
+ *   apic.c      registers of the local APIC that the guest accesses without an
+ *               exit
  *   trace.c     what a trace is told of all this
  *
  * A VMCS is in the CPU that its vCPU is bound to, and nowhere else: unbinding
@@ -23,7 +25,10 @@
 #include "arch/x86_64/vmx/controls.h"
 #include "arch/x86_64/vmx/fields.h"
 #include "arch/x86_64/x86.h"
+#include "device/pc/lapic.h"
 #include "vcpu/tag.h"
+
+#define VMX_MSR_BITMAP_SIZE 4096
 
 /* A VMCS region: its header, and what only the processor knows. */
 struct vmcs {
@@ -34,6 +39,23 @@ struct vmcs {
 /* What the entry writes if it has changed, and what the VMCS has of it. */
 struct vmx_written {
     uint64_t rflags, rsp, interruptibility;
+};
+
+/* What all vCPUs of a VM share. */
+struct vmx_shared {
+    /* Pages of the hardware's; the second bitmap is for x2APIC mode. */
+    uint8_t msr_bitmap[2][VMX_MSR_BITMAP_SIZE];
+    /* The APIC-access page: the guest has it mapped, and never gets there. */
+    uint8_t apic_access[4096];
+    bool is_mapped; /* the latter, at every start of the VM */
+    struct vmx_controls controls;
+};
+
+/* Likewise, of the local APIC. */
+struct vmx_apic_written {
+    uint64_t status; /* the guest's interrupt status */
+    uint64_t threshold;
+    uint64_t level[LAPIC_VECTOR_WORDS];
 };
 
 struct vmx_vcpu {
@@ -47,6 +69,8 @@ struct vmx_vcpu {
     /* As the guest sees them, of bits that it does not own. */
     uint64_t cr0_shadow, cr4_shadow;
     uint32_t cpu_controls; /* the primary ones, as the VMCS has them */
+    uint32_t windows;      /* those of them that ask for a window */
+    uint8_t apic_mode;     /* enum lapic_mode, as the VMCS has it */
     bool launched;         /* VMRESUME, not VMLAUNCH */
     bool is_filled;        /* the VMCS has more than its header */
     bool has_entry;        /* the next bind writes `entry` to it */
@@ -56,11 +80,15 @@ struct vmx_vcpu {
     uint64_t eptp;
 
     const struct vmx_controls *controls; /* of all vCPUs of the VM */
-    const uint8_t *msr_bitmap;           /* likewise */
+    struct vmx_shared *shared;           /* those, and what else there is */
     struct x86_vmx_state state;          /* while it is not bound */
     struct x86_entry entry;              /* likewise, if it is the newer one */
 
+    struct lapic_processor apic; /* without a page: all of it exits */
+    struct vmx_apic_written apic_written;
+
     struct vmcs vmcs;
+    uint32_t apic_page[1024] ALIGNED(4096); /* the virtual-APIC page */
 };
 
 static inline struct vmx_vcpu *to_vmx(struct vcpu *vcpu)
@@ -164,11 +192,26 @@ void vmx_flush_stage2(struct vmx_vcpu *v);
 
 /* --- bitmap.c --- */
 
-#define VMX_MSR_BITMAP_SIZE 4096
-
 /* Fills the bitmap, so that all MSRs exit but those of X86_MSR_DIRECT. */
 void vmx_msr_bitmap_init(uint8_t bitmap[VMX_MSR_BITMAP_SIZE],
                          const struct x86_guest_cpuid *cpuid);
+/* And those of x2APIC mode that the processor virtualizes, by its secondary
+ * `controls`. */
+void vmx_msr_bitmap_pass_x2apic(uint8_t bitmap[VMX_MSR_BITMAP_SIZE],
+                                uint32_t controls);
+
+/* --- apic.c --- */
+
+/* Once per vCPU that has a local APIC, and once per start of the VM. */
+void vmx_apic_init(struct vmx_vcpu *v);
+err_t vmx_apic_setup(struct vmx_vcpu *v) MUST_CHECK;
+/* All of it exits. */
+void vmx_apic_clear(struct vmx_vcpu *v);
+void vmx_apic_fill(const struct vmx_vcpu *v);
+/* The primary controls, as the local APIC and the windows ask for them. */
+uint32_t vmx_cpu_controls(const struct vmx_vcpu *v);
+void vmx_lend_apic(struct x86_vcpu *x86);
+uint32_t vmx_read_apic(const struct x86_vcpu *x86, uint32_t offset);
 
 /* --- vcpu.c --- */
 

@@ -201,7 +201,7 @@ const struct vmx_profile vmx_profiles[] = {
     {
         .base = {"registers",
                  "as arrandale, with APIC-register virtualization, "
-                 "which has no Bochs model without virtual interrupts"},
+                 "and no virtual-interrupt delivery"},
         .basic = BASIC,
         .misc = UINT64_C(0x401e0),
         .pin = {PIN_DEFAULT1, 0x0000007f},

@@ -10,6 +10,9 @@ const char *const rig_profiles[] = {"full",
                                     RIG_VMX "full",
                                     RIG_VMX "haswell",
                                     RIG_VMX "skylake",
+                                    RIG_VMX "arrandale",
+                                    RIG_VMX "registers",
+                                    RIG_VMX "plain",
                                     NULL};
 const char *const rig_vendors[] = {"full", RIG_VMX "full", NULL};
 

@@ -3,8 +3,13 @@
 
 #include "sim/x86_64/arch.h"
 
-const char *const rig_vmx_profiles[] = {RIG_VMX "full", RIG_VMX "haswell",
-                                        RIG_VMX "skylake", NULL};
+const char *const rig_vmx_profiles[] = {RIG_VMX "full",
+                                        RIG_VMX "haswell",
+                                        RIG_VMX "skylake",
+                                        RIG_VMX "arrandale",
+                                        RIG_VMX "registers",
+                                        RIG_VMX "plain",
+                                        NULL};
 
 struct vmx_vcpu *rig_vmx(vcpu_id id)
 {

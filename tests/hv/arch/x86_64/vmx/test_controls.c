@@ -160,6 +160,44 @@ Test(vmx_controls, translations)
     }
 }
 
+/* Of the local APIC: nothing without a TPR shadow, and not its page without
+ * APIC-register virtualization. */
+Test(vmx_controls, local_apic)
+{
+    enum {
+        P = VMX_CPU2_APIC_ACCESSES,
+        X = VMX_CPU2_X2APIC_MODE,
+        R = VMX_CPU2_APIC_REGISTERS,
+        V = VMX_CPU2_VIRTUAL_INTERRUPTS
+    };
+    static const struct {
+        uint64_t cpu, cpu2; /* may not be 1 */
+        uint32_t apic;
+    } rows[] = {
+        {0, 0, P | X | R | V}, {VMX_CPU_TPR_SHADOW, 0, 0},
+        {0, R, X | V},         {0, V, P | X | R},
+        {0, R | V, X},         {0, P, X | R | V},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        struct vmx_capability capability = full;
+        struct vmx_controls controls;
+        char refusal[VMX_REFUSAL_SIZE];
+
+        capability.cpu &= ~(rows[i].cpu << 32);
+        capability.cpu2 &= ~(rows[i].cpu2 << 32);
+        cr_assert(choose(&capability, &controls, refusal));
+        cr_assert_eq(controls.apic, rows[i].apic, "row %zu: %x", i,
+                     controls.apic);
+        cr_assert_eq(controls.has_tpr_shadow, rows[i].cpu == 0);
+        cr_assert_eq(controls.cpu2 & (P | X | R | V), 0, "at first none is on");
+        /* Bochs' virtual interrupts are not used. */
+        capability.basic = UINT64_C(0x00d810000000002b);
+        cr_assert(choose(&capability, &controls, refusal));
+        cr_assert_eq(controls.apic, rows[i].apic & ~(uint32_t)V, "row %zu", i);
+    }
+}
+
 /* MSRs of a processor: those that there are, and TRUE ones or not. */
 static uint64_t basic, cpu2;
 static bool read_absent;

@@ -54,9 +54,9 @@ static const uint8_t kinds[VMX_REASON_MAX] = {
     [VMX_REASON_MONITOR] = EXIT_INSTRUCTION,
     [VMX_REASON_PAUSE] = IMPOSSIBLE,
     [VMX_REASON_ENTRY_MACHINE_CHECK] = EXIT_FAIL_ENTRY,
-    [VMX_REASON_TPR_BELOW_THRESHOLD] = IMPOSSIBLE,
-    [VMX_REASON_APIC_ACCESS] = IMPOSSIBLE,
-    [VMX_REASON_VIRTUALIZED_EOI] = IMPOSSIBLE,
+    [VMX_REASON_TPR_BELOW_THRESHOLD] = EXIT_INTERRUPT_WINDOW,
+    [VMX_REASON_APIC_ACCESS] = EXIT_NESTED_PAGE_FAULT,
+    [VMX_REASON_VIRTUALIZED_EOI] = EXIT_INSTRUCTION,
     [VMX_REASON_GDTR_IDTR_ACCESS] = IMPOSSIBLE,
     [VMX_REASON_LDTR_TR_ACCESS] = IMPOSSIBLE,
     [VMX_REASON_EPT_VIOLATION] = EXIT_NESTED_PAGE_FAULT,
@@ -67,7 +67,7 @@ static const uint8_t kinds[VMX_REASON_MAX] = {
     [VMX_REASON_INVVPID] = EXIT_INSTRUCTION,
     [VMX_REASON_WBINVD] = EXIT_INSTRUCTION,
     [VMX_REASON_XSETBV] = EXIT_INSTRUCTION,
-    [VMX_REASON_APIC_WRITE] = IMPOSSIBLE,
+    [VMX_REASON_APIC_WRITE] = EXIT_INSTRUCTION,
     [VMX_REASON_RDRAND] = IMPOSSIBLE,
     [VMX_REASON_INVPCID] = IMPOSSIBLE,
     [VMX_REASON_VMFUNC] = EXIT_INSTRUCTION,
@@ -173,6 +173,40 @@ Test(vmx_decode, refused_entries)
     cr_assert_eq(exit.kind, EXIT_FAIL_ENTRY);
     cr_assert_str_eq(vmx_reason_name(VMX_ENTRY_REFUSED), "VMfailInvalid");
     cr_assert_null(vmx_reason_name(VMX_ENTRY_REFUSED | 0xfff));
+}
+
+/* What is left to do of accesses to the local APIC. */
+Test(vmx_decode, apic)
+{
+    static const struct {
+        uint64_t qualification;
+        enum access access;
+        uint32_t offset;
+    } rows[] = {
+        {0x0390, ACCESS_READ, 0x390},   {0x1b0c, ACCESS_WRITE, 0xb0c},
+        {0x2020, ACCESS_EXECUTE, 0x20}, {0x3ff0, ACCESS_READ, 0xff0},
+        {0xf020, ACCESS_READ, 0x20},
+    };
+    struct vm_exit exit;
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        exit =
+            decode((struct vmx_exit){.reason = VMX_REASON_APIC_ACCESS,
+                                     .qualification = rows[i].qualification});
+        cr_assert_eq(exit.fault.gpa.raw, APIC_PAGE + rows[i].offset);
+        cr_assert_eq(exit.fault.access, rows[i].access, "row %zu", i);
+        cr_assert_eq(vmx_walks_tables(&vcpu.x86),
+                     rows[i].qualification >> 12 == VMX_APIC_PHYSICAL);
+    }
+    exit = decode((struct vmx_exit){
+        .reason = VMX_REASON_APIC_WRITE, .qualification = 0x300, .length = 7});
+    cr_assert_eq(exit.insn.number, X86_INTERCEPTED_APIC_WRITE);
+    cr_assert_eq(exit.insn.operand, 0x300);
+    cr_assert_eq(exit.insn_len, 0, "it is complete");
+    exit = decode((struct vmx_exit){.reason = VMX_REASON_VIRTUALIZED_EOI,
+                                    .qualification = 0x51});
+    cr_assert_eq(exit.insn.number, X86_INTERCEPTED_APIC_EOI);
+    cr_assert_eq(exit.insn.operand, 0x51);
 }
 
 #define EVENT(type, vector) \
