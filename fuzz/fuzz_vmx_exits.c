@@ -39,8 +39,6 @@ static const struct fuzz_x86_exits exits = {
     .event = VMX_REASON_EXTERNAL_INTERRUPT,
 };
 
-_Static_assert(EVENT_V == VMX_EVENT_VALID, "");
-
 static void describe(struct machine_spec *spec)
 {
     fuzz_x86_pair(spec, &x86_64_vmx_sim_arch, 2);

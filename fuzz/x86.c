@@ -3,6 +3,7 @@
 #include "fuzz/x86.h"
 
 #include "arch/x86_64/hw.h"
+#include "arch/x86_64/x86.h"
 
 #define LAPIC  UINT64_C(0xfee00000)
 #define IOAPIC UINT64_C(0xfec00000)
@@ -261,11 +262,12 @@ static void decode_raw(struct fuzz_input *input, unsigned kind,
         op->args[1] = fuzz_number(input);
         op->args[2] = fuzz_number(input);
     }
-    op->args[3] = fuzz_take(input, 1) < 8 ? fuzz_number(input) | EVENT_V : 0;
+    op->args[3] =
+        fuzz_take(input, 1) < 8 ? fuzz_number(input) | X86_EVENT_VALID : 0;
     op->args[4] = fuzz_take(input, 1) & 15;
     op->number = (uint32_t)fuzz_number(input);
     if (exits->event >= 0 && op->args[0] <= (unsigned)exits->event)
-        op->args[5] = fuzz_number(input) | EVENT_V;
+        op->args[5] = fuzz_number(input) | X86_EVENT_VALID;
 }
 
 void fuzz_x86_decode_exit(struct fuzz_input *input, struct fuzz_script *script,

@@ -24,7 +24,7 @@ static PRINTF_LIKE(2, 3) void append(struct text *t, const char *format, ...)
 
 static uint64_t low_bytes(unsigned bytes)
 {
-    return BIT_MASK(8 * bytes - 1, 0);
+    return bytes < sizeof(uint64_t) ? BIT(8 * bytes) - 1 : UINT64_MAX;
 }
 
 /* Small numbers are the same in both notations. */
