@@ -13,7 +13,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define TABLES     8
-#define MOST_READS 10 /* five levels, twice */
+#define MOST_READS 15 /* five levels, three times */
 
 struct guest {
     struct fuzz_input input;

@@ -28,7 +28,11 @@
 
 #define LEVELS_MAX 5
 #define PAE_TOP    3
-#define ATTEMPTS   2
+
+/* An entry that is met at two levels is, at the second, not what was read, as
+ * the first has set its bit A. Five levels have two such pairs, of which each
+ * costs an attempt. */
+#define ATTEMPTS 3
 
 /* A paging mode: the number of levels says which. */
 struct mode {
