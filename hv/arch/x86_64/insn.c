@@ -258,6 +258,16 @@ static bool write_control(struct x86_vcpu *v, const struct mov_cr *mov)
     }
 }
 
+/* Processors look at this before they exit. It is looked at again because no
+ * entry takes the state that a MOV to CR0 would make of another level. */
+static bool is_privileged(const struct x86_vcpu *v)
+{
+    struct x86_cpu cpu;
+
+    v->vendor->get_cpu(v, &cpu);
+    return cpu.cpl == 0;
+}
+
 /* MOV from CR8, MOV to CR0, CR4 or CR8: nothing else is intercepted. What has
  * been overwritten meanwhile is tried again. */
 static enum verdict do_mov_cr(struct x86_vcpu *v, const struct vm_exit *exit)
@@ -266,6 +276,8 @@ static enum verdict do_mov_cr(struct x86_vcpu *v, const struct vm_exit *exit)
     struct mov_cr mov = {.control = operand & BIT_MASK(3, 0),
                          .write = (operand & X86_MOV_CR_WRITE) != 0};
 
+    if (!is_privileged(v))
+        return do_gp(v, exit);
     if ((operand & X86_MOV_CR_DECODED) != 0)
         take_mov_cr(v, exit, &mov);
     else if (!fetch_mov_cr(v, &mov))
