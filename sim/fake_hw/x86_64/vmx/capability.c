@@ -36,6 +36,18 @@
 #define DEBUGCTL    UINT64_C(0xdfc3) /* LBR, BTF, TR to freezing */
 #define DEBUGCTL_P6 UINT64_C(0x7c3)
 
+/* Bochs' models of that time, and what is made after them: they differ in
+ * processor-based controls. */
+#define NEHALEM(cpu_allowed, cpu2_allowed)                                \
+    .basic = BASIC, .misc = UINT64_C(0x401e0),                            \
+    .pin = {PIN_DEFAULT1, 0x0000007f}, .cpu = {CPU_FIXED1, cpu_allowed},  \
+    .cpu2 = (cpu2_allowed), .exit = {EXIT_FIXED1, 0x007fffff},            \
+    .entry = {ENTRY_FIXED1, 0x0000ffff}, .cr0_fixed0 = CR0_FIXED0,        \
+    .cr0_fixed1 = CR0_FIXED1, .cr4_fixed0 = CR4_FIXED0,                   \
+    .cr4_fixed1 = UINT64_C(0x000067ff), .ept_vpid = EPT_BASIC | VPID_ALL, \
+    .phys_bits = 40, .linear_bits = 48, .debugctl = DEBUGCTL_P6,          \
+    .efer = EFER_BITS, .perf_global_ctrl = UINT64_C(0x70000000f)
+
 const struct vmx_profile vmx_profiles[] = {
     {
         .base = {"full", "everything that entries can check: unrestricted "
@@ -91,23 +103,7 @@ const struct vmx_profile vmx_profiles[] = {
     {
         .base = {"lynnfield", "as Bochs' corei5_lynnfield_750: EPT and VPID, "
                               "no unrestricted guest"},
-        .basic = BASIC,
-        .misc = UINT64_C(0x401e0),
-        .pin = {PIN_DEFAULT1, 0x0000007f},
-        .cpu = {CPU_FIXED1, 0xf7f9fffe},
-        .cpu2 = 0x0000007f,
-        .exit = {EXIT_FIXED1, 0x007fffff},
-        .entry = {ENTRY_FIXED1, 0x0000ffff},
-        .cr0_fixed0 = CR0_FIXED0,
-        .cr0_fixed1 = CR0_FIXED1,
-        .cr4_fixed0 = CR4_FIXED0,
-        .cr4_fixed1 = UINT64_C(0x000067ff),
-        .ept_vpid = EPT_BASIC | VPID_ALL,
-        .phys_bits = 40,
-        .linear_bits = 48,
-        .debugctl = DEBUGCTL_P6,
-        .efer = EFER_BITS,
-        .perf_global_ctrl = UINT64_C(0x70000000f),
+        NEHALEM(0xf7f9fffe, 0x0000007f),
     },
     {
         .base = {"haswell", "as Bochs' corei7_haswell_4770: unrestricted "
@@ -157,23 +153,7 @@ const struct vmx_profile vmx_profiles[] = {
     {
         .base = {"arrandale", "as Bochs' corei5_arrandale_m520: unrestricted "
                               "guest, EPT without accessed and dirty flags"},
-        .basic = BASIC,
-        .misc = UINT64_C(0x401e0),
-        .pin = {PIN_DEFAULT1, 0x0000007f},
-        .cpu = {CPU_FIXED1, 0xf7f9fffe},
-        .cpu2 = 0x000000ff,
-        .exit = {EXIT_FIXED1, 0x007fffff},
-        .entry = {ENTRY_FIXED1, 0x0000ffff},
-        .cr0_fixed0 = CR0_FIXED0,
-        .cr0_fixed1 = CR0_FIXED1,
-        .cr4_fixed0 = CR4_FIXED0,
-        .cr4_fixed1 = UINT64_C(0x000067ff),
-        .ept_vpid = EPT_BASIC | VPID_ALL,
-        .phys_bits = 40,
-        .linear_bits = 48,
-        .debugctl = DEBUGCTL_P6,
-        .efer = EFER_BITS,
-        .perf_global_ctrl = UINT64_C(0x70000000f),
+        NEHALEM(0xf7f9fffe, 0x000000ff),
     },
     {
         .base = {"tigerlake", "as Bochs' tigerlake: shadow stacks, monitor "
@@ -202,43 +182,11 @@ const struct vmx_profile vmx_profiles[] = {
         .base = {"registers",
                  "as arrandale, with APIC-register virtualization, "
                  "and no virtual-interrupt delivery"},
-        .basic = BASIC,
-        .misc = UINT64_C(0x401e0),
-        .pin = {PIN_DEFAULT1, 0x0000007f},
-        .cpu = {CPU_FIXED1, 0xf7f9fffe},
-        .cpu2 = 0x000001ff,
-        .exit = {EXIT_FIXED1, 0x007fffff},
-        .entry = {ENTRY_FIXED1, 0x0000ffff},
-        .cr0_fixed0 = CR0_FIXED0,
-        .cr0_fixed1 = CR0_FIXED1,
-        .cr4_fixed0 = CR4_FIXED0,
-        .cr4_fixed1 = UINT64_C(0x000067ff),
-        .ept_vpid = EPT_BASIC | VPID_ALL,
-        .phys_bits = 40,
-        .linear_bits = 48,
-        .debugctl = DEBUGCTL_P6,
-        .efer = EFER_BITS,
-        .perf_global_ctrl = UINT64_C(0x70000000f),
+        NEHALEM(0xf7f9fffe, 0x000001ff),
     },
     {
         .base = {"plain", "as arrandale, without a TPR shadow"},
-        .basic = BASIC,
-        .misc = UINT64_C(0x401e0),
-        .pin = {PIN_DEFAULT1, 0x0000007f},
-        .cpu = {CPU_FIXED1, 0xf7d9fffe},
-        .cpu2 = 0x000000ff,
-        .exit = {EXIT_FIXED1, 0x007fffff},
-        .entry = {ENTRY_FIXED1, 0x0000ffff},
-        .cr0_fixed0 = CR0_FIXED0,
-        .cr0_fixed1 = CR0_FIXED1,
-        .cr4_fixed0 = CR4_FIXED0,
-        .cr4_fixed1 = UINT64_C(0x000067ff),
-        .ept_vpid = EPT_BASIC | VPID_ALL,
-        .phys_bits = 40,
-        .linear_bits = 48,
-        .debugctl = DEBUGCTL_P6,
-        .efer = EFER_BITS,
-        .perf_global_ctrl = UINT64_C(0x70000000f),
+        NEHALEM(0xf7d9fffe, 0x000000ff),
     },
     {.base = {NULL, NULL}},
 };
