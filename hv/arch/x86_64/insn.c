@@ -228,15 +228,14 @@ static void take_mov_cr(const struct x86_vcpu *v, const struct vm_exit *exit,
 
 /* As memory says, which may have changed: false if it is another instruction
  * by now. */
-static bool fetch_mov_cr(struct x86_vcpu *v, struct mov_cr *mov)
+static bool fetch_mov_cr(struct x86_vcpu *v, struct x86_cpu *cpu,
+                         struct mov_cr *mov)
 {
     const struct x86_operand *control, *gpr;
     struct x86_outcome outcome;
     struct x86_insn insn;
-    struct x86_cpu cpu;
 
-    v->vendor->get_cpu(v, &cpu);
-    if (x86_fetch(v, &cpu, &insn, &outcome) != X86_DONE)
+    if (x86_fetch(v, cpu, &insn, &outcome) != X86_DONE)
         return false;
     control = &insn.operand[mov->write ? 0 : 1];
     gpr = &insn.operand[mov->write ? 1 : 0];
@@ -258,16 +257,6 @@ static bool write_control(struct x86_vcpu *v, const struct mov_cr *mov)
     }
 }
 
-/* Processors look at this before they exit. It is looked at again because no
- * entry takes the state that a MOV to CR0 would make of another level. */
-static bool is_privileged(const struct x86_vcpu *v)
-{
-    struct x86_cpu cpu;
-
-    v->vendor->get_cpu(v, &cpu);
-    return cpu.cpl == 0;
-}
-
 /* MOV from CR8, MOV to CR0, CR4 or CR8: nothing else is intercepted. What has
  * been overwritten meanwhile is tried again. */
 static enum verdict do_mov_cr(struct x86_vcpu *v, const struct vm_exit *exit)
@@ -275,12 +264,16 @@ static enum verdict do_mov_cr(struct x86_vcpu *v, const struct vm_exit *exit)
     uint64_t operand = exit->insn.operand;
     struct mov_cr mov = {.control = operand & BIT_MASK(3, 0),
                          .write = (operand & X86_MOV_CR_WRITE) != 0};
+    struct x86_cpu cpu;
 
-    if (!is_privileged(v))
+    /* Processors look at the level before they exit. It is looked at again
+     * because no entry takes what a MOV to CR0 would make of another one. */
+    v->vendor->get_cpu(v, &cpu);
+    if (cpu.cpl != 0)
         return do_gp(v, exit);
     if ((operand & X86_MOV_CR_DECODED) != 0)
         take_mov_cr(v, exit, &mov);
-    else if (!fetch_mov_cr(v, &mov))
+    else if (!fetch_mov_cr(v, &cpu, &mov))
         return VERDICT_RESUME;
     if (!mov.write)
         v->regs.gpr[mov.gpr] = read_cr8(v);
