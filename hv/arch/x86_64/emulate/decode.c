@@ -95,6 +95,11 @@ static const uint8_t prefixes[256] = {
     [0xf3] = PREFIX_REP,
 };
 
+bool x86_is_prefix(uint8_t byte)
+{
+    return prefixes[byte] != NOT_PREFIX;
+}
+
 /* The segment that an override names: 26, 2E, 36, 3E by bits 4:3; 64, 65. In
  * 64-bit mode the first four do nothing, not even to one before them. */
 static void override_segment(struct decoding *d, uint8_t byte)

@@ -100,6 +100,9 @@ enum x86_decoded x86_decode_insn(const uint8_t *bytes, unsigned available,
                                  enum x86_mode mode,
                                  struct x86_insn *insn) MUST_CHECK;
 
+/* Whether `byte` is a prefix in 64-bit mode: in others REX is instructions. */
+bool x86_is_prefix(uint8_t byte);
+
 /* The manual's name, in lower case. */
 const char *x86_op_name(enum x86_op op);
 

@@ -211,18 +211,6 @@ static void append_insn(struct text *t, const struct x86_insn *insn)
     }
 }
 
-/* A REX prefix, too: in other modes its bytes are instructions known here. */
-static bool is_prefix(uint8_t byte)
-{
-    static const uint8_t prefixes[] = {0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65,
-                                       0x66, 0x67, 0xf0, 0xf2, 0xf3};
-
-    for (unsigned i = 0; i < sizeof(prefixes); i++)
-        if (byte == prefixes[i])
-            return true;
-    return (byte & 0xf0) == 0x40;
-}
-
 /* What the decoder does not know; SDM volume 2, table A-2. Outside of 64-bit
  * mode, what would be a register operand of LDS, LES and BOUND is VEX, EVEX. */
 static const char *extension(const uint8_t *bytes, unsigned available,
@@ -232,7 +220,7 @@ static const char *extension(const uint8_t *bytes, unsigned available,
     uint8_t opcode, next;
     bool is_vex;
 
-    while (at < available && is_prefix(bytes[at]))
+    while (at < available && x86_is_prefix(bytes[at]))
         at++;
     opcode = at < available ? bytes[at] : 0;
     next = at + 1 < available ? bytes[at + 1] : 0;
