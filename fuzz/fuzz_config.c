@@ -158,7 +158,7 @@ static const char *const names[] = {
     "populate",   "read-only",        "no-execute",     "data-offset",
     "data-size",  "load-address",     "compatible",     "interrupts",
     "riscv,ndev", "reg-shift",        "reg-io-width",   "clock-frequency",
-    "capacity",   "guest-compatible", "image",          "readonly",
+    "capacity",   "guest-compatible", "image",          "no-statistics",
 };
 
 static const char *const nodes[] = {

@@ -33,8 +33,9 @@ static inline void fuzz_need(bool ok, const char *what)
 }
 
 /*
- * The usual VM, but small, and one that does not start again by itself: what a
- * reset has to copy, and a reboot to load, bounds how many inputs are tried.
+ * The usual VM, but small, and one that ends without a table of its exits, and
+ * does not start again by itself: what a reset has to copy, text that nobody
+ * reads, and a reboot to load, bound how many inputs are tried.
  */
 #define FUZZ_MEMORY (UINT64_C(2) << 20)
 void fuzz_usual_vm(struct spec_vm *vm, uint32_t id, uint32_t vcpus);

@@ -11,6 +11,7 @@ void fuzz_usual_vm(struct spec_vm *vm, uint32_t id, uint32_t vcpus)
 void fuzz_small_vm(struct spec_vm *vm)
 {
     vm->stop_on_reboot = true;
+    vm->no_statistics = true;
     vm->memory[0].size = FUZZ_MEMORY;
     for (unsigned i = 0; i < vm->device_count; i++) {
         struct spec_device *device = &vm->devices[i];

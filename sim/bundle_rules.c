@@ -150,6 +150,7 @@ static const struct node_rule vm_rule = {
         {"boot-protocol", SHAPE_STRING},
         {"no-autostart", SHAPE_FLAG},
         {"stop-on-reboot", SHAPE_FLAG},
+        {"no-statistics", SHAPE_FLAG},
         CELL_SIZES,
         PHANDLES,
         {0},

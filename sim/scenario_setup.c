@@ -147,6 +147,8 @@ void scenario_vm(struct scenario *s, const struct words *words)
             vm.no_autostart = true;
         else if (is_word(word, "stop-on-reboot"))
             vm.stop_on_reboot = true;
+        else if (is_word(word, "no-statistics"))
+            vm.no_statistics = true;
         else if (value_of(word, "boot") != NULL)
             protocol = value_of(word, "boot");
         else if (!number_key(s, word, "vcpus", &vcpus))
@@ -158,11 +160,12 @@ void scenario_vm(struct scenario *s, const struct words *words)
     if (s->broken)
         return;
     if (usual) {
-        bool no_autostart = vm.no_autostart, stop = vm.stop_on_reboot;
+        const struct spec_vm said = vm;
 
         s->arch->usual_vm(&vm, 0, 0);
-        vm.no_autostart = no_autostart;
-        vm.stop_on_reboot = stop;
+        vm.no_autostart = said.no_autostart;
+        vm.stop_on_reboot = said.stop_on_reboot;
+        vm.no_statistics = said.no_statistics;
     }
     if (protocol != NULL)
         snprintf(vm.protocol, SPEC_TEXT, "%s", protocol);

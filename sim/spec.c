@@ -214,6 +214,7 @@ static void put_vm(struct writer *writer, const struct spec_vm *vm,
     put_cells(writer);
     put_flag(writer, "no-autostart", vm->no_autostart);
     put_flag(writer, "stop-on-reboot", vm->stop_on_reboot);
+    put_flag(writer, "no-statistics", vm->no_statistics);
     for (unsigned i = 0; i < vm->memory_count; i++)
         put_memory(writer, &vm->memory[i]);
     put_vm_images(writer, vm, offset);

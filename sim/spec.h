@@ -53,7 +53,7 @@ struct spec_vm {
     struct spec_memory memory[SPEC_MAX_MEMORY];
     unsigned device_count;
     struct spec_device devices[SPEC_MAX_DEVICES];
-    bool no_autostart, stop_on_reboot;
+    bool no_autostart, stop_on_reboot, no_statistics;
     char protocol[SPEC_TEXT]; /* boot-protocol; "": the usual one */
     /* The kernel's bytes, at the start of memory, or where the boot protocol
      * puts them. NULL: a page of zeros. */

@@ -298,6 +298,7 @@ err_t vm_config_parse(struct vm_config *config, const void *fdt, int node,
         .cmdline = "",
         .autostart = !has(&reader, node, "no-autostart"),
         .restart_on_reboot = !has(&reader, node, "stop-on-reboot"),
+        .report_statistics = !has(&reader, node, "no-statistics"),
     };
     err_t error = read_string(&reader, node, "bootargs", &config->cmdline);
     if (error == OK || error == ERR_NOT_FOUND)

@@ -85,7 +85,8 @@ struct vm_config {
     const char *cmdline; /* this and `protocol` are in the configuration tree */
     bool autostart;
     bool restart_on_reboot;
-    const void *fdt; /* the tree, and the VM's node in it */
+    bool report_statistics; /* when it stops */
+    const void *fdt;        /* the tree, and the VM's node in it */
     int node;
     hpa_t images; /* the bundle's image area */
     uint64_t images_size;

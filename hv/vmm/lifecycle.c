@@ -117,7 +117,8 @@ static void report(struct vm *vm)
     console_flush(vm);
     console_print("VM %u (%s) has stopped: %s: %s", vm->config.id,
                   vm->config.name, vm_stop_name(vm->stop), vm->reason);
-    console_report_stats(vm);
+    if (vm->config.report_statistics)
+        console_report_stats(vm);
 }
 
 static err_t reset_and_start(struct vm *vm)

@@ -84,6 +84,7 @@ Test(config, what_is_not_said_has_a_default)
     cr_expect_str_eq(config.cmdline, "");
     cr_expect(config.autostart);
     cr_expect(config.restart_on_reboot);
+    cr_expect(config.report_statistics);
     cr_expect_eq(config.memory_count, 1u);
     cr_expect_eq(config.memory[0].base.raw, 0x80000000u);
     cr_expect_eq(config.memory[0].size, 0x4000000u);
@@ -111,6 +112,7 @@ Test(config, what_is_said_counts)
     put(fdt, vm, &(struct property){"bootargs", "quiet", 0, 0});
     put(fdt, vm, &(struct property){"no-autostart", NULL, 0, 0});
     put(fdt, vm, &(struct property){"stop-on-reboot", NULL, 0, 0});
+    put(fdt, vm, &(struct property){"no-statistics", NULL, 0, 0});
     cr_assert_eq(fdt_setprop(fdt, vm, "affinity", masks, sizeof(masks)), 0);
     node = fdt_add_subnode(fdt, vm, "memory@c0000000");
     put_reg(fdt, node, 0xc0000000, 0x1000);
@@ -131,6 +133,7 @@ Test(config, what_is_said_counts)
     cr_expect_str_eq(config.cmdline, "quiet");
     cr_expect_not(config.autostart);
     cr_expect_not(config.restart_on_reboot);
+    cr_expect_not(config.report_statistics);
     cr_expect_eq(config.memory_count, 2u);
     cr_expect_eq(config.initrd.load.raw, 0x81000000u);
     cr_expect(config.initrd.has_load);

@@ -130,6 +130,19 @@ Test(console, an_end_is_reported_behind_the_line_in_focus)
     cr_expect(strstr(console_output(NULL), "system-down"));
 }
 
+Test(console, statistics_are_not_shown_where_they_are_not_wanted)
+{
+    struct machine_spec spec = {.vm_count = 1};
+
+    spec_usual_vm(&spec.vms[0], 1, 1);
+    spec.vms[0].no_statistics = true;
+    end_machine();
+    make_machine_of(1, &spec);
+    (void)run_op(1, 0, OP_ECALL_OF(SBI_SRST, 0, 0));
+    cr_expect(strstr(console_output(NULL), "has stopped: power-off"));
+    cr_expect_not(strstr(console_output(NULL), "system-down"));
+}
+
 Test(console, keys_and_the_end_of_the_vm_in_focus_end_its_line)
 {
     guest_writes(1, "# ");
