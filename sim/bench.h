@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * What `twinax bench` measures. Each part adds its numbers to the report; a
- * part that is not linked in leaves its numbers out.
- */
+/* What `twinax bench` measures. Each part adds its numbers to the report. */
 #ifndef SIM_BENCH_H
 #define SIM_BENCH_H
 
@@ -63,6 +60,6 @@ bool bench_inject(const struct bench_options *options,
 bool bench_entry_check(const struct bench_options *options,
                        struct bench_report *report);
 bool bench_replay(const struct bench_options *options,
-                  struct bench_report *report) __attribute__((weak));
+                  struct bench_report *report);
 
 #endif

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The command `twinax bench`. */
+#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
-#include "lib/compiler.h"
 #include "sim/bench.h"
 #include "sim/commands.h"
+#include "sim/trace_input.h"
+
+#define MAX_SECONDS 1e6
 
 static const char usage[] =
     "usage: twinax bench [--arch ARCH] [--json] [--seconds S] [TRACE]\n\n"
@@ -55,26 +57,68 @@ static void print_json(const struct bench_report *report)
 static bool run(const struct bench_options *options,
                 struct bench_report *report)
 {
-    if (!bench_inject(options, report) ||
-        !options->arch->bench->decode(options, report) ||
-        !bench_entry_check(options, report))
-        return false;
-    if (options->trace == NULL)
-        return true;
-    if (bench_replay == NULL) {
-        fprintf(stderr, "twinax bench: this build cannot replay\n");
-        return false;
-    }
-    return bench_replay(options, report);
+    return bench_inject(options, report) &&
+           options->arch->bench->decode(options, report) &&
+           bench_entry_check(options, report) &&
+           (options->trace == NULL || bench_replay(options, report));
 }
 
-static int unknown_arch(const char *name)
+/* Whether the trace can be read; if not, that is said before anything has been
+ * measured. */
+static bool is_trace(const char *path)
 {
-    fprintf(stderr, "twinax bench: --arch %s: it is one of", name);
-    for (unsigned i = 0; sim_archs[i] != NULL; i++)
-        fprintf(stderr, " %s", sim_archs[i]->name);
-    fputc('\n', stderr);
-    return EXIT_USAGE;
+    struct trace_input input;
+
+    if (!trace_input_open(&input, path))
+        return false;
+    trace_input_close(&input);
+    return true;
+}
+
+static bool parse_seconds(const char *text, double *seconds)
+{
+    char *end;
+
+    *seconds = strtod(text, &end);
+    return end != text && *end == '\0' && *seconds > 0 &&
+           *seconds < MAX_SECONDS;
+}
+
+/* -1: go on; otherwise the exit status. */
+static int parse(int argc, char **argv, struct bench_options *options,
+                 bool *json)
+{
+    static const struct option known[] = {
+        {"arch", required_argument, NULL, 'a'},
+        {"json", no_argument, NULL, 'j'},
+        {"seconds", required_argument, NULL, 's'},
+        {"help", no_argument, NULL, 'h'},
+        {0},
+    };
+    int option;
+
+    optind = 1;
+    opterr = 0;
+    while ((option = getopt_long(argc, argv, ":h", known, NULL)) >= 0) {
+        switch (option) {
+        case 'a':
+            options->arch = command_arch("bench", optarg);
+            if (options->arch == NULL)
+                return EXIT_USAGE;
+            break;
+        case 's':
+            if (!parse_seconds(optarg, &options->seconds))
+                return command_misused("bench", "--seconds cannot be ", optarg);
+            break;
+        case 'j': *json = true; break;
+        case 'h': fputs(usage, stdout); return EXIT_SUCCESS;
+        default: return command_bad_option("bench", option, argv);
+        }
+    }
+    options->trace = optind < argc ? argv[optind++] : NULL;
+    if (optind < argc)
+        return command_misused("bench", "one trace is enough: ", argv[optind]);
+    return -1;
 }
 
 int cmd_bench(int argc, char **argv)
@@ -82,34 +126,17 @@ int cmd_bench(int argc, char **argv)
     struct bench_options options = {.arch = sim_archs[0], .seconds = 1};
     struct bench_report report = {0};
     bool json = false;
+    int status = parse(argc, argv, &options, &json);
 
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--help") == 0) {
-            fputs(usage, stdout);
-            return 0;
-        }
-        if (strcmp(argv[i], "--json") == 0) {
-            json = true;
-        } else if (strcmp(argv[i], "--arch") == 0 && i + 1 < argc) {
-            options.arch = sim_arch_find(argv[++i]);
-            if (options.arch == NULL)
-                return unknown_arch(argv[i]);
-        } else if (strcmp(argv[i], "--seconds") == 0 && i + 1 < argc &&
-                   atof(argv[i + 1]) > 0) {
-            options.seconds = atof(argv[++i]);
-        } else if (argv[i][0] != '-' && options.trace == NULL) {
-            options.trace = argv[i];
-        } else {
-            fprintf(stderr, "twinax bench: what is '%s'?\n\n%s", argv[i],
-                    usage);
-            return EXIT_USAGE;
-        }
-    }
+    if (status >= 0)
+        return status;
+    if (options.trace != NULL && !is_trace(options.trace))
+        return EXIT_USAGE;
     if (!run(&options, &report))
         return EXIT_WRONG;
     if (json)
         print_json(&report);
     else
         print_text(&report);
-    return 0;
+    return EXIT_SUCCESS;
 }

@@ -7,6 +7,7 @@
 
 #include "sim/bundle.h"
 #include "sim/commands.h"
+
 #define MAX_FOLDERS 32
 
 static const char usage[] =
@@ -18,13 +19,6 @@ static const char usage[] =
     "  -I DIR   where included sources and files are looked for besides the\n"
     "           configuration's own folder\n"
     "  -o OUT   the bundle; it is written whole or not at all\n";
-
-static int bad_usage(const char *message, const char *subject)
-{
-    fprintf(stderr, "twinax bundle: %s%s\ntry: twinax bundle --help\n", message,
-            subject);
-    return EXIT_USAGE;
-}
 
 static int make(const struct bundle_source *source, const char *out)
 {
@@ -58,19 +52,18 @@ int cmd_bundle(int argc, char **argv)
         switch (option) {
         case 'I':
             if (source.folder_count == MAX_FOLDERS)
-                return bad_usage("too many folders: ", optarg);
+                return command_misused("bundle", "too many folders: ", optarg);
             folders[source.folder_count++] = optarg;
             break;
         case 'o': out = optarg; break;
         case 'h': fputs(usage, stdout); return EXIT_SUCCESS;
-        case ':': return bad_usage("a value is missing: ", argv[optind - 1]);
-        default: return bad_usage("unknown option: ", argv[optind - 1]);
+        default: return command_bad_option("bundle", option, argv);
         }
     }
     if (optind + 1 != argc)
-        return bad_usage("one configuration is expected", "");
+        return command_misused("bundle", "one configuration is expected", "");
     if (out == NULL)
-        return bad_usage("-o OUT is missing", "");
+        return command_misused("bundle", "-o OUT is missing", "");
     source.path = argv[optind];
     return make(&source, out);
 }

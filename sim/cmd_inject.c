@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The command `twinax inject`: runs scenarios and reports. */
 #include <errno.h>
+#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +17,8 @@ static const char usage[] =
     "usage: twinax inject [OPTION]... FILE...\n\n"
     "Runs each scenario (docs/scenario.md) on a machine of its own.\n\n"
     "  --seed N        the order in which the CPUs take turns (default 0)\n"
-    "  --cpus N        fake CPUs, where the scenario does not say (default 1)\n"
+    "  --cpus N        fake CPUs, up to 64, where the scenario does not say\n"
+    "                  (default 1)\n"
     "  --arch NAME     riscv64 (the default), x86_64 or x86_64-vmx, where\n"
     "                  the scenario does not say\n"
     "  --profile NAME  the processor, where the scenario does not say\n"
@@ -42,7 +44,7 @@ static int print_usage(FILE *to, int status)
 
         fprintf(to, "\nProfiles of %s:\n", sim_archs[i]->name);
         for (unsigned k = 0; (profile = sim_archs[i]->profile(k)) != NULL; k++)
-            fprintf(to, "  %-8s %s\n", profile->name, profile->summary);
+            fprintf(to, "  %-9s  %s\n", profile->name, profile->summary);
     }
     return status;
 }
@@ -185,12 +187,14 @@ static void run_file(struct inject *inject, const char *path)
     }
     folder = folder_of(path);
     inject->scenario.folder = folder;
-    if (!run_recorded(inject, text, size, &report, what)) {
-        fprintf(stderr, "twinax inject: %s: %s\n", inject->record, what);
-        inject->unusable++;
-    }
+    ok = run_recorded(inject, text, size, &report, what);
     free(folder);
     free(text);
+    if (!ok) {
+        fprintf(stderr, "twinax inject: %s: %s\n", inject->record, what);
+        inject->unusable++;
+        return;
+    }
     ok = report.failure_count == 0;
     if (inject->json)
         print_json(path, ok, inject->files == 0, &report);
@@ -201,70 +205,56 @@ static void run_file(struct inject *inject, const char *path)
     inject->unusable += is_unusable(&report);
 }
 
-/* An option's value, a number or a name. False: it cannot be used. */
-static bool set_option(struct inject *inject, const char *option,
-                       const char *value)
+/* -1: go on; otherwise the exit status. */
+static int parse(struct inject *inject, int argc, char **argv)
 {
-    uint64_t number = 0;
+    static const struct option options[] = {
+        {"seed", required_argument, NULL, 's'},
+        {"cpus", required_argument, NULL, 'c'},
+        {"arch", required_argument, NULL, 'a'},
+        {"profile", required_argument, NULL, 'p'},
+        {"record", required_argument, NULL, 'r'},
+        {"verbose", no_argument, NULL, 'v'},
+        {"json", no_argument, NULL, 'j'},
+        {"help", no_argument, NULL, 'h'},
+        {0},
+    };
+    struct scenario_options *scenario = &inject->scenario;
+    uint64_t number;
+    int option;
 
-    if (strcmp(option, "--arch") == 0) {
-        inject->scenario.arch = sim_arch_find(value);
-        return inject->scenario.arch != NULL;
-    }
-    if (strcmp(option, "--profile") == 0) {
-        inject->profile = value;
-        return true;
-    }
-    if (strcmp(option, "--record") == 0) {
-        inject->record = value;
-        return true;
-    }
-    if (!parse_number(value, &number))
-        return false;
-    if (strcmp(option, "--seed") == 0)
-        inject->scenario.seed = number;
-    else
-        inject->scenario.cpus = (uint32_t)number;
-    return strcmp(option, "--cpus") != 0 ||
-           (number >= 1 && number <= MAX_CPU_NUM);
-}
-
-static bool takes_value(const char *option)
-{
-    return strcmp(option, "--seed") == 0 || strcmp(option, "--cpus") == 0 ||
-           strcmp(option, "--arch") == 0 || strcmp(option, "--profile") == 0 ||
-           strcmp(option, "--record") == 0;
-}
-
-/* Reads options; returns the first file's index, or -1: what is wrong has been
- * said, or -2: help was asked for. */
-static int read_options(struct inject *inject, int argc, char **argv)
-{
-    int i = 1;
-
-    for (; i < argc && argv[i][0] == '-'; i++) {
-        const char *option = argv[i];
-
-        if (strcmp(option, "--help") == 0)
-            return -2;
-        if (strcmp(option, "--json") == 0) {
-            inject->json = true;
-        } else if (strcmp(option, "--verbose") == 0) {
-            inject->scenario.verbose = true;
-        } else if (!takes_value(option)) {
-            fprintf(stderr, "twinax inject: no option is called '%s'\n",
-                    option);
-            return -1;
-        } else if (i + 1 == argc) {
-            fprintf(stderr, "twinax inject: %s needs a value\n", option);
-            return -1;
-        } else if (!set_option(inject, option, argv[++i])) {
-            fprintf(stderr, "twinax inject: %s cannot be '%s'\n", option,
-                    argv[i]);
-            return -1;
+    optind = 1;
+    opterr = 0;
+    while ((option = getopt_long(argc, argv, ":vh", options, NULL)) >= 0) {
+        switch (option) {
+        case 's':
+            if (!parse_number(optarg, &scenario->seed))
+                return command_misused("inject", "--seed cannot be ", optarg);
+            break;
+        case 'c':
+            if (!parse_number(optarg, &number) || number < 1 ||
+                number > MAX_CPU_NUM)
+                return command_misused("inject", "--cpus cannot be ", optarg);
+            scenario->cpus = (uint32_t)number;
+            break;
+        case 'a':
+            scenario->arch = command_arch("inject", optarg);
+            if (scenario->arch == NULL)
+                return EXIT_USAGE;
+            break;
+        case 'p': inject->profile = optarg; break;
+        case 'r': inject->record = optarg; break;
+        case 'v': scenario->verbose = true; break;
+        case 'j': inject->json = true; break;
+        case 'h': return print_usage(stdout, EXIT_SUCCESS);
+        default: return command_bad_option("inject", option, argv);
         }
     }
-    return i;
+    if (optind == argc)
+        return command_misused("inject", "a scenario is expected", "");
+    if (inject->record != NULL && argc - optind != 1)
+        return command_misused("inject", "--record takes one scenario", "");
+    return -1;
 }
 
 /* The profile is one of the architecture, which may be named behind it. */
@@ -279,7 +269,9 @@ static bool find_profile(struct inject *inject)
     inject->scenario.profile = sim_profile_find(arch, inject->profile);
     if (inject->scenario.profile != NULL)
         return true;
-    fprintf(stderr, "twinax inject: %s has no profile called '%s'\n",
+    fprintf(stderr,
+            "twinax inject: %s has no profile called '%s'\n"
+            "try: twinax inject --help\n",
             arch->name, inject->profile);
     return false;
 }
@@ -287,21 +279,15 @@ static bool find_profile(struct inject *inject)
 int cmd_inject(int argc, char **argv)
 {
     struct inject inject = {0};
-    int first = read_options(&inject, argc, argv);
+    int status = parse(&inject, argc, argv);
 
-    if (first == -2)
-        return print_usage(stdout, 0);
-    if (first < 0 || first == argc)
-        return print_usage(stderr, EXIT_USAGE);
+    if (status >= 0)
+        return status;
     if (!find_profile(&inject))
         return EXIT_USAGE;
-    if (inject.record != NULL && argc - first != 1) {
-        fprintf(stderr, "twinax inject: --record takes one scenario\n");
-        return EXIT_USAGE;
-    }
     if (inject.json)
         printf("{\"files\": [");
-    for (int i = first; i < argc; i++)
+    for (int i = optind; i < argc; i++)
         run_file(&inject, argv[i]);
     if (inject.json)
         printf("\n], \"failed\": %u, \"unusable\": %u}\n", inject.failed,

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The command `twinax replay`. */
-#include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -155,22 +154,6 @@ static void on_verified(void *context, uint64_t number,
     puts(" ok");
 }
 
-static int bad_usage(const char *message, const char *subject)
-{
-    fprintf(stderr, "twinax replay: %s%s\ntry: twinax replay --help\n", message,
-            subject);
-    return EXIT_USAGE;
-}
-
-static bool parse_number(const char *text, uint64_t *number)
-{
-    char *end;
-
-    errno = 0;
-    *number = strtoull(text, &end, 0);
-    return errno == 0 && end != text && *end == '\0' && *text != '-';
-}
-
 /* -1: go on; otherwise the exit status. */
 static int parse(int argc, char **argv, struct arguments *arguments)
 {
@@ -191,22 +174,22 @@ static int parse(int argc, char **argv, struct arguments *arguments)
                            : option == 'U' ? &arguments->options.until
                                            : NULL;
 
-        if (number != NULL && !parse_number(optarg, number))
-            return bad_usage("not a number: ", optarg);
+        if (number != NULL && !command_number(optarg, number))
+            return command_misused("replay", "not a number: ", optarg);
         switch (option) {
         case 'j': arguments->json = true; break;
         case 'v': arguments->verbose = true; break;
         case 'h': fputs(usage, stdout); return EXIT_SUCCESS;
-        case ':': return bad_usage("a value is missing: ", argv[optind - 1]);
-        case '?': return bad_usage("unknown option: ", argv[optind - 1]);
+        case ':':
+        case '?': return command_bad_option("replay", option, argv);
         default: break;
         }
     }
     if (optind + 1 != argc)
-        return bad_usage("one trace is expected", "");
+        return command_misused("replay", "one trace is expected", "");
     if (arguments->options.until != 0 &&
         arguments->options.from >= arguments->options.until)
-        return bad_usage("--from is not below --until", "");
+        return command_misused("replay", "--from is not below --until", "");
     arguments->file = argv[optind];
     return -1;
 }

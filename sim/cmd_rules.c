@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The command `twinax rules`: what fake processors check at a guest entry. */
+#include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "lib/compiler.h"
@@ -98,33 +100,36 @@ static bool is_cpu(const char *name)
 
 int cmd_rules(int argc, char **argv)
 {
+    static const struct option options[] = {
+        {"cpu", required_argument, NULL, 'c'},
+        {"json", no_argument, NULL, 'j'},
+        {"help", no_argument, NULL, 'h'},
+        {0},
+    };
     const char *cpu = NULL;
     bool json = false;
+    int option;
 
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--help") == 0) {
-            fputs(usage, stdout);
-            return 0;
-        }
-        if (strcmp(argv[i], "--json") == 0) {
-            json = true;
-        } else if (strcmp(argv[i], "--cpu") == 0 && i + 1 < argc &&
-                   is_cpu(argv[i + 1])) {
-            cpu = argv[++i];
-        } else {
-            fprintf(stderr, "twinax rules: what is '%s'?\n\n%s",
-                    strcmp(argv[i], "--cpu") == 0 && i + 1 < argc ? argv[i + 1]
-                                                                  : argv[i],
-                    usage);
-            return EXIT_USAGE;
+    optind = 1;
+    opterr = 0;
+    while ((option = getopt_long(argc, argv, ":h", options, NULL)) >= 0) {
+        switch (option) {
+        case 'c': cpu = optarg; break;
+        case 'j': json = true; break;
+        case 'h': fputs(usage, stdout); return EXIT_SUCCESS;
+        default: return command_bad_option("rules", option, argv);
         }
     }
+    if (optind < argc)
+        return command_misused("rules", "no file is expected: ", argv[optind]);
+    if (cpu != NULL && !is_cpu(cpu))
+        return command_misused("rules", "--cpu is svm or vmx, not ", cpu);
     if (!json) {
         print_rules(cpu, print_text);
-        return 0;
+        return EXIT_SUCCESS;
     }
     printf("[");
     print_rules(cpu, print_json);
     printf("\n]\n");
-    return 0;
+    return EXIT_SUCCESS;
 }

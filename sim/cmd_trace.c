@@ -56,13 +56,6 @@ static int print_usage(FILE *to, int status)
     return status;
 }
 
-static int bad_usage(const char *message, const char *subject)
-{
-    fprintf(stderr, "twinax trace: %s%s\ntry: twinax trace --help\n", message,
-            subject);
-    return EXIT_USAGE;
-}
-
 /* Records while signals only ask for the end: the file shall be whole. */
 static int run_record(const struct arguments *arguments)
 {
@@ -75,13 +68,16 @@ static int run_record(const struct arguments *arguments)
                                           .wanted_end = &wanted_end};
 
     if (arguments->ram == NULL && arguments->wire == NULL)
-        return bad_usage("--ram FILE, or --wire FILE, is missing", "");
+        return command_misused("trace",
+                               "--ram FILE, or --wire FILE, is missing", "");
     if (arguments->ram != NULL && arguments->wire != NULL)
-        return bad_usage("--ram and --wire exclude each other", "");
+        return command_misused("trace", "--ram and --wire exclude each other",
+                               "");
     if (arguments->out == NULL)
-        return bad_usage("--out FILE is missing", "");
+        return command_misused("trace", "--out FILE is missing", "");
     if (arguments->pid > INT_MAX)
-        return bad_usage("--pid: no process has so high a number", "");
+        return command_misused("trace",
+                               "--pid: no process has so high a number", "");
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGHUP, &action, NULL);
@@ -95,7 +91,7 @@ static bool open_input(const struct arguments *arguments,
 {
     *status = EXIT_USAGE;
     if (arguments->file == NULL) {
-        bad_usage("the trace's name is missing", "");
+        command_misused("trace", "the trace's name is missing", "");
         return false;
     }
     return trace_input_open(input, arguments->file);
@@ -196,12 +192,13 @@ static int run_export(const struct arguments *arguments)
     int status;
 
     if (arguments->format == NULL)
-        return bad_usage("--format FORMAT is missing", "");
+        return command_misused("trace", "--format FORMAT is missing", "");
     format = find_format(arguments->format);
     if (format == NULL)
-        return bad_usage("no format is called ", arguments->format);
+        return command_misused("trace", "no format is called ",
+                               arguments->format);
     if (arguments->out == NULL)
-        return bad_usage("-o OUT is missing", "");
+        return command_misused("trace", "-o OUT is missing", "");
     if (!open_input(arguments, &input, &status))
         return status;
     status = format->makes_folder ? export_to_folder(format, &input, arguments)
@@ -219,15 +216,6 @@ static const struct {
     {"show", run_show},
     {"export", run_export},
 };
-
-static bool parse_number(const char *text, uint64_t *number)
-{
-    char *end;
-
-    errno = 0;
-    *number = strtoull(text, &end, 0);
-    return errno == 0 && end != text && *end == '\0' && *text != '-';
-}
 
 /* -1: go on; otherwise the exit status. */
 static int parse(int argc, char **argv, struct arguments *arguments)
@@ -256,8 +244,8 @@ static int parse(int argc, char **argv, struct arguments *arguments)
                            : option == 'U' ? &arguments->until
                                            : NULL;
 
-        if (number != NULL && !parse_number(optarg, number))
-            return bad_usage("not a number: ", optarg);
+        if (number != NULL && !command_number(optarg, number))
+            return command_misused("trace", "not a number: ", optarg);
         switch (option) {
         case 'r': arguments->ram = optarg; break;
         case 'w': arguments->wire = optarg; break;
@@ -265,14 +253,14 @@ static int parse(int argc, char **argv, struct arguments *arguments)
         case 'f': arguments->format = optarg; break;
         case 'j': arguments->json = true; break;
         case 'h': return print_usage(stdout, EXIT_SUCCESS);
-        case ':': return bad_usage("a value is missing: ", argv[optind - 1]);
-        case '?': return bad_usage("unknown option: ", argv[optind - 1]);
+        case ':':
+        case '?': return command_bad_option("trace", option, argv);
         default: break;
         }
     }
     arguments->file = optind < argc ? argv[optind++] : NULL;
     if (optind < argc)
-        return bad_usage("one trace is enough: ", argv[optind]);
+        return command_misused("trace", "one trace is enough: ", argv[optind]);
     return -1;
 }
 
@@ -291,5 +279,5 @@ int cmd_trace(int argc, char **argv)
     }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
         return print_usage(stdout, EXIT_SUCCESS);
-    return bad_usage("no subcommand is called ", argv[1]);
+    return command_misused("trace", "no subcommand is called ", argv[1]);
 }

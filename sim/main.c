@@ -29,16 +29,14 @@ static void print_help(FILE *to)
                 "       twinax COMMAND --help\n"
                 "       twinax --help | --version\n\n"
                 "A hypervisor as a process, on fake hardware. Commands:\n\n");
-    for (unsigned i = 0; i < ARRAY_SIZE(commands); i++) {
-        if (commands[i].run != NULL)
-            fprintf(to, "  %-8s %s\n", commands[i].name, commands[i].summary);
-    }
+    for (unsigned i = 0; i < ARRAY_SIZE(commands); i++)
+        fprintf(to, "  %-8s %s\n", commands[i].name, commands[i].summary);
 }
 
 static const struct command *find_command(const char *name)
 {
     for (unsigned i = 0; i < ARRAY_SIZE(commands); i++) {
-        if (commands[i].run != NULL && strcmp(commands[i].name, name) == 0)
+        if (strcmp(commands[i].name, name) == 0)
             return &commands[i];
     }
     return NULL;
@@ -62,7 +60,7 @@ static int run(int argc, char **argv)
         print_help(stderr);
         return EXIT_USAGE;
     }
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
         print_help(stdout);
         return 0;
     }
