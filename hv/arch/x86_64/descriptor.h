@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Segment descriptors, and what may be loaded of them: Intel SDM volume 3,
- * sections 3.4.5 and 3.5, and table 7-1 for the loads of a task switch. Of
+ * sections 3.4.5 and 3.5, and table 8-1 for the loads of a task switch. Of
  * protected mode, without long mode's of 16 bytes. Pure.
  */
 #ifndef ARCH_X86_64_DESCRIPTOR_H

@@ -25,7 +25,7 @@ struct x86_xsave {
     uint8_t bytes[X86_XSAVE_SIZE];
 } ALIGNED(64);
 
-/* How VMX instructions end: SDM volume 3, section 30.2. VMfailValid leaves its
+/* How VMX instructions end: SDM volume 3, section 31.2. VMfailValid leaves its
  * number in the VM-instruction error field of the current VMCS. */
 enum x86_vmx_result {
     X86_VMX_ENTERED, /* VMsucceed */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Task switches: Intel SDM volume 3, chapter 7, for processors that leave them
+ * Task switches: Intel SDM volume 3, chapter 8, for processors that leave them
  * to the hypervisor (section 26.4.2). Those have looked at privileges, at the
  * gate, and at the new TSS's descriptor before: if that is another one by now,
  * the guest tries again.

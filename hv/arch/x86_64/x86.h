@@ -17,6 +17,9 @@
  *   boot/        boot protocols
  *   svm/, vmx/   what AMD's SVM and Intel's VMX have of their own: the rest of
  *                struct vcpu_ops
+ *
+ * Chapters and sections of Intel's SDM, volume 3, are those of the edition of
+ * December 2023 here and in hv/host and hv/device.
  */
 #ifndef ARCH_X86_64_X86_H
 #define ARCH_X86_64_X86_H

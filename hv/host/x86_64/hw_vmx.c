@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The rows of the hardware seam that are VMX's, on the hardware itself: Intel
- * SDM volume 3, chapters 23 to 30.
+ * SDM volume 3, chapters 24 to 31.
  *
  * The host-state area gives back all that the host uses, by a VM exit: its
  * segments, TR included, descriptor tables, control registers. It sets the
@@ -166,7 +166,7 @@ void x86_vmx_save_state_impl(struct x86_vmx_state *state)
     state->kernel_gs_base = msr_read(X86_MSR_KERNEL_GS_BASE);
 }
 
-/* SDM volume 3, chapter 30: the descriptor of INVEPT, and of INVVPID. */
+/* SDM volume 3, chapter 31: the descriptor of INVEPT, and of INVVPID. */
 struct descriptor {
     uint64_t low, high;
 };

@@ -2,7 +2,7 @@
 /*
  * The processor's virtualization: which one it has, and switching it on. This
  * is the one place where the host goes by the vendor. SVM: AMD APM volume 2,
- * sections 15.4 and 15.30. VMX: Intel SDM volume 3, sections 23.6 to 23.8.
+ * sections 15.4 and 15.30. VMX: Intel SDM volume 3, sections 24.6 to 24.8.
  */
 #include "arch/x86_64/svm/svm.h"
 #include "arch/x86_64/svm/trace.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The world switch of VMX: into the guest by VMLAUNCH or VMRESUME, out of it by
- * a VM exit, which takes RSP and RIP from the VMCS (SDM volume 3, chapters 26
- * and 27). RIP is the same for all, which is why this is not inlined where it
+ * a VM exit, which takes RSP and RIP from the VMCS (SDM volume 3, chapters 27
+ * and 28). RIP is the same for all, which is why this is not inlined where it
  * is used, as SVM's is (world_switch.h).
  */
     .text

@@ -231,7 +231,7 @@ bool vmx_choose_controls(const struct vmx_capability *capability,
 {
     *controls = (struct vmx_controls){
         .revision = (uint32_t)FIELD_GET(VMX_BASIC_REVISION, capability->basic),
-        /* An unrestricted guest may be without these two: section 23.8. */
+        /* An unrestricted guest may be without these two: section 24.8. */
         .cr0_fixed = capability->cr0_fixed0 & ~(X86_CR0_PE | X86_CR0_PG),
         .cr4_fixed =
             capability->cr4_fixed0 | (capability->cr4_fixed1 & X86_CR4_MCE),

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From VM exit to struct vm_exit: SDM volume 3, chapter 27 and appendix C.
+ * From VM exit to struct vm_exit: SDM volume 3, chapter 28 and appendix C.
  * Pure.
  *
  * What exits, and why, is in vcpu.c. Reasons that our controls do not allow are

@@ -2,7 +2,7 @@
 /*
  * Events: the VM-entry interruption information carries one into the guest,
  * the IDT-vectoring information says which one an exit has cut short (SDM
- * volume 3, sections 26.6 and 27.2.4). Two controls ask for an exit as soon as
+ * volume 3, sections 27.6 and 28.2.4). Two controls ask for an exit as soon as
  * the guest takes an interrupt, or an NMI; with virtual NMIs the processor
  * knows itself when the handler of one has ended.
  */

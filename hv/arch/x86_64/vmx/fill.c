@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a VMCS holds before its first entry, and keeps: controls, bitmaps,
- * masks. SDM volume 3, chapter 24.
+ * masks. SDM volume 3, chapter 25.
  */
 #include "api/time.h"
 #include "arch/x86_64/guest_control.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The vCPU's operations on VMX: Intel SDM volume 3, chapters 24 to 27.
+ * The vCPU's operations on VMX: Intel SDM volume 3, chapters 25 to 28.
  *
  * What exits is what exits on SVM (svm/vcpu.c says why), and what VMX lets no
  * guest do without an exit: CPUID, INVD, XSETBV, GETSEC, VMX's instructions,
@@ -279,8 +279,8 @@ static ALWAYS_INLINE void get_exit(struct vmx_vcpu *v)
         get_rarely(v, more);
 }
 
-/* Once for all ways in which an entry is refused: section 30.4 for the number,
- * section 26.8 for those that look like exits. */
+/* Once for all ways in which an entry is refused: section 31.4 for the number,
+ * section 27.8 for those that look like exits. */
 static NOINLINE void refuse_entry(struct vmx_vcpu *v, uint32_t result)
 {
     v->exit.reason = VMX_ENTRY_REFUSED;

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The virtual-machine control structure: its fields and their encodings, the
- * bits of controls and of what an exit reports, exit reasons, VM-instruction
- * errors. Intel SDM volume 3: the chapter on the VMCS, appendix B (encodings)
- * and appendix C (exit reasons), whose names are used.
+ * The virtual-machine control structure: its fields and their encodings, and
+ * the bits of controls. Intel SDM volume 3: the chapter on the VMCS, appendix B
+ * (encodings), whose names are used.
  *
  * The format of the region in memory is the processor's: fields are reached by
  * VMREAD and VMWRITE with an encoding, which alone says how wide a field is and

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The vCPU on Intel's VMX (SDM volume 3, chapters 23 to 29). Its files:
+ * The vCPU on Intel's VMX (SDM volume 3, chapters 24 to 30). Its files:
  *   vcpu.c      the operations: init, bind, unbind, the entry
  *   controls.c  what the processor can do, and what of it is used
  *   fields.c    which fields an exit brings in

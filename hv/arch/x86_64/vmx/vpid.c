@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * VPIDs (vcpu/tag.h), and when translations are dropped: Intel SDM volume 3,
- * chapter 29.4. Without VPIDs, each entry and each exit drops everything.
+ * section 29.4. Without VPIDs, each entry and each exit drops everything.
  *
  * Translations of stage 2 alone are known by their EPTP, whoever's VPID it is,
  * and those of its vCPUs' page tables by both. They go, on a CPU, when a vCPU
