@@ -16,26 +16,24 @@
 #include "lib/bits.h"
 #include "lib/check.h"
 
+/* A VMX instruction, which says by CF or ZF that it has failed: only a mistake
+ * of the hypervisor makes it. */
+#define VMX_INSN(text, ...)                                                 \
+    do {                                                                    \
+        bool failed;                                                        \
+                                                                            \
+        __asm__ volatile(text : "=@ccbe"(failed) : __VA_ARGS__ : "memory"); \
+        CHECK(!failed);                                                     \
+    } while (0)
+
 void x86_vmx_vmclear_impl(hpa_t vmcs)
 {
-    bool failed;
-
-    __asm__ volatile("vmclear %1"
-                     : "=@ccbe"(failed)
-                     : "m"(vmcs.raw)
-                     : "memory");
-    CHECK(!failed);
+    VMX_INSN("vmclear %1", "m"(vmcs.raw));
 }
 
 void x86_vmx_vmptrld_impl(hpa_t vmcs)
 {
-    bool failed;
-
-    __asm__ volatile("vmptrld %1"
-                     : "=@ccbe"(failed)
-                     : "m"(vmcs.raw)
-                     : "memory");
-    CHECK(!failed);
+    VMX_INSN("vmptrld %1", "m"(vmcs.raw));
 }
 
 EXIT_PATH uint64_t x86_vmx_get_impl(uint32_t field)
@@ -72,13 +70,7 @@ uint64_t x86_vmx_vmread_impl(uint32_t field)
 
 void x86_vmx_vmwrite_impl(uint32_t field, uint64_t value)
 {
-    bool failed;
-
-    __asm__ volatile("vmwrite %2, %1"
-                     : "=@ccbe"(failed)
-                     : "r"((uint64_t)field), "r"(value)
-                     : "memory");
-    CHECK(!failed);
+    VMX_INSN("vmwrite %2, %1", "r"((uint64_t)field), "r"(value));
 }
 
 /* vmx.S */
@@ -174,25 +166,15 @@ struct descriptor {
 void x86_vmx_invept_impl(uint64_t type, uint64_t eptp)
 {
     const struct descriptor descriptor = {eptp, 0};
-    bool failed;
 
-    __asm__ volatile("invept %1, %2"
-                     : "=@ccbe"(failed)
-                     : "m"(descriptor), "r"(type)
-                     : "memory");
-    CHECK(!failed);
+    VMX_INSN("invept %1, %2", "m"(descriptor), "r"(type));
 }
 
 void x86_vmx_invvpid_impl(uint64_t type, uint16_t vpid, uint64_t address)
 {
     const struct descriptor descriptor = {vpid, address};
-    bool failed;
 
-    __asm__ volatile("invvpid %1, %2"
-                     : "=@ccbe"(failed)
-                     : "m"(descriptor), "r"(type)
-                     : "memory");
-    CHECK(!failed);
+    VMX_INSN("invvpid %1, %2", "m"(descriptor), "r"(type));
 }
 
 uint64_t x86_vmx_read_apic_impl(const uint32_t *page, uint32_t offset)
