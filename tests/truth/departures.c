@@ -31,6 +31,19 @@ bool truth_rflags_are_pushed(const struct truth_difference *difference)
                0;
 }
 
+bool truth_is_of_walks(const struct truth_difference *difference)
+{
+    uint64_t page = (uint64_t)(difference->field - TRUTH_PAGE) * PAGE_SIZE;
+
+    return difference->field >= TRUTH_PAGE && page >= LAYOUT_PML4 &&
+           page < LAYOUT_TSS;
+}
+
+bool truth_is_late_accessed(const struct truth_difference *difference)
+{
+    return truth_is_of_walks(difference) && difference->found == 0;
+}
+
 const struct truth_departures *truth_departures_of(const char *machine,
                                                    uint32_t cpu)
 {

@@ -206,14 +206,13 @@ static bool rsm_is_unknown(const struct truth_difference *difference)
            difference->found == VMEXIT_EXCP0 + X86_VECTOR_UD;
 }
 
-/* Accessed bits are set at the end of a walk that has succeeded. */
 static bool late_accessed(const struct truth_difference *difference)
 {
     uint64_t code = exit_of_real(difference);
 
-    return (code == VMEXIT_NPF || code == VMEXIT_EXCP0 + X86_VECTOR_PF) &&
+    return truth_is_late_accessed(difference) &&
            code == exit_of_fake(difference) &&
-           difference->field >= TRUTH_PAGE && difference->found == 0;
+           (code == VMEXIT_NPF || code == VMEXIT_EXCP0 + X86_VECTOR_PF);
 }
 
 const struct truth_departure truth_svm_bochs[] = {

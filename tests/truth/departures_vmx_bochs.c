@@ -258,23 +258,14 @@ static bool shutdown_interrupts(const struct truth_difference *difference)
            difference->found == (difference->expected & ~X86_RFLAGS_IF);
 }
 
-static bool is_of_walks(const struct truth_difference *difference)
-{
-    uint64_t page = (uint64_t)(difference->field - TRUTH_PAGE) * PAGE_SIZE;
-
-    return difference->field >= TRUTH_PAGE && page >= LAYOUT_PML4 &&
-           page < LAYOUT_TSS;
-}
-
-/* Accessed bits are set at the end of a walk that has succeeded. */
 static bool late_accessed(const struct truth_difference *difference)
 {
     uint64_t reason = reason_of_real(difference);
 
-    return is_of_walks(difference) && reason == reason_of_fake(difference) &&
+    return truth_is_late_accessed(difference) &&
+           reason == reason_of_fake(difference) &&
            (reason == VMX_REASON_EPT_VIOLATION ||
-            reason == VMX_REASON_EXCEPTION_NMI) &&
-           difference->found == 0;
+            reason == VMX_REASON_EXCEPTION_NMI);
 }
 
 /* The handler's first instruction has been fetched. */
@@ -282,7 +273,8 @@ static bool early_fetch(const struct truth_difference *difference)
 {
     uint64_t reason = reason_of_real(difference);
 
-    return is_of_walks(difference) && reason == reason_of_fake(difference) &&
+    return truth_is_of_walks(difference) &&
+           reason == reason_of_fake(difference) &&
            (reason == VMX_REASON_PREEMPTION_TIMER ||
             reason == VMX_REASON_NMI_WINDOW ||
             reason == VMX_REASON_INTERRUPT_WINDOW) &&

@@ -339,11 +339,6 @@ static bool has_pae_root(const struct vmcb_save *save)
            (save->cr3 & X86_CR3_PAE) == LAYOUT_PDPT_PAE;
 }
 
-static bool is_canonical(uint64_t address)
-{
-    return (uint64_t)sign_extend(address, 48) == address;
-}
-
 /* Modes that have a privilege level of their own: the stack's is the same. */
 static bool has_true_level(const struct vmcb_save *save)
 {
@@ -433,7 +428,7 @@ static bool is_modelled(const struct vmcb *vmcb)
         return false;
     return has_flat_code(save) && !runs_tables(save) && has_true_lma(save) &&
            has_true_level(save) && !ends_qemu(save) && has_pae_root(save) &&
-           is_canonical(save->rip) && is_canonical(save->rsp) &&
+           cpu_is_canonical(save->rip) && cpu_is_canonical(save->rsp) &&
            (save->rflags & X86_RFLAGS_TF) == 0 &&
            ((save->cr0 & X86_CR0_PG) != 0 || is_safe_unpaged(vmcb));
 }

@@ -92,11 +92,6 @@ static int state_of(const struct truth_machine *machine)
     return -1;
 }
 
-static bool is_canonical(uint64_t address)
-{
-    return (uint64_t)sign_extend(address, CPU_LINEAR_BITS) == address;
-}
-
 /* The tables of the mode, or none at all. */
 static bool has_idt(const struct truth_machine *machine, const uint64_t *state)
 {
@@ -153,7 +148,7 @@ static bool runs_off(void)
             return true;
         at = (at + V(GUEST_CS_BASE)) & UINT32_MAX;
     }
-    return !is_canonical(at) || at < LAYOUT_CODE ||
+    return !cpu_is_canonical(at) || at < LAYOUT_CODE ||
            (at >= LAYOUT_STACK - PAGE_SIZE && at < LAYOUT_HANDLERS + 0x100) ||
            (at > LAYOUT_GDT64 - TRUTH_MAX_CODE && at < LAYOUT_GDT64 + 0x20);
 }
