@@ -257,15 +257,6 @@ err_t device_set_add(struct device_set *set, struct device *device,
     return OK;
 }
 
-struct device *device_set_find(const struct device_set *set, const char *name)
-{
-    for (unsigned i = 0; i < set->count; i++) {
-        if (strcmp(set->devices[i]->name, name) == 0)
-            return set->devices[i];
-    }
-    return NULL;
-}
-
 static void reset_all(struct device_set *set, bool irq_chips)
 {
     for (unsigned i = 0; i < set->count; i++) {

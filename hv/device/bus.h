@@ -55,9 +55,6 @@ struct device_set {
 err_t device_set_add(struct device_set *set, struct device *device,
                      struct device **conflict) MUST_CHECK;
 
-/* The device called `name`, or NULL. */
-struct device *device_set_find(const struct device_set *set, const char *name);
-
 /*
  * Resets every device: interrupt controllers last, when the others have
  * lowered their lines.

@@ -9,7 +9,6 @@
 #define MUST_CHECK __attribute__((warn_unused_result))
 
 #define PRINTF_LIKE(fmt, first) __attribute__((format(printf, fmt, first)))
-#define UNUSED                  __attribute__((unused))
 #define ALIGNED(bytes)          __attribute__((aligned(bytes)))
 #define NOINLINE                __attribute__((noinline))
 /* For what every exit does, in more places than one. */

@@ -11,7 +11,6 @@
 struct trace_encoder {
     struct trace_situation at;
     struct trace_sink sink;
-    uint64_t written;
     unsigned flags;  /* where the open group's flags are in the buffer */
     unsigned coded;  /* values in the open group; CODEC_GROUP: none is open */
     unsigned filled; /* bytes in the buffer */
@@ -32,7 +31,6 @@ static void flush(struct trace_encoder *encoder)
     if (encoder->filled != 0)
         encoder->sink.write(encoder->sink.context, encoder->buffer,
                             encoder->filled);
-    encoder->written += encoder->filled;
     encoder->filled = 0;
 }
 
@@ -126,7 +124,6 @@ void trace_encode_raw(struct trace_encoder *encoder, const void *bytes,
     close_group(encoder);
     flush(encoder);
     encoder->sink.write(encoder->sink.context, bytes, size);
-    encoder->written += size;
 }
 
 void trace_encode_head(struct trace_encoder *encoder, struct trace_event *event)
@@ -205,9 +202,4 @@ bool trace_encoder_is_refused(const struct trace_encoder *encoder)
 {
     return encoder->sink.is_refused != NULL &&
            encoder->sink.is_refused(encoder->sink.context);
-}
-
-uint64_t trace_encoded_bytes(const struct trace_encoder *encoder)
-{
-    return encoder->written;
 }

@@ -57,7 +57,4 @@ void trace_encode_end(struct trace_encoder *encoder);
 /* Whether the sink wants no more bytes. */
 bool trace_encoder_is_refused(const struct trace_encoder *encoder);
 
-/* Bytes that the sink has got. */
-uint64_t trace_encoded_bytes(const struct trace_encoder *encoder);
-
 #endif

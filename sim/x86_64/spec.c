@@ -13,7 +13,6 @@
 #define SECTOR_SIZE  512
 #define PAYLOAD_SIZE 0x1000
 
-#define UART_IRQ   SPEC_UART_IRQ
 #define VIRTIO_IRQ 11
 
 static void put(uint8_t *image, unsigned at, uint64_t value, unsigned bytes)

@@ -9,7 +9,6 @@
 
 #include "arch/x86_64/boot/entry.h"
 
-#define X86_DESCRIPTOR_SIZE   8
 #define X86_DESCRIPTOR_ACCESS 5 /* where its byte of type, S, DPL and P is */
 
 /* Of struct x86_segment's attributes, besides those of emulate/cpu.h. */

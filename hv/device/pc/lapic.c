@@ -375,16 +375,6 @@ uint32_t lapic_attention(struct lapic *lapic)
     return atomic_load(&lapic->attention);
 }
 
-bool lapic_wakes(struct lapic *lapic, bool interrupts_enabled)
-{
-    uint32_t attention = lapic_attention(lapic) & ~(uint32_t)LAPIC_NEWS;
-
-    if (!interrupts_enabled)
-        attention &=
-            ~(uint32_t)(LAPIC_INTERRUPT | LAPIC_EXTINT | LAPIC_LENT_INTERRUPT);
-    return attention != 0;
-}
-
 bool lapic_peek(struct lapic *lapic, uint8_t *vector)
 {
     int found;

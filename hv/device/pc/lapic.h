@@ -101,9 +101,6 @@ enum lapic_attention {
 };
 uint32_t lapic_attention(struct lapic *lapic);
 
-/* Whether a vCPU that halts goes on: what is pending, given RFLAGS.IF. */
-bool lapic_wakes(struct lapic *lapic, bool interrupts_enabled);
-
 /* The vector that lapic_acknowledge() would give of LAPIC_INTERRUPT. False:
  * there is none over the processor priority. */
 bool lapic_peek(struct lapic *lapic, uint8_t *vector);

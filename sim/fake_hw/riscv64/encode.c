@@ -17,7 +17,6 @@
 #define OPCODE_STORE_FP 0x27
 #define OPCODE_AMO      0x2f
 #define OPCODE_OP_FP    0x53
-#define OPCODE_VECTOR   0x57
 #define OPCODE_SYSTEM   0x73
 
 #define OPCODE_MASK UINT32_C(0x7f)

@@ -138,7 +138,6 @@ Test(bus, empty_bus_has_nothing)
         cr_expect_eq(bus_write(bus, UINT64_MAX, 8, 0), ERR_NOT_FOUND);
     }
     cr_expect_eq(value, 42);
-    cr_expect_null(device_set_find(&set, "nobody"));
     device_set_reset(&set);
 }
 
@@ -300,11 +299,9 @@ Test(bus, refuses_shared_interrupts_and_names)
         cr_expect_eq(device_set_add(&set, device, &conflict), rows[i].error);
         if (rows[i].error != OK)
             cr_expect_eq(conflict, &first.device);
-        if (rows[i].error == OK && rows[i].name[0] != '\0')
-            cr_expect_eq(device_set_find(&set, rows[i].name), device);
+        else
+            cr_expect_eq(set.devices[set.count - 1], device);
     }
-    cr_expect_eq(device_set_find(&set, "first"), &first.device);
-    cr_expect_null(device_set_find(&set, "firs"));
     cr_expect_eq(device_set_add(&set, &first.device, &conflict),
                  ERR_ALREADY_EXISTS);
 }

@@ -224,29 +224,6 @@ Test(lapic, disabled_holds_what_is_pending)
     pc_end(&pc);
 }
 
-/* Halted with interrupts off, only what cannot be masked is a reason to go
- * on. */
-Test(lapic, wakeups)
-{
-    static const struct {
-        enum apic_mode mode;
-        bool masked, unmasked;
-    } rows[] = {{APIC_FIXED, false, true},
-                {APIC_EXTINT, false, true},
-                {APIC_NMI, true, true},
-                {APIC_INIT, true, true}};
-    struct pc pc;
-
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-        pc_make(&pc, 1, NULL);
-        cr_expect_not(lapic_wakes(pc_apic(&pc, 0), true));
-        deliver(&pc, rows[i].mode, 0x45);
-        cr_expect_eq(lapic_wakes(pc_apic(&pc, 0), false), rows[i].masked);
-        cr_expect_eq(lapic_wakes(pc_apic(&pc, 0), true), rows[i].unmasked);
-        pc_end(&pc);
-    }
-}
-
 /* Vector 0 to 15: an error at the sender, an error at the receiver, no
  * interrupt, and nothing worse. */
 Test(lapic, illegal_vectors)
