@@ -17,7 +17,7 @@
  *   Pausing and Stopping
  *
  * Another call returns ERR_BAD_STATE and changes nothing; stop is idempotent.
- * start, pause, resume and stop are the scheduler's (hv/vmm/sched.h), which
+ * start, pause, resume and stop are the scheduler's (hv/vmm/lifecycle.c), which
  * knows where the vCPUs are; the rest is here.
  */
 #ifndef VM_VM_H
@@ -135,6 +135,7 @@ struct vm {
 
     /* The scheduler's, under its lock. */
     enum vm_state state;
+    bool resets;     /* a CPU has taken it upon itself to reset the VM */
     uint32_t on_cpu; /* vCPUs that a CPU works on */
 };
 

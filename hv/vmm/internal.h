@@ -118,7 +118,8 @@ err_t vmm_resume_vm(struct vm *vm) MUST_CHECK;
  * it made one, stands against `stop` and `why`. */
 err_t vmm_stop_vm(struct vm *vm, enum vm_stop stop, const char *why) MUST_CHECK;
 /* Resets and starts a VM, after stopping it if it runs; then, whether that
- * succeeds is seen later. What goes wrong is reported. */
+ * succeeds is seen later, and also if another CPU is at resetting it. What goes
+ * wrong is reported. */
 err_t vmm_restart_vm(struct vm *vm) MUST_CHECK;
 /* The last vCPU of a VM that is pausing or stopping has left its CPU. */
 void vmm_finish_stop(struct vm *vm);

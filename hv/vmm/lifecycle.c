@@ -38,12 +38,22 @@ static void release_parked(struct vm *vm)
     }
 }
 
+/* Where the vCPUs of a VM that has been loaded are. */
+static void place_vcpus(struct vm *vm)
+{
+    for (uint32_t i = 0; i < vm->config.cpu_num; i++)
+        vm->vcpus[i]->place =
+            atomic_load(&vm->vcpus[i]->powered) ? PLACE_PARKED : PLACE_OFF;
+}
+
 static err_t run(struct vm *vm, enum vm_state from)
 {
     err_t error = ERR_BAD_STATE;
 
     spin_lock(&vmm->lock);
     if (vm->state == from) {
+        if (from == VM_READY)
+            place_vcpus(vm);
         vm->state = VM_RUNNING;
         release_parked(vm);
         error = OK;
@@ -54,11 +64,6 @@ static err_t run(struct vm *vm, enum vm_state from)
 
 err_t vmm_start_vm(struct vm *vm)
 {
-    if (vm->state != VM_READY)
-        return ERR_BAD_STATE;
-    for (uint32_t i = 0; i < vm->config.cpu_num; i++)
-        vm->vcpus[i]->place =
-            atomic_load(&vm->vcpus[i]->powered) ? PLACE_PARKED : PLACE_OFF;
     return run(vm, VM_READY);
 }
 
@@ -121,17 +126,36 @@ static void report(struct vm *vm)
         console_report_stats(vm);
 }
 
+/* With vmm->lock held: takes it upon this CPU, and no other one, to reset the
+ * VM. */
+static bool claim_reset(struct vm *vm)
+{
+    if (vm->resets || (vm->state != VM_STOPPED && vm->state != VM_FAILED))
+        return false;
+    vm->resets = true;
+    return true;
+}
+
+/* Of a VM that is this CPU's to reset. What goes wrong is reported; that it has
+ * been stopped again before it could start is not. */
 static err_t reset_and_start(struct vm *vm)
 {
-    char what[VM_REASON_SIZE];
+    char what[VM_REASON_SIZE] = "";
     err_t error = vm_reset(vm, what);
 
-    if (error == OK)
-        error = vmm_start_vm(vm);
     if (error != OK)
         console_print("VM %u (%s) cannot be reset: %s", vm->config.id,
                       vm->config.name, what);
-    return error;
+    spin_lock(&vmm->lock);
+    vm->resets = false;
+    spin_unlock(&vmm->lock);
+    return error == OK ? vmm_start_vm(vm) : error;
+}
+
+static bool starts_again(const struct vm *vm)
+{
+    return vm->stop == VM_STOP_RESTART ||
+           (vm->stop == VM_STOP_REBOOT && vm->config.restart_on_reboot);
 }
 
 /*
@@ -153,6 +177,7 @@ static bool end_was_last(void)
 void vmm_finish_stop(struct vm *vm)
 {
     bool stopped = false;
+    bool again = false;
     err_t ignored = OK; /* the console tells of a reset that fails */
 
     spin_lock(&vmm->lock);
@@ -163,13 +188,13 @@ void vmm_finish_stop(struct vm *vm)
         end_waits(vm);
         vmm->ending++;
         stopped = true;
+        again = starts_again(vm) && claim_reset(vm);
     }
     spin_unlock(&vmm->lock);
     if (!stopped)
         return;
     report(vm);
-    if (vm->stop == VM_STOP_RESTART ||
-        (vm->stop == VM_STOP_REBOOT && vm->config.restart_on_reboot))
+    if (again)
         ignored = reset_and_start(vm);
     (void)ignored;
     if (end_was_last() && vmm->power_off_when_done)
@@ -178,14 +203,16 @@ void vmm_finish_stop(struct vm *vm)
 
 err_t vmm_restart_vm(struct vm *vm)
 {
-    bool rests;
+    bool is_reset, is_mine;
 
     spin_lock(&vmm->lock);
-    rests = vm->state == VM_STOPPED || vm->state == VM_FAILED;
+    is_reset = vm->resets;
+    is_mine = claim_reset(vm);
     spin_unlock(&vmm->lock);
-    if (rests)
-        return reset_and_start(vm);
-    return vmm_stop_vm(vm, VM_STOP_RESTART, "to be started again");
+    if (is_reset)
+        return OK;
+    return is_mine ? reset_and_start(vm)
+                   : vmm_stop_vm(vm, VM_STOP_RESTART, "to be started again");
 }
 
 err_t vmm_retire_vm(struct vm *vm)

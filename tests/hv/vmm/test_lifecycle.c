@@ -2,6 +2,7 @@
 /* A VM's states, from outside and by its guest's own doing. */
 #include "support/machine.h"
 
+#include "sim/shim.h"
 #include "support/rows.h"
 #include "vmm/internal.h"
 
@@ -167,6 +168,46 @@ Test(lifecycle, a_reboot_loads_the_images_anew, .fini = end_machine)
                  "the kernel is whole again");
     cr_expect_eq(run_op(1, 0, OP_LOAD_OF(scratch, 1)).value, 0u,
                  "and nothing else is left");
+}
+
+/* What another CPU's Ctrl-] r does in the middle of a VM's reset. If that did
+ * not know of the first, it would wait for ever for the address space. */
+static struct {
+    bool done;
+    err_t error;
+    enum vm_state state; /* behind it */
+} second;
+
+static void restart_again(void *context, const struct shim_call *call)
+{
+    (void)context;
+    if (second.done || call->id != SHIM_memory_free_frame)
+        return;
+    second.done = true;
+    second.error = vmm_restart_vm(vmm_find_vm(1));
+    second.state = vmm_find_vm(1)->state;
+}
+
+Test(lifecycle, a_vm_is_reset_by_one_cpu_at_a_time, .fini = end_machine,
+     .timeout = 20)
+{
+    static const struct shim_hooks hooks = {.before = restart_again};
+    struct machine_spec spec = {.vm_count = 1};
+
+    spec_usual_vm(&spec.vms[0], 1, 1);
+    make_machine_of(1, &spec);
+    (void)run_op(1, 0, OP_STORE_OF(SPEC_MEMORY + 0x100000, 1, 0x22));
+    cr_assert_eq(stop(vmm_find_vm(1)), OK);
+    machine_run(machine, 10);
+    cr_assert_eq(vmm_find_vm(1)->state, VM_STOPPED);
+    shim_set_hooks(&hooks);
+    cr_expect_eq(vmm_restart_vm(vmm_find_vm(1)), OK);
+    shim_set_hooks(NULL);
+    cr_assert(second.done);
+    cr_expect_eq(second.error, OK);
+    cr_expect_eq(second.state, VM_STOPPED, "the first one still resets it");
+    cr_expect_eq(vmm_find_vm(1)->state, VM_RUNNING);
+    cr_expect_eq(run_op(1, 0, OP_LOAD_OF(SPEC_MEMORY + 0x100000, 1)).value, 0u);
 }
 
 Test(lifecycle, the_machine_powers_off_with_its_last_vm, .fini = end_machine)
