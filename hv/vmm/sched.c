@@ -186,7 +186,7 @@ static bool has_reason_to_run(struct vcpu *vcpu)
 }
 
 /* False when something has come up since. */
-static bool try_block(struct vmm_cpu *cpu, struct vcpu *vcpu)
+static bool try_block(struct vcpu *vcpu)
 {
     uint64_t deadline;
     err_t error;
@@ -216,7 +216,7 @@ static struct vm *block(struct vmm_cpu *cpu, struct vcpu *vcpu)
     if (has_reason_to_run(vcpu))
         return NULL;
     spin_lock(&vmm->lock);
-    if (vm_of(vcpu)->state == VM_RUNNING && try_block(cpu, vcpu))
+    if (vm_of(vcpu)->state == VM_RUNNING && try_block(vcpu))
         done = take_off_cpu(cpu, vcpu);
     spin_unlock(&vmm->lock);
     return done;
@@ -253,9 +253,8 @@ void sched_settle(struct vmm_cpu *cpu, struct vcpu *vcpu, enum verdict verdict)
         done = block(cpu, vcpu);
     else if (verdict == VERDICT_POWER_OFF)
         done = power_off(cpu, vcpu);
-    if (vm_of(vcpu)->stop != VM_STOP_NONE) {
+    if (vm_of(vcpu)->stop != VM_STOP_NONE)
         stop(vm_of(vcpu));
-    }
     if (done != NULL)
         vmm_finish_stop(done);
 }

@@ -6,6 +6,7 @@
 
 #include "api/host.h"
 #include "lib/check.h"
+#include "lib/format.h"
 #include "vmm/internal.h"
 
 struct vmm *vmm;
@@ -70,9 +71,9 @@ static void make_vm(const struct vmm_boot *boot, int node)
                                   boot->images_size, what);
 
     if (error == OK && (config.id >= VMM_MAX_VMS || vmm->vms[config.id])) {
-        console_print("%s: id %u is taken, or not below %d", config.name,
-                      config.id, VMM_MAX_VMS);
-        return;
+        (void)format_text(what, sizeof(what), "id %u is taken, or not below %d",
+                          config.id, VMM_MAX_VMS);
+        error = ERR_ALREADY_EXISTS;
     }
     if (error == OK)
         error = vm_create(&config, boot->arch, &vmm_vm_host, &vm, what);
