@@ -29,8 +29,7 @@ const struct s2_format *riscv_stage2_format(uint64_t top)
     for (unsigned i = 0; i < ARRAY_SIZE(formats); i++) {
         const struct s2_format *format = formats[i][has_types];
 
-        if ((modes & BIT(format->mode)) != 0 &&
-            (top == 0 || (top - 1) >> format->gpa_bits == 0))
+        if ((modes & BIT(format->mode)) != 0 && top <= s2_gpa_limit(format))
             return format;
     }
     return NULL;

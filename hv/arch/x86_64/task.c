@@ -23,7 +23,7 @@
 /* --- Layouts --- */
 
 /* Where a TSS has what; registers follow each other in the order of their
- * numbers. Section 7.2.1, and 7.6 for that of 16 bits. */
+ * numbers. Section 8.2.1, and 8.6 for that of 16 bits. */
 struct tss_format {
     uint8_t size, word; /* bytes: of all, of each register */
     uint8_t cr3, eip, eflags, gprs, segments, ldtr, trap; /* 0: it has none */

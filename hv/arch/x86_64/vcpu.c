@@ -22,10 +22,10 @@
 /* That stage 2 translates: hv/addrspace/format_x86.c. */
 #define GUEST_PHYSICAL_BITS 48
 
-/* Of FXSAVE's image, after FNINIT and a reset. */
+/* Of FXSAVE's image: what FNINIT leaves in FCW, and a reset in MXCSR. */
 #define XSAVE_FCW   0
 #define XSAVE_MXCSR 24
-#define FCW_RESET   UINT16_C(0x037f)
+#define FCW_FNINIT  UINT16_C(0x037f)
 #define MXCSR_RESET UINT32_C(0x1f80)
 
 static uint64_t find_host_xcr0(void)
@@ -102,11 +102,11 @@ err_t x86_init(struct x86_vcpu *v, const struct x86_vendor *vendor,
     return OK;
 }
 
-/* The state of the x87 unit and of SSE is the same after RESET and FNINIT, in
- * all that a program can tell. */
+/* The x87 unit is as after FNINIT, with which its users begin, for kernels that
+ * are started past their firmware. RESET would leave FCW 0040h. */
 static void reset_xsave(struct x86_xsave *xsave, uint64_t components)
 {
-    const uint16_t fcw = FCW_RESET;
+    const uint16_t fcw = FCW_FNINIT;
     const uint32_t mxcsr = MXCSR_RESET;
 
     memset(xsave, 0, sizeof(*xsave));

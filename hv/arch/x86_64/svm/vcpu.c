@@ -235,7 +235,7 @@ static const struct s2_format *stage2_format(uint64_t top)
     (void)x86_hw_cpuid(X86_CPUID_EXT_FEATURES, 0, &cpuid);
     if (cpuid.edx & X86_CPUID_EXT_EDX_PAGE1GB)
         format = &s2_npt;
-    return top == 0 || (top - 1) >> format->gpa_bits == 0 ? format : NULL;
+    return top <= s2_gpa_limit(format) ? format : NULL;
 }
 
 const struct vcpu_ops x86_svm_vcpu_ops = {

@@ -8,7 +8,8 @@
  */
 #include "arch/x86_64/vmx/vmx.h"
 
-#define INFO BIT_MASK(31, 0) /* of struct vmx_vcpu's event */
+#define INFO   BIT_MASK(31, 0) /* of struct vmx_vcpu's event */
+#define SHADOW (VMX_BLOCKING_STI | VMX_BLOCKING_MOV_SS)
 
 /*
  * A handler is entered without a shadow, so that the one in which the guest is
@@ -17,9 +18,7 @@
  */
 static void leave_shadow(struct vmx_vcpu *v, uint8_t vector)
 {
-    const uint64_t shadow = VMX_BLOCKING_STI | VMX_BLOCKING_MOV_SS;
-
-    if (vector == X86_VECTOR_DB || (v->exit.interruptibility & shadow) != 0)
+    if (vector == X86_VECTOR_DB || (v->exit.interruptibility & SHADOW) != 0)
         x86_vmx_vmwrite(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS, 0);
     x86_end_shadow(&v->x86);
 }
@@ -33,18 +32,15 @@ void vmx_sets_event(struct x86_vcpu *x86, const struct x86_event *event)
 bool vmx_takes_interrupt(const struct x86_vcpu *x86)
 {
     const struct vmx_vcpu *v = vmx_of_const(x86);
-    const uint64_t blocked = VMX_BLOCKING_STI | VMX_BLOCKING_MOV_SS;
 
     return (v->exit.rflags & X86_RFLAGS_IF) != 0 &&
-           (v->exit.interruptibility & blocked) == 0;
+           (v->exit.interruptibility & SHADOW) == 0;
 }
 
 bool vmx_takes_nmi(const struct x86_vcpu *x86)
 {
-    const uint64_t blocked =
-        VMX_BLOCKING_STI | VMX_BLOCKING_MOV_SS | VMX_BLOCKING_NMI;
-
-    return (vmx_of_const(x86)->exit.interruptibility & blocked) == 0;
+    return (vmx_of_const(x86)->exit.interruptibility &
+            (SHADOW | VMX_BLOCKING_NMI)) == 0;
 }
 
 void vmx_set_windows(struct x86_vcpu *x86, bool interrupt, bool nmi)

@@ -318,7 +318,7 @@ static const struct s2_format *stage2_format(uint64_t top)
     vmx_read_capability(&capability, x86_hw_read_msr);
     CHECK(vmx_choose_controls(&capability, &controls, refusal));
     format = ept_format(&controls);
-    return top == 0 || (top - 1) >> format->gpa_bits == 0 ? format : NULL;
+    return top <= s2_gpa_limit(format) ? format : NULL;
 }
 
 const struct vcpu_ops x86_vmx_vcpu_ops = {
