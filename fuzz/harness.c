@@ -10,6 +10,7 @@
 #include "sim/console.h"
 #include "sim/ram.h"
 #include "sim/sim.h"
+#include "vmm/internal.h"
 
 /* How many turns of CPUs an input may take: some, and so many per operation. A
  * guest that makes an instruction again and again, as the hypervisor says it
@@ -23,6 +24,10 @@
  * taken apart to see whether something has leaked. */
 #define RUNS_PER_WALK   256
 #define RUNS_PER_REMAKE 16384
+
+/* How often a bystander runs, by the input's sum. With it there are more vCPUs
+ * than CPUs from the start: their slices cost as much as what they do. */
+#define INPUTS_PER_BYSTANDER 8
 
 /* What the bystander's memory holds, and where. */
 #define BYSTANDER_AT    (SPEC_MEMORY + 0x1000)
@@ -128,6 +133,13 @@ static void ask_bystander(vm_id vm)
               "the bystander's memory has changed");
 }
 
+static void resume_bystander(vm_id vm)
+{
+    fuzz_need(vmm_resume_vm(vmm_find_vm(vm)) == OK,
+              "the bystander cannot be resumed");
+}
+
+/* Leaves it paused. */
 static void prepare_bystander(vm_id vm)
 {
     struct guest_op op = {.kind = OP_STORE,
@@ -138,9 +150,13 @@ static void prepare_bystander(vm_id vm)
                           .value = BYSTANDER_VALUE};
     struct guest_result result;
 
-    fuzz_need(machine_do(machine, vm, 0, &op, &result) == OK,
+    fuzz_need(machine_do(machine, vm, 0, &op, &result) == OK &&
+                  result.outcome == OUTCOME_RETIRED,
               "there is no bystander");
-    ask_bystander(vm);
+    fuzz_need(vmm_pause_vm(vmm_find_vm(vm)) == OK,
+              "the bystander cannot be paused");
+    (void)machine_run(machine, 16);
+    fuzz_need(vmm_find_vm(vm)->state == VM_PAUSED, "the bystander runs on");
 }
 
 static void make_machine(const struct fuzz_setup *setup)
@@ -218,7 +234,7 @@ static void set_sources(const struct fuzz_setup *setup, bool set)
 }
 
 /* What is to hold after each input, and what is too slow for that. */
-static void check(const struct fuzz_setup *setup)
+static void check(const struct fuzz_setup *setup, bool has_bystander)
 {
     const char *mixed;
 
@@ -226,7 +242,7 @@ static void check(const struct fuzz_setup *setup)
         if (i == 0 || setup->actors[i].vm != setup->actors[i - 1].vm)
             features_of_end(setup->actors[i].vm);
     }
-    if (setup->bystander != 0)
+    if (has_bystander)
         ask_bystander(setup->bystander);
     if (!is_time(RUNS_PER_WALK))
         return;
@@ -238,6 +254,8 @@ int fuzz_run_setup(const uint8_t *data, size_t size,
                    const struct fuzz_setup *setup)
 {
     struct fuzz_input input = {data, data + size};
+    bool has_bystander = setup->bystander != 0 &&
+                         fuzz_is_one_in(INPUTS_PER_BYSTANDER, data, size);
     unsigned operations;
 
     if (machine == NULL)
@@ -246,8 +264,10 @@ int fuzz_run_setup(const uint8_t *data, size_t size,
         machine_set_seed(machine, fuzz_take(&input, 1));
     operations = decode_all(&input, setup);
     set_sources(setup, true);
+    if (has_bystander)
+        resume_bystander(setup->bystander);
     (void)machine_run(machine, STEPS + STEPS_PER_OP * operations);
-    check(setup);
+    check(setup, has_bystander);
     set_sources(setup, false);
     runs++;
     if (is_time(RUNS_PER_REMAKE)) {

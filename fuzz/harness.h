@@ -85,8 +85,9 @@ struct fuzz_setup {
     uint32_t cpus;
     unsigned actor_count; /* FUZZ_ACTORS at most */
     const struct fuzz_actor *actors;
-    /* A VM of one vCPU, none of the actors': after each input, it must still
-     * run, and find its memory as it was. 0: there is none. */
+    /* A VM of one vCPU, none of the actors', which runs in one of a few inputs:
+     * in the end of these it must still run, and find its memory as it was. 0:
+     * there is none. */
     vm_id bystander;
 };
 
