@@ -14,7 +14,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define MOST_INSNS          4
-#define INSNS_PER_EXECUTION 64
+#define INSNS_PER_EXECUTION 256
 
 static bool is_executed(uint32_t insn)
 {

@@ -88,13 +88,16 @@ foreach(target svm_vmrun x86_exits x86_guest vmx_exits vmx_guest)
 endforeach()
 twinax_fuzz_models(scenario ".*")
 twinax_fuzz_models(decode finisher) # any: it reaches what looks for one
+if(TWINAX_FUZZ)
+  target_sources(fuzz_decode PRIVATE only_riscv64.c)
+endif()
 twinax_fuzz_models(plic plic)
 twinax_fuzz_models(ns16550 ns16550a)
 twinax_fuzz_models(fw_cfg fw_cfg)
 foreach(target lapic ioapic pic pit rtc)
   twinax_fuzz_models(${target} "(lapic|ioapic|pic|pit|rtc)")
 endforeach()
-twinax_fuzz_devices_only(plic ns16550 fw_cfg lapic ioapic pic pit rtc pci
+twinax_fuzz_devices_only(decode plic ns16550 fw_cfg lapic ioapic pic pit rtc pci
                          virtio_pci virtio_blk virtio_console virtio_rng)
 foreach(target pci virtio_pci)
   twinax_fuzz_models(${target} "(pci/.*|virtio/.*)")
