@@ -26,16 +26,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
  * the input's sum, one of so many. Of all others, the pages are looked at in
  * the end that its steps have named, and those next to them. */
 #define INPUTS_PER_SWEEP 16
-#define INPUTS_PER_END   128
+#define INPUTS_PER_END   512
 
 /*
  * What is done page by page takes long for many pages: to map them one by one,
- * and to track them. That is done in one of so many inputs; in others, to a few
- * pages. Populating clears memory, too: many pages once in such an input.
+ * to track them, to compare them all. That is done in one of so many inputs; in
+ * others, to a few pages. Populating clears memory, too: many pages once in
+ * such an input.
  */
 #define INPUTS_PER_LONG 16
 #define FEW_PAGES       32
 #define FEW_POPULATED   8
+#define LARGE_LEAF      512  /* pages */
 #define MANY            0xf0 /* says the byte of the flags from here on */
 
 enum {
@@ -92,16 +94,21 @@ static unsigned take_last(struct fuzz_input *input, unsigned first)
     return (first + how % 16) % MODEL_PAGES;
 }
 
-/* How many pages at most. */
-static unsigned limit_of(struct run *run, enum model_op op, unsigned how)
+/* How many pages at most, of [first, end). */
+static unsigned limit_of(struct run *run, enum model_op op, unsigned first,
+                         unsigned end, unsigned how)
 {
+    bool is_large = is_aligned(first | end, LARGE_LEAF);
+
     if (op == OP_POPULATE) {
         bool may = run->is_long && how >= MANY && !run->has_populated;
 
         run->has_populated |= may;
         return may ? MODEL_PAGES : FEW_POPULATED;
     }
-    return op == OP_LINEAR_SHIFTED && !run->is_long ? FEW_PAGES : MODEL_PAGES;
+    if (run->is_long || (op == OP_LINEAR && is_large))
+        return MODEL_PAGES;
+    return op == OP_LINEAR || op == OP_LINEAR_SHIFTED ? FEW_PAGES : MODEL_PAGES;
 }
 
 static struct model_step take_step(struct run *run, enum model_op op)
@@ -114,7 +121,7 @@ static struct model_step take_step(struct run *run, enum model_op op)
         .end = (a < b ? b : a) + 1,
         .flags = how & MEM_ACCESS,
     };
-    unsigned limit = limit_of(run, op, how);
+    unsigned limit = limit_of(run, op, step.first, step.end, how);
 
     if (step.end - step.first > limit)
         step.end = step.first + limit;
@@ -373,6 +380,12 @@ static void do_track(struct run *run)
         &(struct model_step){.first = tracking.first, .end = tracking.end});
 }
 
+static void compare_now(const struct run *run)
+{
+    if (run->is_long)
+        model_sweep(&model);
+}
+
 static void do_next(struct run *run)
 {
     unsigned kind = fuzz_pick(&run->input, KIND_COUNT);
@@ -387,7 +400,7 @@ static void do_next(struct run *run)
     case KIND_ACCESS: do_access(run); break;
     case KIND_TRACK: do_track(run); break;
     case KIND_WRONG: do_wrong(run); break;
-    case KIND_COMPARE: model_sweep(&model); break;
+    case KIND_COMPARE: compare_now(run); break;
     default: do_step(run, (enum model_op)kind); break;
     }
     run->fail_nth = 0;

@@ -154,6 +154,25 @@ const unsigned hw_format_count = sizeof(hw_formats) / sizeof(hw_formats[0]);
 const struct hw hw_npt_2m = {&s2_npt_2m, 4, 512, npt_2m_decode, true};
 const struct hw hw_ept_2m = {&s2_ept_2m, 4, 512, ept_2m_decode, true};
 
+/* The words of a table, which must be allocated. What is so stays so until
+ * frames are freed: many walks in a row go by the same few tables. */
+static const pte_t *table_words(uint64_t table, uint64_t entries)
+{
+    static struct known_table {
+        uint64_t table, entries, frees;
+        const pte_t *words;
+    } known[8];
+    struct known_table *here = &known[table / PAGE_SIZE % ARRAY_SIZE(known)];
+
+    if (here->table == table && here->entries == entries &&
+        here->frees == ram_frees())
+        return here->words;
+    *here = (struct known_table){table, entries, ram_frees(),
+                                 ram_pointer(hpa(table), entries * 8)};
+    cr_assert(here->words != NULL, "a table in a frame that is free");
+    return here->words;
+}
+
 static struct hw_walk walk(const struct hw *hw, hpa_t root, uint64_t gpa,
                            uint64_t tables[5])
 {
@@ -168,9 +187,7 @@ static struct hw_walk walk(const struct hw *hw, hpa_t root, uint64_t gpa,
         struct hw_entry entry;
 
         cr_assert(level + 1 != hw->levels || index < entries);
-        cr_assert(ram_is_allocated(hpa(table), entries * 8),
-                  "a table in a frame that is free");
-        words = memory_phys_to_virt(hpa(table));
+        words = table_words(table, entries);
         entry = hw->decode(
             __atomic_load_n(&words[index % entries], __ATOMIC_ACQUIRE), level);
         tables[level] = table;
