@@ -146,19 +146,24 @@ static void check_tables(const struct acpi_machine *machine)
     check_madt(follow(xsdt + 44, 8, "APIC"), machine->cpu_count);
 }
 
-/* Seldom many: what a table has of each of them, it has of a few. */
-static unsigned take_cpus(struct fuzz_input *input)
+/* Many processors, and the host bridge, which has a route of each pin of 32
+ * slots, take as long as ten other machines: one input in so many may have
+ * them. */
+#define MACHINES_PER_LARGE 8
+
+static unsigned take_cpus(struct fuzz_input *input, bool is_large)
 {
     unsigned how = (unsigned)fuzz_take(input, 2);
 
-    return how % 256 < 0xf0 ? how % 4 : how / 256 % (ACPI_MAX_CPUS + 2);
+    return how % 256 < 0xf0 || !is_large ? how % 4
+                                         : how / 256 % (ACPI_MAX_CPUS + 2);
 }
 
 static void take_machine(struct fuzz_input *input, struct acpi_machine *machine,
-                         uint32_t ids[ACPI_MAX_CPUS])
+                         uint32_t ids[ACPI_MAX_CPUS], bool is_large)
 {
     *machine = (struct acpi_machine){
-        .cpu_count = take_cpus(input),
+        .cpu_count = take_cpus(input, is_large),
         .apic_ids = ids,
         .lapic_base = (uint32_t)fuzz_number(input),
         .ioapic_base = (uint32_t)fuzz_number(input),
@@ -170,7 +175,7 @@ static void take_machine(struct fuzz_input *input, struct acpi_machine *machine,
         .s5_type = (uint8_t)fuzz_pick(input, 9),
         .devices = fuzz_pick(input, 8),
     };
-    machine->pci.is_there = fuzz_pick(input, 16) == 0;
+    machine->pci.is_there = fuzz_pick(input, 2) == 0 && is_large;
     machine->pci.memory_base = (uint32_t)fuzz_number(input);
     machine->pci.memory_size = (uint32_t)fuzz_number(input);
     machine->pci.high_base = fuzz_number(input);
@@ -195,7 +200,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     fuzz_need(buffer != NULL, "no memory");
     base = is_small ? UINT64_C(0xe0000) : fuzz_number(&input) & ~UINT64_C(63);
-    take_machine(&input, &machine, ids);
+    take_machine(&input, &machine, ids,
+                 fuzz_is_one_in(MACHINES_PER_LARGE, data, size));
     tables = buffer;
     error = acpi_build(&machine, gpa(base), buffer, room, &tables_size);
     if (error == OK) {
