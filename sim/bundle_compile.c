@@ -19,6 +19,7 @@
 
 #include "lib/compiler.h"
 #include "sim/bundle.h"
+#include "sim/device_tree.h"
 
 #define DTC_MAX_ARGS     128
 #define DTC_FIXED_ARGS   9 /* the program, options, the input and NULL */
@@ -190,9 +191,9 @@ err_t bundle_compile(const struct bundle_source *source, void **fdt, char *what)
         snprintf(what, BUNDLE_WHAT_SIZE, "%s: out of memory", name);
         return ERR_NO_MEMORY;
     }
-    if (error == OK && fdt_check_full(*fdt, size) != 0) {
+    if (error == OK && device_tree_check(*fdt, size) != 0) {
         snprintf(what, BUNDLE_WHAT_SIZE, "%s: the device tree is damaged: %s",
-                 name, fdt_strerror(fdt_check_full(*fdt, size)));
+                 name, fdt_strerror(device_tree_check(*fdt, size)));
         error = ERR_INVALID_INPUT;
     }
     if (error != OK) {

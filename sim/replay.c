@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "sim/check.h"
+#include "sim/device_tree.h"
 #include "sim/replay_engine.h"
 #include "sim/sim.h"
 #include "trace/start.h"
@@ -430,8 +431,7 @@ static void on_check(void *context, const char *expression, const char *file,
 
 static bool is_tree(const struct trace_start *start)
 {
-    return start->numbers.config_size >= sizeof(struct fdt_header) &&
-           fdt_check_full(start->config, start->numbers.config_size) == 0;
+    return device_tree_check(start->config, start->numbers.config_size) == 0;
 }
 
 /* A fresh machine like the recorded one. False with result->error. */

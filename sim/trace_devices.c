@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "sim/device_tree.h"
+
 static uint64_t cell(const fdt32_t *cells, int at)
 {
     return fdt32_to_cpu(cells[at]);
@@ -59,8 +61,7 @@ void trace_devices_init(struct trace_devices *devices,
     memset(devices, 0, sizeof(*devices));
     if (trace_layout_make(&devices->layout, start, what) == OK)
         devices->scratch = trace_scratch_new(&devices->layout);
-    if (start->numbers.config_size < sizeof(struct fdt_header) ||
-        fdt_check_full(fdt, start->numbers.config_size) != 0)
+    if (device_tree_check(fdt, start->numbers.config_size) != 0)
         return;
     vms = fdt_path_offset(fdt, "/vms");
     if (vms < 0)

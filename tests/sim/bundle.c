@@ -12,6 +12,7 @@
 #include "lib/addr.h"
 #include "lib/bits.h"
 #include "sim/bundle.h"
+#include "sim/device_tree.h"
 #include "vm/vm.h"
 
 /* A configuration in pieces, each of which a row can replace. */
@@ -463,6 +464,26 @@ Test(bundle, a_damaged_blob_is_refused)
     free(fdt);
     close(fd);
     unlink(path);
+}
+
+/* libfdt reads trees of before version 16 otherwise. */
+Test(bundle, a_blob_of_an_old_version_is_refused)
+{
+    char what[BUNDLE_WHAT_SIZE];
+    const struct bundle_source text = {.text = SOURCE(GOOD_VM)};
+    size_t size;
+    void *fdt = NULL;
+
+    cr_assert_eq(bundle_compile(&text, &fdt, what), OK, "%s", what);
+    size = fdt_totalsize(fdt);
+    fdt_set_last_comp_version(fdt, 1);
+    for (uint32_t version = 0; version <= FDT_LAST_SUPPORTED_VERSION;
+         version++) {
+        fdt_set_version(fdt, version);
+        cr_expect_eq(device_tree_check(fdt, size) == 0, version >= 16,
+                     "version %u", version);
+    }
+    free(fdt);
 }
 
 /* The old bundle stays when the new one cannot be written. */
