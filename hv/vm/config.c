@@ -138,6 +138,21 @@ static bool has(const struct reader *reader, int node, const char *name)
     return fdt_getprop(reader->fdt, node, name, NULL) != NULL;
 }
 
+/* How it starts, and ends. */
+static err_t read_start(const struct reader *reader)
+{
+    struct vm_config *config = reader->config;
+    int node = config->node;
+    err_t error = read_string(reader, node, "bootargs", &config->cmdline);
+
+    if (error == OK || error == ERR_NOT_FOUND)
+        error = read_string(reader, node, "boot-protocol", &config->protocol);
+    config->autostart = !has(reader, node, "no-autostart");
+    config->restart_on_reboot = !has(reader, node, "stop-on-reboot");
+    config->report_statistics = !has(reader, node, "no-statistics");
+    return error == ERR_NOT_FOUND ? OK : error;
+}
+
 static err_t read_memory(const struct reader *reader, int node)
 {
     struct vm_config *config = reader->config;
@@ -284,10 +299,7 @@ err_t vm_config_parse(struct vm_config *config, const void *fdt, int node,
 {
     const struct reader reader = {config, fdt, what};
     err_t (*const steps[])(const struct reader *) = {
-        read_identity,
-        read_cpus,
-        read_children,
-        check_whole,
+        read_identity, read_cpus, read_children, read_start, check_whole,
     };
 
     *config = (struct vm_config){
@@ -296,17 +308,10 @@ err_t vm_config_parse(struct vm_config *config, const void *fdt, int node,
         .images = images,
         .images_size = images_size,
         .cmdline = "",
-        .autostart = !has(&reader, node, "no-autostart"),
-        .restart_on_reboot = !has(&reader, node, "stop-on-reboot"),
-        .report_statistics = !has(&reader, node, "no-statistics"),
     };
-    err_t error = read_string(&reader, node, "bootargs", &config->cmdline);
-    if (error == OK || error == ERR_NOT_FOUND)
-        error = read_string(&reader, node, "boot-protocol", &config->protocol);
-    if (error != OK && error != ERR_NOT_FOUND)
-        return error;
     for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
-        error = steps[i](&reader);
+        err_t error = steps[i](&reader);
+
         if (error != OK)
             return error;
     }
