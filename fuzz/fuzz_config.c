@@ -14,6 +14,7 @@
 
 #include "fuzz/harness.h"
 #include "lib/bits.h"
+#include "sim/device_tree.h"
 #include "sim/fake_hw/violation.h"
 #include "sim/ram.h"
 
@@ -30,8 +31,7 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max,
 
 static bool is_tree(const uint8_t *data, size_t size)
 {
-    return size >= sizeof(struct fdt_header) && size <= TREE_SIZE &&
-           fdt_check_full(data, size) == 0;
+    return size <= TREE_SIZE && device_tree_check(data, size) == 0;
 }
 
 /* A configuration to begin with, where there is none yet. */
@@ -53,9 +53,15 @@ static size_t usual_tree(uint8_t *data, size_t max)
     return size;
 }
 
-/* Making VMs takes as long as reading ten configurations: it is done of one in
- * so many, by the input's sum. */
-#define READS_PER_BOOT 8
+/* Making VMs takes as long as reading ten configurations: it is done of those
+ * that say so in a field of their header that nobody reads. So many times the
+ * mutator does not. */
+#define READS_PER_BOOT 16
+
+static bool is_to_boot(const void *tree)
+{
+    return fuzz_is_thorough || fdt_boot_cpuid_phys(tree) == 0;
+}
 
 /* A machine with a bundle for the largest tree and the images, and no VMs, as
  * each input finds it. */
@@ -135,7 +141,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (!is_tree(data, size))
         return 0;
-    if (fuzz_is_one_in(READS_PER_BOOT, data, size))
+    if (is_to_boot(data))
         boot(data, size);
     else
         read_vms(data);
@@ -153,18 +159,37 @@ static uint32_t draw(uint32_t below)
 }
 
 static const char *const names[] = {
-    "id",         "vm-name",          "cpus",           "affinity",
-    "bootargs",   "no-autostart",     "stop-on-reboot", "reg",
-    "populate",   "read-only",        "no-execute",     "data-offset",
-    "data-size",  "load-address",     "compatible",     "interrupts",
-    "riscv,ndev", "reg-shift",        "reg-io-width",   "clock-frequency",
-    "capacity",   "guest-compatible", "image",          "no-statistics",
+    "id",
+    "vm-name",
+    "cpus",
+    "affinity",
+    "bootargs",
+    "no-autostart",
+    "stop-on-reboot",
+    "reg",
+    "populate",
+    "read-only",
+    "no-execute",
+    "data-offset",
+    "data-size",
+    "load-address",
+    "compatible",
+    "interrupts",
+    "riscv,ndev",
+    "reg-shift",
+    "reg-io-width",
+    "clock-frequency",
+    "capacity",
+    "guest-compatible",
+    "image",
+    "no-statistics",
+    "boot-protocol",
 };
 
 static const char *const nodes[] = {
-    "vms",         "vm@1",   "vm@2",    "memory@80000000", "memory@0",
-    "kernel",      "initrd", "devices", "device@10000000", "device@c000000",
-    "device@1000",
+    "vms",         "vm@1",     "vm@2",    "memory@80000000", "memory@0",
+    "kernel",      "initrd",   "devices", "device@10000000", "device@c000000",
+    "device@1000", "module@1",
 };
 
 static const char *const models[] = {
@@ -172,56 +197,111 @@ static const char *const models[] = {
     "virtio,console",    "virtio,rng", "sifive,test1",
 };
 
-/* Any node of the tree. */
-static int draw_node(const void *tree)
+/*
+ * Where the nodes and properties of a tree are. All of it has been checked:
+ * libfdt, which checks each tag whenever it comes by, would take as long to
+ * find one as everything else that is done to an input.
+ */
+#define MOST 128
+
+struct outline {
+    unsigned nodes, properties;
+    int node[MOST];
+    struct place {
+        int node, offset;
+    } property[MOST];
+};
+
+static const struct place *draw_property(const struct outline *outline)
 {
-    uint32_t which = draw(24);
-    int node = 0;
-
-    for (uint32_t i = 0; i < which; i++) {
-        int next = fdt_next_node(tree, node, NULL);
-
-        node = next < 0 ? 0 : next;
-    }
-    return node;
+    return outline->properties == 0
+               ? NULL
+               : &outline->property[draw(outline->properties)];
 }
 
-static int draw_property(const void *tree, int node)
+static int draw_node(const struct outline *outline)
 {
-    uint32_t which = draw(6);
-    int property = fdt_first_property_offset(tree, node);
+    return outline->node[draw(outline->nodes)];
+}
 
-    while (which-- != 0 && property >= 0) {
-        int next = fdt_next_property_offset(tree, property);
+static uint32_t load(const void *word)
+{
+    return fdt32_ld(word);
+}
 
-        if (next < 0)
-            break;
-        property = next;
+/* Notes what has `tag` at `at`, and returns its size, which may wrap, as it
+ * does for libfdt. Trees may lie at any address. */
+static uint32_t note_tag(struct outline *outline, uint32_t tag, const char *at,
+                         int offset)
+{
+    switch (tag) {
+    case FDT_BEGIN_NODE:
+        if (offset != 0 && outline->nodes < MOST)
+            outline->node[outline->nodes++] = offset;
+        return (uint32_t)(FDT_TAGSIZE + strlen(at + FDT_TAGSIZE) + 1);
+    case FDT_PROP:
+        if (outline->properties < MOST)
+            outline->property[outline->properties++] =
+                (struct place){outline->node[outline->nodes - 1], offset};
+        return (uint32_t)sizeof(struct fdt_property) + load(at + FDT_TAGSIZE);
+    default: return FDT_TAGSIZE;
     }
-    return property;
+}
+
+static void make_outline(struct outline *outline, const void *tree)
+{
+    const char *structure = (const char *)tree + fdt_off_dt_struct(tree);
+    uint32_t tag, at = 0;
+
+    outline->nodes = 1; /* the root, at 0 */
+    outline->properties = 0;
+    while ((tag = load(structure + at)) != FDT_END)
+        at = (uint32_t)align_up(
+            at + note_tag(outline, tag, structure + at, (int)at), FDT_TAGSIZE);
+}
+
+/* A mutation changes `tree`, which `outline` is of; `origin` is the input. */
+struct change {
+    void *tree;
+    const void *origin;
+    struct outline outline;
+};
+
+/* The value at `place`, its name and its size; NULL where there is none that
+ * is short. */
+static const void *short_value(const void *tree, const struct place *place,
+                               const char **name, int *size)
+{
+    const void *value =
+        place == NULL ? NULL
+                      : fdt_getprop_by_offset(tree, place->offset, name, size);
+
+    return value != NULL && *size >= 0 && *size <= VALUE_SIZE ? value : NULL;
 }
 
 /* A property's value is mutated as bytes are, or becomes a number. */
-static void change_property(void *tree, int node)
+static void change_property(struct change *change)
 {
-    int property = draw_property(tree, node);
+    const struct place *place = draw_property(&change->outline);
     const char *name;
     int size;
-    const void *value = fdt_getprop_by_offset(tree, property, &name, &size);
+    const void *value = short_value(change->tree, place, &name, &size);
     uint8_t bytes[VALUE_SIZE];
 
-    if (property < 0 || value == NULL || size < 0 || size > VALUE_SIZE)
+    if (value == NULL)
         return;
     memcpy(bytes, value, (size_t)size);
     if (size >= 4 && draw(2) == 0)
         fdt32_st(bytes + size - 4, 1U << draw(32) >> draw(2));
     else
         size = (int)LLVMFuzzerMutate(bytes, (size_t)size, VALUE_SIZE);
-    (void)fdt_setprop(tree, node, name, bytes, size);
+    (void)fdt_setprop(change->tree, place->node, name, bytes, size);
 }
 
-static void add_property(void *tree, int node)
+static void add_property(struct change *change)
 {
+    void *tree = change->tree;
+    int node = draw_node(&change->outline);
     const char *name = names[draw(ARRAY_SIZE(names))];
     const char *model = models[draw(ARRAY_SIZE(models))];
     uint64_t number = (uint64_t)draw(16) << draw(60);
@@ -237,57 +317,99 @@ static void add_property(void *tree, int node)
     }
 }
 
-static void remove_property(void *tree, int node)
+static void remove_property(struct change *change)
 {
+    const struct place *place = draw_property(&change->outline);
     const char *name;
-    int property = draw_property(tree, node);
 
-    if (property >= 0 && fdt_getprop_by_offset(tree, property, &name, NULL))
-        (void)fdt_delprop(tree, node, name);
+    if (place != NULL &&
+        fdt_getprop_by_offset(change->tree, place->offset, &name, NULL))
+        (void)fdt_delprop(change->tree, place->node, name);
 }
 
-static void add_node(void *tree, int node)
+static void add_node(struct change *change)
 {
-    (void)fdt_add_subnode(tree, node, nodes[draw(ARRAY_SIZE(nodes))]);
+    (void)fdt_add_subnode(change->tree, draw_node(&change->outline),
+                          nodes[draw(ARRAY_SIZE(nodes))]);
 }
 
-static void remove_node(void *tree, int node)
+static void remove_node(struct change *change)
 {
+    int node = draw_node(&change->outline);
+
     if (node != 0)
-        (void)fdt_del_node(tree, node);
+        (void)fdt_del_node(change->tree, node);
 }
 
-static void rename_node(void *tree, int node)
+static void rename_node(struct change *change)
 {
+    int node = draw_node(&change->outline);
+
     if (node != 0)
-        (void)fdt_set_name(tree, node, nodes[draw(ARRAY_SIZE(nodes))]);
+        (void)fdt_set_name(change->tree, node, nodes[draw(ARRAY_SIZE(nodes))]);
 }
 
-/* A node beside or below another gets the properties of a third. */
-static void copy_node(void *tree, int node)
+/* A node beside or below another gets properties of the input, most of them of
+ * one node. */
+static void copy_node(struct change *change)
 {
     char name[16] = "device@";
-    int from = draw_node(tree);
-    int property, to;
+    struct outline outline;
+    unsigned from;
+    int to;
 
     name[7] = (char)('1' + draw(9));
     name[8] = (char)('0' + draw(10));
-    to = fdt_add_subnode(tree, node, name);
-    for (int i = 0; to >= 0 && i < 8; i++) {
+    to = fdt_add_subnode(change->tree, draw_node(&change->outline), name);
+    make_outline(&outline, change->origin);
+    if (to < 0 || outline.properties == 0)
+        return;
+    from = draw(outline.properties);
+    for (unsigned i = draw(8); i != 0; i--, from++) {
         const char *key;
-        const void *value;
-        uint8_t bytes[VALUE_SIZE];
         int size;
+        const void *value;
 
-        from = draw(4) == 0 ? draw_node(tree) : from;
-        property = draw_property(tree, from);
-        value = fdt_getprop_by_offset(tree, property, &key, &size);
-        if (property < 0 || value == NULL || size < 0 || size > VALUE_SIZE)
-            continue;
-        memcpy(bytes, value, (size_t)size);
-        (void)fdt_setprop(tree, to, key, bytes, size);
-        to = fdt_subnode_offset(tree, node, name);
+        if (draw(8) == 0)
+            from = draw(outline.properties);
+        value = short_value(change->origin,
+                            &outline.property[from % outline.properties], &key,
+                            &size);
+        if (value != NULL)
+            (void)fdt_setprop(change->tree, to, key, value, size);
     }
+}
+
+/* Packs the tree, without the names that no property has any more: there would
+ * soon be nothing but those. */
+static void pack(void *tree, struct outline *outline)
+{
+    static char strings[TREE_SIZE];
+    char *structure, *names_at;
+    size_t used = 0;
+
+    (void)fdt_pack(tree);
+    make_outline(outline, tree);
+    if (outline->properties == MOST)
+        return;
+    structure = (char *)tree + fdt_off_dt_struct(tree);
+    names_at = (char *)tree + fdt_off_dt_strings(tree);
+    for (unsigned i = 0; i < outline->properties; i++) {
+        struct fdt_property *property =
+            (void *)(structure + outline->property[i].offset);
+        const char *name = names_at + fdt32_ld(&property->nameoff);
+        size_t size = strlen(name) + 1;
+        const char *known = memmem(strings, used, name, size);
+
+        if (known == NULL) {
+            known = memcpy(strings + used, name, size);
+            used += size;
+        }
+        fdt32_st(&property->nameoff, (uint32_t)(known - strings));
+    }
+    memcpy(names_at, strings, used);
+    fdt_set_size_dt_strings(tree, (uint32_t)used);
+    fdt_set_totalsize(tree, fdt_off_dt_strings(tree) + (uint32_t)used);
 }
 
 /* What has found something is a tree, and so is what becomes of one here,
@@ -305,12 +427,13 @@ static bool seems_tree(const uint8_t *data, size_t size)
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max,
                                unsigned seed)
 {
-    static void (*const mutations[])(void *tree, int node) = {
+    static void (*const mutations[])(struct change *) = {
         change_property, change_property, change_property,
         add_property,    remove_property, add_node,
         remove_node,     rename_node,     copy_node,
     };
     static uint8_t tree[TREE_SIZE];
+    static struct change change = {.tree = tree};
 
     random_state = seed;
     if (draw(32) == 0) {
@@ -320,9 +443,13 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max,
     if (!seems_tree(data, size) || fdt_open_into(data, tree, TREE_SIZE) != 0)
         return usual_tree(data, max);
     may_be_broken = false;
-    for (uint32_t i = draw(3) + 1; i != 0; i--)
-        mutations[draw(ARRAY_SIZE(mutations))](tree, draw_node(tree));
-    (void)fdt_pack(tree);
+    change.origin = data;
+    for (uint32_t i = draw(3) + 1; i != 0; i--) {
+        make_outline(&change.outline, tree);
+        mutations[draw(ARRAY_SIZE(mutations))](&change);
+    }
+    pack(tree, &change.outline);
+    fdt_set_boot_cpuid_phys(tree, draw(READS_PER_BOOT));
     if (fdt_totalsize(tree) > max)
         return size;
     memcpy(data, tree, fdt_totalsize(tree));
