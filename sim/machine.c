@@ -38,7 +38,7 @@ static void guest_done(struct trap_source *source,
     guest->busy = false;
 }
 
-/* The guest that (vm, vcpu) is, made at the first use; NULL: out of memory. */
+/* The guest that (vm, vcpu) is, made at the first use. */
 static struct guest *guest_at(struct machine *machine, vm_id vm, vcpu_id vcpu)
 {
     struct guest *guests = machine->guests[vm];

@@ -3,7 +3,8 @@
  * Recording. Whoever hosts the hypervisor calls trace_init() for vmm_init(),
  * trace_step() for vmm_step(), and, from the shims that it generates from the
  * API tables, a hook per crossing of a row that is not QUIET. While nothing is
- * recorded, a step and a crossing cost one load and one branch more.
+ * recorded, a step costs one load and one branch more; a crossing the same in
+ * the process, and a NOP in the image (hv/host/shim.h).
  *
  * While a recording runs, one ticket lock makes every step atomic: the order
  * of the events in the trace is the order in which the steps happened, so that

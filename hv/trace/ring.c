@@ -20,7 +20,6 @@ void trace_ring_init(void *memory, hpa_t self, uint64_t bytes, uint64_t session)
     ring->self = self.raw;
     ring->size = BIT(bit_highest(bytes - PAGE_SIZE));
     ring->session = session;
-    ring->dropped = 0;
     atomic_store_explicit(&ring->head, 0, memory_order_relaxed);
     atomic_store_explicit(&ring->ended, 0, memory_order_relaxed);
     atomic_store_explicit(&ring->tail, 0, memory_order_relaxed);

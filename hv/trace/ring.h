@@ -28,7 +28,6 @@ struct trace_ring {
     uint64_t self;        /* host-physical address of this header */
     uint64_t size;        /* of the data: a power of two */
     uint64_t session;     /* differs from one recording to the next */
-    uint64_t dropped;     /* always 0 */
 
     ALIGNED(64) _Atomic uint64_t head; /* bytes ever written; the writer's */
     _Atomic uint32_t ended;            /* nothing follows; the writer's */

@@ -114,7 +114,7 @@ struct vm {
     /* A stop that an exit's handler asked for; the scheduler carries it out.
      * The first reason stands. */
     enum vm_stop stop;
-    struct spinlock stop_lock;
+    struct spinlock stop_lock;   /* nothing is taken under it */
     char reason[VM_REASON_SIZE]; /* in words */
 
     struct device_set devices;
