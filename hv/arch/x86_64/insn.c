@@ -110,10 +110,14 @@ static enum verdict do_gp(struct x86_vcpu *v, const struct vm_exit *exit)
 
 /* Control registers ------------------------------------------------------ */
 
-/* Changes of these drop the translations: SDM volume 3, section 4.10.4.1. */
+/* Changes of these drop the translations: SDM volume 3, section 5.10.4.1. */
 #define CR4_FLUSHING                                                          \
     (X86_CR4_PSE | X86_CR4_PAE | X86_CR4_PGE | X86_CR4_PCIDE | X86_CR4_SMEP | \
      X86_CR4_SMAP | X86_CR4_PKE | X86_CR4_LA57)
+
+/* Changes of these load the PDPTEs: section 5.4.1. */
+#define CR4_PDPTES (X86_CR4_PSE | X86_CR4_PAE | X86_CR4_PGE | X86_CR4_SMEP)
+#define CR0_PDPTES (X86_CR0_CD | X86_CR0_NW | X86_CR0_PG)
 
 /* APM volume 2, section 3.1.3 and 5.1; what is reserved, or not the guest's,
  * is #GP. */
@@ -133,8 +137,14 @@ static bool cr4_is_valid(const struct x86_vcpu *v, uint64_t old, uint64_t value)
 static bool write_cr4(struct x86_vcpu *v, uint64_t value)
 {
     uint64_t old = v->vendor->get(v, X86_REG_CR4);
+    struct x86_control control = {.cr0 = v->vendor->get(v, X86_REG_CR0),
+                                  .cr3 = v->vendor->get(v, X86_REG_CR3),
+                                  .cr4 = value,
+                                  .efer = v->vendor->get(v, X86_REG_EFER)};
 
     if (!cr4_is_valid(v, old, value))
+        return false;
+    if (((old ^ value) & CR4_PDPTES) != 0 && !x86_load_pdptes(v, &control))
         return false;
     v->vendor->set(v, X86_REG_CR4, value);
     if (((old ^ value) & CR4_FLUSHING) != 0)
@@ -174,19 +184,24 @@ static bool cr0_is_valid(const struct x86_cpu *cpu, uint64_t value)
 static bool write_cr0(struct x86_vcpu *v, uint64_t value)
 {
     struct x86_cpu cpu;
-    uint64_t efer;
+    struct x86_control control;
+    uint64_t changed;
 
     v->vendor->get_cpu(v, &cpu);
     if (!cr0_is_valid(&cpu, value))
         return false;
-    value = (value & CR0_BITS) | X86_CR0_ET;
-    efer = cpu.control.efer & ~X86_EFER_LMA;
-    if ((value & X86_CR0_PG) != 0 && (efer & X86_EFER_LME) != 0)
-        efer |= X86_EFER_LMA;
-    if (efer != cpu.control.efer)
-        v->vendor->set(v, X86_REG_EFER, efer);
-    v->vendor->set(v, X86_REG_CR0, value);
-    if (((cpu.control.cr0 ^ value) & CR0_FLUSHING) != 0)
+    control = cpu.control;
+    control.cr0 = (value & CR0_BITS) | X86_CR0_ET;
+    control.efer &= ~X86_EFER_LMA;
+    if ((value & X86_CR0_PG) != 0 && (control.efer & X86_EFER_LME) != 0)
+        control.efer |= X86_EFER_LMA;
+    changed = cpu.control.cr0 ^ control.cr0;
+    if ((changed & CR0_PDPTES) != 0 && !x86_load_pdptes(v, &control))
+        return false;
+    if (control.efer != cpu.control.efer)
+        v->vendor->set(v, X86_REG_EFER, control.efer);
+    v->vendor->set(v, X86_REG_CR0, control.cr0);
+    if ((changed & CR0_FLUSHING) != 0)
         v->vendor->flush(v);
     return true;
 }

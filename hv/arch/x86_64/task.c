@@ -406,6 +406,15 @@ static enum x86_result check_eip(struct task_switch *t)
                                                  : X86_DONE;
 }
 
+/* Of PAE paging, whose pointers CR3 loads. */
+static enum x86_result load_tables(struct task_switch *t)
+{
+    if (t->cpu.control.cr3 == t->v->vendor->get(t->v, X86_REG_CR3) ||
+        x86_load_pdptes(t->v, &t->cpu.control))
+        return X86_DONE;
+    return fault(t, X86_VECTOR_TS, 0);
+}
+
 static enum x86_result run(struct task_switch *t, const step *steps,
                            unsigned count)
 {
@@ -446,7 +455,8 @@ static void become(struct task_switch *t)
  * exception that goes together with it. */
 static enum x86_result enter_new(struct task_switch *t)
 {
-    static const step steps[] = {load_segments, push_error, check_eip};
+    static const step steps[] = {load_tables, load_segments, push_error,
+                                 check_eip};
     enum x86_result result;
 
     load_registers(t);

@@ -92,6 +92,10 @@ struct x86_vendor {
     uint64_t (*get)(const struct x86_vcpu *v, enum x86_register reg);
     /* Values that the hardware takes. Translations are not flushed. */
     void (*set)(struct x86_vcpu *v, enum x86_register reg, uint64_t value);
+    /* Of processors that keep the PDPTEs of PAE paging in registers, or NULL:
+     * loads them as `control` says, which uses PAE paging. False: a reserved
+     * bit is set in one, and they are what they were. */
+    bool (*load_pdptes)(struct x86_vcpu *v, const struct x86_control *control);
     /* The offset has changed. */
     void (*set_tsc_offset)(struct x86_vcpu *v, uint64_t offset);
     /* All registers, of a vCPU that need not be bound. */
@@ -183,6 +187,22 @@ static inline struct x86_vcpu *to_x86(struct vcpu *vcpu)
 static inline const struct x86_vcpu *to_x86_const(const struct vcpu *vcpu)
 {
     return container_of(vcpu, const struct x86_vcpu, base);
+}
+
+static inline bool x86_uses_pae(const struct x86_control *control)
+{
+    return (control->cr0 & X86_CR0_PG) != 0 &&
+           (control->cr4 & X86_CR4_PAE) != 0 &&
+           (control->efer & X86_EFER_LMA) == 0;
+}
+
+/* What a change of control registers does that loads the PDPTEs if PAE paging
+ * is used then. False: an exception, and nothing has changed. */
+static inline bool x86_load_pdptes(struct x86_vcpu *v,
+                                   const struct x86_control *control)
+{
+    return v->vendor->load_pdptes == NULL || !x86_uses_pae(control) ||
+           v->vendor->load_pdptes(v, control);
 }
 
 static inline bool x86_has_event(const struct x86_vcpu *v)

@@ -2,7 +2,7 @@
 /* The guest page walker; see walk.h. */
 #include "arch/x86_64/emulate/walk.h"
 
-/* Entries (SDM volume 3, tables 4-5 to 4-20). */
+/* Entries (SDM volume 3, tables 5-5 to 5-20). */
 #define ENTRY_P     BIT(0)
 #define ENTRY_RW    BIT(1)
 #define ENTRY_US    BIT(2)
@@ -14,7 +14,7 @@
 #define ENTRY_FRAME BIT_MASK(51, 12)
 
 /* An entry of PAE's page-directory-pointer table has no rights, and its own
- * reserved bits (table 4-8). */
+ * reserved bits (SDM volume 3, table 5-8). */
 #define PDPTE_RESERVED (BIT_MASK(2, 1) | BIT_MASK(8, 5))
 
 /* PAE's other entries use fewer bits than those of long mode. */
@@ -184,7 +184,7 @@ static enum x86_walk_result read_entry(struct walk *w, gpa_t table)
     return X86_WALK_OK;
 }
 
-/* SDM volume 3, section 4.6.1 "Determination of Access Rights". */
+/* SDM volume 3, section 5.6.1 "Determination of Access Rights". */
 static bool is_permitted(const struct walk *w)
 {
     const struct x86_control *control = &w->paging->control;
@@ -242,7 +242,7 @@ static enum x86_walk_result descend(struct walk *w)
 }
 
 /* Sets A in all entries, and D in the last one for a write (SDM volume 3,
- * section 4.8). An entry that is no longer what was read: X86_WALK_RETRY. */
+ * section 5.8). An entry that is no longer what was read: X86_WALK_RETRY. */
 static enum x86_walk_result update(struct walk *w)
 {
     const struct x86_walk_memory *memory = w->memory;

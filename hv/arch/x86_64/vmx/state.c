@@ -118,22 +118,38 @@ bool vmx_get_code(const struct x86_vcpu *x86, uint64_t *linear, uint64_t *cr3)
 
 /* Control registers ------------------------------------------------------ */
 
-/* PAE paging without long mode takes its four pointers from memory when CR3,
- * or how it is used, changes, and from the VMCS at an entry. */
-static void load_pdptes(const struct vmx_vcpu *v, uint64_t cr0, uint64_t cr3,
-                        uint64_t cr4, uint64_t efer)
-{
-    uint64_t pdptes[4] = {0};
+/* PAE paging takes its four pointers from memory when CR3, or how it is used,
+ * changes, and from the VMCS at an entry. */
+#define PDPTES         4
+#define PDPTE_P        BIT(0)
+#define PDPTE_RESERVED (BIT_MASK(2, 1) | BIT_MASK(8, 5))
 
-    if ((cr0 & X86_CR0_PG) == 0 || (cr4 & X86_CR4_PAE) == 0 ||
-        (efer & X86_EFER_LMA) != 0)
-        return;
-    /* What is not there is not present. */
+/* The table's entries; one that is not there is not present. False: a reserved
+ * bit is set, which an entry would not take. SDM volume 3, section 5.4.1. */
+static bool read_pdptes(const struct vmx_vcpu *v, uint64_t cr3,
+                        uint64_t pdptes[PDPTES])
+{
+    uint64_t reserved = PDPTE_RESERVED | BIT_MASK(63, v->x86.physical_bits);
+
     if (aspace_read(v->x86.base.config.memory, gpa(cr3 & X86_CR3_PAE), pdptes,
-                    sizeof(pdptes)) != OK)
-        memset(pdptes, 0, sizeof(pdptes));
-    for (unsigned i = 0; i < ARRAY_SIZE(pdptes); i++)
+                    PDPTES * sizeof(*pdptes)) != OK)
+        memset(pdptes, 0, PDPTES * sizeof(*pdptes));
+    for (unsigned i = 0; i < PDPTES; i++) {
+        if ((pdptes[i] & PDPTE_P) != 0 && (pdptes[i] & reserved) != 0)
+            return false;
+    }
+    return true;
+}
+
+bool vmx_load_pdptes(struct x86_vcpu *x86, const struct x86_control *control)
+{
+    uint64_t pdptes[PDPTES];
+
+    if (!read_pdptes(vmx_of(x86), control->cr3, pdptes))
+        return false;
+    for (unsigned i = 0; i < PDPTES; i++)
         x86_vmx_vmwrite(VMCS_GUEST_PDPTE0 + 2 * i, pdptes[i]);
+    return true;
 }
 
 /* CD and NW of the field have no effect: no entry loads them. */
@@ -191,13 +207,6 @@ uint64_t vmx_get(const struct x86_vcpu *x86, enum x86_register reg)
     return v->exit.rflags;
 }
 
-static void reload_pdptes(const struct x86_vcpu *x86)
-{
-    load_pdptes(vmx_of_const(x86), vmx_get(x86, X86_REG_CR0),
-                vmx_get(x86, X86_REG_CR3), vmx_get(x86, X86_REG_CR4),
-                vmx_get(x86, X86_REG_EFER));
-}
-
 void vmx_set(struct x86_vcpu *x86, enum x86_register reg, uint64_t value)
 {
     struct vmx_vcpu *v = vmx_of(x86);
@@ -214,8 +223,6 @@ void vmx_set(struct x86_vcpu *x86, enum x86_register reg, uint64_t value)
     case X86_REG_DR7: x86_vmx_vmwrite(VMCS_GUEST_DR7, value); break;
     case X86_REG_COUNT: break;
     }
-    if (reg == X86_REG_CR0 || reg == X86_REG_CR3 || reg == X86_REG_CR4)
-        reload_pdptes(x86);
 }
 
 /* All registers ---------------------------------------------------------- */
@@ -232,6 +239,9 @@ static void write_tables(struct vmx_vcpu *v, const struct x86_entry *entry)
 
 void vmx_write_entry(struct vmx_vcpu *v, const struct x86_entry *entry)
 {
+    const struct x86_control control = {entry->cr0, entry->cr3, entry->cr4,
+                                        entry->efer};
+
     write_tables(v, entry);
     write_cr0(v, entry->cr0);
     write_cr4(v, entry->cr4);
@@ -239,7 +249,9 @@ void vmx_write_entry(struct vmx_vcpu *v, const struct x86_entry *entry)
     x86_vmx_vmwrite(VMCS_GUEST_CR3, entry->cr3);
     x86_vmx_vmwrite(VMCS_GUEST_DR7, X86_DR7_RESET);
     x86_vmx_vmwrite(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS, 0);
-    load_pdptes(v, entry->cr0, entry->cr3, entry->cr4, entry->efer);
+    /* What another vCPU has made illegal meanwhile is not present. */
+    if (x86_uses_pae(&control))
+        (void)vmx_load_pdptes(&v->x86, &control);
 }
 
 static void set_registers(struct vmx_vcpu *v, const struct x86_entry *entry)

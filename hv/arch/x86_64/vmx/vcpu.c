@@ -29,6 +29,7 @@ static const struct x86_vendor vmx_vendor = {
     .get_code = vmx_get_code,
     .get = vmx_get,
     .set = vmx_set,
+    .load_pdptes = vmx_load_pdptes,
     .set_tsc_offset = set_tsc_offset,
     .enter_at = vmx_enter_at,
     .flush = vmx_flush,

@@ -147,6 +147,7 @@ void vmx_get_cpu(const struct x86_vcpu *x86, struct x86_cpu *cpu);
 bool vmx_get_code(const struct x86_vcpu *x86, uint64_t *linear, uint64_t *cr3);
 uint64_t vmx_get(const struct x86_vcpu *x86, enum x86_register reg);
 void vmx_set(struct x86_vcpu *x86, enum x86_register reg, uint64_t value);
+bool vmx_load_pdptes(struct x86_vcpu *x86, const struct x86_control *control);
 void vmx_enter_at(struct x86_vcpu *x86, const struct x86_entry *entry);
 struct x86_segment vmx_get_segment(const struct x86_vcpu *x86, unsigned number);
 void vmx_set_segment(struct x86_vcpu *x86, unsigned number,

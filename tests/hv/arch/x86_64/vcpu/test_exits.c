@@ -329,6 +329,51 @@ Test(exits, cr4_flushes)
     }
 }
 
+/* VMX keeps the pointers of PAE paging in registers, which some writes load, of
+ * which those that exit are done for the guest; SVM reads the table whenever it
+ * walks it (APM volume 2, section 15.25.10). */
+EACH_VENDOR(exits, pae_pointers_are_checked_when_they_are_loaded)
+{
+#define PAGED (X86_CR0_PG | X86_CR0_PE)
+    static const struct {
+        const char *name;
+        struct guest_op before, op;
+        bool loads;
+    } writes[] = {
+        {"CR0.CD", CR(WRITE_CR, 0, PAGED), CR(WRITE_CR, 0, PAGED | X86_CR0_CD),
+         true},
+        {"CR0.NW", CR(WRITE_CR, 0, PAGED | X86_CR0_CD),
+         CR(WRITE_CR, 0, PAGED | X86_CR0_CD | X86_CR0_NW), true},
+        {"CR0.NE", CR(WRITE_CR, 0, PAGED), CR(WRITE_CR, 0, PAGED | X86_CR0_NE),
+         false},
+        {"CR4.PGE", CR(WRITE_CR, 4, X86_CR4_PAE),
+         CR(WRITE_CR, 4, X86_CR4_PAE | X86_CR4_MCE | X86_CR4_PGE), true},
+        {"CR4.MCE", CR(WRITE_CR, 4, X86_CR4_PAE),
+         CR(WRITE_CR, 4, X86_CR4_PAE | X86_CR4_MCE), false},
+    };
+#undef PAGED
+    static const uint64_t illegal[] = {BIT(1), BIT(5), BIT(62)};
+
+    for (unsigned i = 0; i < ARRAY_SIZE(writes); i++) {
+        for (unsigned k = 0; k < ARRAY_SIZE(illegal); k++) {
+            struct guest_result result;
+            bool faults;
+
+            rig_start(profile, 1, 1);
+            faults = writes[i].loads && rig_is_vmx();
+            rig_mode(0, RIG_PAE);
+            rig_do(0, writes[i].before);
+            rig_poke(rig_get(0, X86_REG_CR3) + 16, illegal[k] | 1, 8);
+            result = rig_do(0, writes[i].op);
+            cr_expect_eq(result.outcome,
+                         faults ? OUTCOME_EXCEPTION : OUTCOME_RETIRED,
+                         "%s, %s, pointer %u", profile, writes[i].name, k);
+            cr_expect_eq(result.cause, faults ? X86_VECTOR_GP : 0);
+            rig_stop();
+        }
+    }
+}
+
 Test(exits, cpuid)
 {
     for (unsigned p = 0; rig_profiles[p] != NULL; p++) {

@@ -167,6 +167,31 @@ Test(vmx_registers, masks_and_shadows)
     }
 }
 
+/* The processor takes the pointers of PAE paging from the VMCS: writes that
+ * exit load them, as those that do not. */
+Test(vmx_registers, pae_pointers)
+{
+    for (unsigned p = 0; rig_vmx_profiles[p] != NULL; p++) {
+        const uint64_t pointer = RIG_SPARE | 1;
+        struct guest_op op = {.kind = OP_X86_WRITE_CR,
+                              .number = 4,
+                              .reg = X86_GPR_RDI,
+                              .value = X86_CR4_PAE | X86_CR4_MCE};
+
+        rig_start(rig_vmx_profiles[p], 1, 1);
+        rig_mode(0, RIG_PAE);
+        rig_poke(rig_get(0, X86_REG_CR3) + 8, pointer, 8);
+        rig_do(0, op);
+        cr_expect_neq(rig_field(0, VMCS_AT_GUEST_PDPTE1), pointer, "%s",
+                      rig_vmx_profiles[p]);
+        op.value = X86_CR4_PAE | X86_CR4_PGE;
+        rig_do(0, op);
+        cr_expect_eq(rig_field(0, VMCS_AT_GUEST_PDPTE1), pointer, "%s",
+                     rig_vmx_profiles[p]);
+        rig_stop();
+    }
+}
+
 /* Refused entries --------------------------------------------------------- */
 
 /* Whatever the hypervisor has done wrong: the VM stops, says why, and the

@@ -72,12 +72,12 @@ static void write_new_tss(bool wide)
     rig_poke(NEW_TSS + (wide ? 96 : 42), 0, word);
 }
 
-static void start(const char *profile, bool wide)
+static void start_in(enum rig_mode mode, const char *profile, bool wide)
 {
     static const uint64_t nothing[16] = {0};
 
     rig_start(profile, 1, 1);
-    rig_mode(0, RIG_TWO_LEVEL);
+    rig_mode(0, mode);
     rig_write(OLD_TSS, nothing, 104);
     rig_write(NEW_TSS, nothing, 104);
     poke_descriptor(GDT + CODE, 0, 0xfffff, 0xc9b);
@@ -96,6 +96,11 @@ static void start(const char *profile, bool wide)
         if (i != X86_GPR_RSP)
             rig_set_gpr(0, i, 0x20200 + i);
     }
+}
+
+static void start(const char *profile, bool wide)
+{
+    start_in(RIG_TWO_LEVEL, profile, wide);
 }
 
 /* The guest's segments are as struct x86_entry has made them: in the TSS there
@@ -229,6 +234,25 @@ Test(vmx_task, address_space)
         switch_task(X86_TASK_CALL, 0);
         cr_expect_eq(rig_get(0, X86_REG_CR3), tables);
         cr_expect_eq(rig_do(0, load).value, 2, "%s", rig_vmx_profiles[p]);
+        rig_stop();
+    }
+}
+
+/* With PAE paging, CR3 brings four pointers along. */
+Test(vmx_task, pae_pointers)
+{
+    for (unsigned is_legal = 0; is_legal < 2; is_legal++) {
+        const uint64_t pointer = RIG_TABLES | 1;
+
+        start_in(RIG_PAE, RIG_VMX "full", true);
+        rig_poke(RIG_SPARE, rig_peek(rig_get(0, X86_REG_CR3), 8), 8);
+        rig_poke(RIG_SPARE + 24, is_legal != 0 ? pointer : pointer | BIT(1), 8);
+        rig_poke(NEW_TSS + 28, RIG_SPARE, 4);
+        switch_task(X86_TASK_CALL, 0);
+        cr_expect_eq(rig_get(0, X86_REG_CR3), RIG_SPARE);
+        cr_expect_eq(rig_handler(0), is_legal != 0 ? -1 : X86_VECTOR_TS);
+        cr_expect_eq(rig_field(0, VMCS_AT_GUEST_PDPTE3) == pointer,
+                     is_legal != 0);
         rig_stop();
     }
 }
