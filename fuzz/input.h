@@ -30,6 +30,9 @@ static inline unsigned fuzz_pick(struct fuzz_input *input, unsigned count)
     return (unsigned)fuzz_take(input, 1) % count;
 }
 
+/* A number that any change of the input is likely to change. */
+unsigned fuzz_sum(const uint8_t *data, size_t size);
+
 /*
  * Whether this input, as a whole, is one of the few in which something is done
  * that takes long: one in `inputs`, by its sum, so that it is the same each
