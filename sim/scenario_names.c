@@ -84,22 +84,33 @@ const char *value_of(const char *word, const char *key)
     return *key == '\0' && *word == '=' ? word + 1 : NULL;
 }
 
+/* The number in [from, end). */
+static bool parse_range(const char *from, const char *end, uint64_t *value)
+{
+    char number[24];
+    size_t length = (size_t)(end - from);
+
+    if (length >= sizeof(number))
+        return false;
+    memcpy(number, from, length);
+    number[length] = '\0';
+    return parse_number(number, value);
+}
+
 bool parse_vcpu_name(struct scenario *s, const char *text,
                      struct vcpu_name *name)
 {
     const char *dot = strchr(text, '.');
     uint64_t vm = s->spec.vm_count != 0 ? s->spec.vms[0].id : 1;
     uint64_t vcpu;
-    char number[24];
 
     if (dot != NULL) {
-        snprintf(number, sizeof(number), "%.*s", (int)(dot - text), text);
-        if (!parse_number(number, &vm))
+        if (!parse_range(text, dot, &vm))
             vm = UINT64_MAX;
         text = dot + 1;
     }
-    snprintf(number, sizeof(number), "%.*s", (int)strcspn(text, ":"), text);
-    if (vm >= VMM_MAX_VMS || !parse_number(number, &vcpu) ||
+    if (vm >= VMM_MAX_VMS ||
+        !parse_range(text, text + strcspn(text, ":"), &vcpu) ||
         vcpu >= MAX_VCPU_NUM) {
         scenario_bad(s, "'%.40s' names no vCPU", text);
         return false;

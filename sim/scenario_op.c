@@ -133,18 +133,18 @@ static bool is_named(const struct op_syntax *syntax, const char *word,
                      uint8_t *width)
 {
     const char *name = guest_op_name(syntax->kind);
-    size_t length = strlen(name);
-    char digit;
 
-    if (strncmp(word, name, length) != 0)
+    while (*name != '\0' && *word == *name) {
+        word++;
+        name++;
+    }
+    if (*name != '\0')
         return false;
-    digit = word[length];
     if (!syntax->has_width)
-        return digit == '\0';
-    if (digit == '\0' || strchr("1248", digit) == NULL ||
-        word[length + 1] != '\0')
+        return *word == '\0';
+    if (*word == '\0' || strchr("1248", *word) == NULL || word[1] != '\0')
         return false;
-    *width = (uint8_t)(digit - '0');
+    *width = (uint8_t)(*word - '0');
     return true;
 }
 

@@ -120,10 +120,11 @@ static struct spec_vm *last_vm(struct scenario *s, const struct words *words)
 
 void scenario_vm(struct scenario *s, const struct words *words)
 {
-    uint64_t id, vcpus = 1;
-    bool usual = false;
+    bool usual = false, no_autostart = false, stop_on_reboot = false;
+    bool no_statistics = false;
     const char *protocol = NULL;
-    struct spec_vm vm = {0};
+    uint64_t id, vcpus = 1;
+    struct spec_vm *vm;
 
     if (!is_setup(s, words))
         return;
@@ -144,11 +145,11 @@ void scenario_vm(struct scenario *s, const struct words *words)
         if (is_word(word, "usual"))
             usual = true;
         else if (is_word(word, "no-autostart"))
-            vm.no_autostart = true;
+            no_autostart = true;
         else if (is_word(word, "stop-on-reboot"))
-            vm.stop_on_reboot = true;
+            stop_on_reboot = true;
         else if (is_word(word, "no-statistics"))
-            vm.no_statistics = true;
+            no_statistics = true;
         else if (value_of(word, "boot") != NULL)
             protocol = value_of(word, "boot");
         else if (!number_key(s, word, "vcpus", &vcpus))
@@ -159,19 +160,14 @@ void scenario_vm(struct scenario *s, const struct words *words)
                      MAX_VCPU_NUM);
     if (s->broken)
         return;
-    if (usual) {
-        const struct spec_vm said = vm;
-
-        s->arch->usual_vm(&vm, 0, 0);
-        vm.no_autostart = said.no_autostart;
-        vm.stop_on_reboot = said.stop_on_reboot;
-        vm.no_statistics = said.no_statistics;
-    }
+    vm = &s->spec.vms[s->spec.vm_count++];
+    (usual ? s->arch->usual_vm : spec_init_vm)(vm, (uint32_t)id,
+                                               (uint32_t)vcpus);
+    vm->no_autostart = no_autostart;
+    vm->stop_on_reboot = stop_on_reboot;
+    vm->no_statistics = no_statistics;
     if (protocol != NULL)
-        snprintf(vm.protocol, SPEC_TEXT, "%s", protocol);
-    vm.id = (uint32_t)id;
-    vm.vcpus = (uint32_t)vcpus;
-    s->spec.vms[s->spec.vm_count++] = vm;
+        snprintf(vm->protocol, SPEC_TEXT, "%s", protocol);
 }
 
 void scenario_memory(struct scenario *s, const struct words *words)

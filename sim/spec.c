@@ -312,13 +312,20 @@ bool spec_add_device(struct spec_vm *vm, const char *name, uint64_t base,
         return false;
     device = &vm->devices[vm->device_count++];
     *device = (struct spec_device){.base = base, .size = size, .irq = irq};
-    snprintf(device->compatible, sizeof(device->compatible), "%s", compatible);
+    memcpy(device->compatible, compatible, strlen(compatible) + 1);
     return true;
+}
+
+void spec_init_vm(struct spec_vm *vm, uint32_t id, uint32_t vcpus)
+{
+    memset(vm, 0, offsetof(struct spec_vm, devices));
+    vm->id = id;
+    vm->vcpus = vcpus;
 }
 
 void spec_usual_vm(struct spec_vm *vm, uint32_t id, uint32_t vcpus)
 {
-    *vm = (struct spec_vm){.id = id, .vcpus = vcpus};
+    spec_init_vm(vm, id, vcpus);
     vm->memory[vm->memory_count++] =
         (struct spec_memory){.base = SPEC_MEMORY, .size = UINT64_C(4) << 20};
     (void)spec_add_device(vm, "plic", SPEC_PLIC, 0);

@@ -51,8 +51,6 @@ struct spec_vm {
     uint64_t affinity[MAX_VCPU_NUM]; /* all 0: any CPU */
     unsigned memory_count;
     struct spec_memory memory[SPEC_MAX_MEMORY];
-    unsigned device_count;
-    struct spec_device devices[SPEC_MAX_DEVICES];
     bool no_autostart, stop_on_reboot, no_statistics;
     char protocol[SPEC_TEXT]; /* boot-protocol; "": the usual one */
     /* The kernel's bytes, at the start of memory, or where the boot protocol
@@ -65,6 +63,8 @@ struct spec_vm {
     const void *initrd;
     size_t initrd_size;
     uint64_t initrd_load;
+    unsigned device_count;
+    struct spec_device devices[SPEC_MAX_DEVICES]; /* only those there are */
 };
 
 struct machine_spec {
@@ -83,6 +83,10 @@ err_t spec_build(const struct machine_spec *spec,
 /* The configuration's model for a short name of a device ("uart"), and its
  * usual size; NULL for a name that is none. */
 const char *spec_device_model(const char *name, uint64_t *size);
+
+/* A VM of vCPUs and nothing else. Devices that are not there are not written:
+ * they are most of it. */
+void spec_init_vm(struct spec_vm *vm, uint32_t id, uint32_t vcpus);
 
 /*
  * A VM with what most tests of riscv64 want: `vcpus` vCPUs, 4 MiB of memory at
