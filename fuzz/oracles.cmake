@@ -104,6 +104,7 @@ foreach(target pci virtio_pci)
 endforeach()
 
 twinax_fuzz_names(config)
+twinax_fuzz_names(scenario)
 twinax_fuzz_names(trace)
 
 twinax_fuzz_sources(decode oracle/insn_check.c)

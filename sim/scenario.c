@@ -368,6 +368,7 @@ static void finish(struct scenario *s)
 
     if (s->machine == NULL)
         return;
+    report->has_machine = true;
     report->exits = machine_exits(s->machine);
     report->violations = violations_count();
     if (report->violations != s->expected_violations && !s->broken)
@@ -390,7 +391,7 @@ bool scenario_run(const char *text, size_t size,
                   const struct scenario_options *options,
                   struct scenario_report *report)
 {
-    struct scenario s;
+    static struct scenario s; /* it is large */
 
     memset(&s, 0, offsetof(struct scenario, spec.vms));
     s.options = options;

@@ -40,6 +40,7 @@ struct scenario_failure {
 #define SCENARIO_FAILURES 16
 
 struct scenario_report {
+    bool has_machine; /* the text got so far as to need one */
     uint64_t operations, exits, violations, leaked_frames;
     uint32_t failure_count; /* those beyond SCENARIO_FAILURES are not kept */
     struct scenario_failure failures[SCENARIO_FAILURES];
