@@ -41,7 +41,7 @@ static bool check_outcome(struct scenario *s, const struct actual *actual,
                           const char *word)
 {
     for (unsigned i = OUTCOME_PENDING; i <= OUTCOME_RESUMED; i++) {
-        if (strcmp(word, guest_outcome_name((enum guest_outcome)i)) == 0) {
+        if (is_word(word, guest_outcome_name((enum guest_outcome)i))) {
             expect_outcome(s, actual, (enum guest_outcome)i);
             return true;
         }
@@ -372,7 +372,7 @@ static void expect_exits(struct scenario *s, const struct words *words)
         return;
     }
     for (unsigned kind = 0; kind < EXIT_KIND_COUNT; kind++) {
-        if (strcmp(exit_kind_name((enum exit_kind)kind), words->at[3]) == 0) {
+        if (is_word(words->at[3], exit_kind_name((enum exit_kind)kind))) {
             expect_number(s, "exits", words->at[4],
                           exit_stats_count(vm->vcpus[name.vcpu]->stats,
                                            (enum exit_kind)kind));
