@@ -41,8 +41,8 @@ function(twinax_fuzz_model name)
   endif()
 endfunction()
 
-# twinax_fuzz_names(NAME): what the target compares are names that the mutator
-# knows; libFuzzer need not hear of them.
+# twinax_fuzz_names(NAME): what the target compares are names that its mutator
+# or its dictionary knows; libFuzzer need not hear of them.
 function(twinax_fuzz_names name)
   if(TWINAX_FUZZ)
     target_sources(fuzz_${name} PRIVATE own_memcmp.c)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * memcmp() of a target that compares names, and has a mutator that knows them:
- * AddressSanitizer's tells libFuzzer of each difference, and that takes longer
- * than all else that the target does. Every byte is looked at as there, as this
- * is code under the sanitizer itself.
+ * memcmp() of a target that compares names, and has a mutator or a dictionary
+ * that knows them: AddressSanitizer's tells libFuzzer of each difference, and
+ * that takes longer than all else that the target does. Every byte is looked at
+ * as there, as this is code under the sanitizer itself.
  */
 #include <stddef.h>
 #include <stdint.h>
