@@ -97,6 +97,31 @@ static void run_vms(void)
     fuzz_need(mixed == NULL, mixed);
 }
 
+/* Where the images are said to be. */
+#define IMAGES      PAGE_SIZE
+#define IMAGES_SIZE PAGE_SIZE
+
+static bool is_inside(const struct vm_image *image)
+{
+    uint64_t at = image->data.raw - IMAGES;
+
+    return image->size == 0 ||
+           (at <= IMAGES_SIZE && image->size <= IMAGES_SIZE - at);
+}
+
+static void check_vm(const struct vm_config *config)
+{
+    fuzz_need(config->cpu_num >= 1 && config->cpu_num <= MAX_VCPU_NUM &&
+                  config->memory_count <= VM_MAX_MEMORY &&
+                  config->module_count <= VM_MAX_MODULES,
+              "a VM that is too large");
+    fuzz_need(is_inside(&config->kernel) && is_inside(&config->initrd),
+              "an image outside of the bundle");
+    for (uint32_t i = 0; i < config->module_count; i++)
+        fuzz_need(is_inside(&config->modules[i]),
+                  "a module outside of the bundle");
+}
+
 /* All VMs are read, and refused with a reason. */
 static void read_vms(const void *tree)
 {
@@ -108,14 +133,12 @@ static void read_vms(const void *tree)
     {
         char what[VM_REASON_SIZE] = "";
         struct vm_config config;
-        err_t error = vm_config_parse(&config, tree, node, hpa(PAGE_SIZE),
-                                      PAGE_SIZE, what);
+        err_t error = vm_config_parse(&config, tree, node, hpa(IMAGES),
+                                      IMAGES_SIZE, what);
 
         fuzz_need(error == OK || what[0] != '\0', "refused for no reason");
-        fuzz_need(error != OK ||
-                      (config.cpu_num >= 1 && config.cpu_num <= MAX_VCPU_NUM &&
-                       config.memory_count <= VM_MAX_MEMORY),
-                  "a VM that is too large");
+        if (error == OK)
+            check_vm(&config);
     }
 }
 
