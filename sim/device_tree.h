@@ -6,10 +6,11 @@
 #include <stddef.h>
 
 /*
- * fdt_check_full(), but for trees of a version before 16, whose nodes have
- * paths for names: in some of them libfdt 1.6.1, which Debian has, reads
- * through NULL. Nobody makes them any more, and they are refused. Returns 0 or
- * an error of libfdt.
+ * fdt_check_full(), but for what libfdt 1.6.1, which Debian has, cannot be
+ * given: trees of a version before 16, whose nodes have paths for names, in
+ * some of which it reads through NULL, and which nobody makes any more; and a
+ * property of nearly 4 GiB, behind which it comes back to the property. Returns
+ * 0 or an error of libfdt.
  */
 int device_tree_check(const void *tree, size_t size);
 

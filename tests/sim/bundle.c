@@ -486,6 +486,30 @@ Test(bundle, a_blob_of_an_old_version_is_refused)
     free(fdt);
 }
 
+/* Near 4 GiB, libfdt wraps around. */
+Test(bundle, a_blob_whose_property_does_not_end_is_refused, .timeout = 20)
+{
+    char what[BUNDLE_WHAT_SIZE];
+    const struct bundle_source text = {.text = SOURCE(GOOD_VM)};
+    void *fdt = NULL;
+    struct fdt_property *property;
+    uint32_t length;
+
+    cr_assert_eq(bundle_compile(&text, &fdt, what), OK, "%s", what);
+    property = fdt_get_property_w(fdt, fdt_path_offset(fdt, "/vms/vm@1"),
+                                  "compatible", NULL);
+    cr_assert_not_null(property);
+    length = fdt32_to_cpu(property->len);
+    for (uint32_t above = 1; above <= 32; above++) {
+        property->len = cpu_to_fdt32(0 - above);
+        cr_expect_neq(device_tree_check(fdt, fdt_totalsize(fdt)), 0,
+                      "2^32 - %u", above);
+    }
+    property->len = cpu_to_fdt32(length);
+    cr_expect_eq(device_tree_check(fdt, fdt_totalsize(fdt)), 0);
+    free(fdt);
+}
+
 /* The old bundle stays when the new one cannot be written. */
 Test(bundle, is_saved_whole_or_not_at_all)
 {
