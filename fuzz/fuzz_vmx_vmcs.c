@@ -399,7 +399,7 @@ static enum vmx_outcome do_revision(const struct step *step)
         return VMX_SUCCEED;
     model.revision[step->region] =
         revisions[step->spoil % ARRAY_SIZE(revisions)];
-    memcpy(fuzz_vmx_memory(step->region), &model.revision[step->region], 4);
+    fuzz_vmx_region(step->region, model.revision[step->region]);
     return VMX_SUCCEED;
 }
 
@@ -434,11 +434,11 @@ static void begin(struct fuzz_input *input)
     memset(&model, 0, sizeof(model));
     for (unsigned i = 0; i < REGIONS; i++) {
         model.revision[i] = revision;
-        memcpy(fuzz_vmx_memory(i), &revision, 4);
+        fuzz_vmx_region(i, revision);
     }
     for (unsigned i = 0; i < CPUS; i++) {
         fuzz_vmx_power_on(&cpus[i], profile, i);
-        memcpy(fuzz_vmx_memory(VMXON_PAGE + i), &revision, 4);
+        fuzz_vmx_region(VMXON_PAGE + i, revision);
         model.cpus[i].current = NONE;
         do_vmxon(&(struct step){.cpu = i, .region = NONE});
     }

@@ -20,6 +20,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define PAGE_WORDS 512
 
+/* How often rules are looked at one by one: they are 320 calls. */
+#define RUNS_PER_TABLE 8
+
 static struct fake_vmx vmx;
 
 /* A field and a number for it, or a word of memory. */
@@ -98,27 +101,18 @@ static void check_failure(const struct vmx_rule *rule, enum vmx_outcome outcome)
               "another exit reason");
 }
 
-static void check_repaired(struct vmx_check *check)
+static void check_repaired(struct vmx_check *check, bool by_table)
 {
-    uint64_t before[VMCS_FIELD_COUNT];
-
     vmx_repair(check);
-    fuzz_need(first_by_table(check) == NULL, "still illegal");
-    memcpy(before, check->field, sizeof(before));
-    vmx_repair(check);
-    fuzz_need(memcmp(before, check->field, sizeof(before)) == 0,
-              "what is legal is changed");
+    fuzz_need(!by_table || first_by_table(check) == NULL, "still illegal");
     fuzz_need(vmx_enter(&vmx, true) == VMX_SUCCEED, "a legal state is refused");
 }
 
 static void make_processor(struct fuzz_input *input)
 {
-    uint32_t revision;
-
     fuzz_vmx_power_on(&vmx, fuzz_vmx_profile(input), 0);
-    revision = (uint32_t)vmx.profile->basic;
-    memcpy(fuzz_vmx_memory(VMXON_PAGE), &revision, 4);
-    memcpy(fuzz_vmx_memory(VMCS_PAGE), &revision, 4);
+    fuzz_vmx_region(VMXON_PAGE, (uint32_t)vmx.profile->basic);
+    fuzz_vmx_region(VMCS_PAGE, (uint32_t)vmx.profile->basic);
     fuzz_need(vmx_vmxon(&vmx, fuzz_vmx_page(VMXON_PAGE)) == VMX_SUCCEED &&
                   vmx_vmclear(&vmx, fuzz_vmx_page(VMCS_PAGE)) == VMX_SUCCEED &&
                   vmx_vmptrld(&vmx, fuzz_vmx_page(VMCS_PAGE)) == VMX_SUCCEED,
@@ -131,6 +125,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     enum vmx_guest_mode mode;
     struct vmx_check check;
     const struct vmx_rule *rule;
+    bool by_table;
 
     fuzz_vmx_begin();
     vmx_rule_listener = features_of_rule;
@@ -145,10 +140,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
         do_step(&check, &step);
     }
+    by_table = fuzz_is_one_in(RUNS_PER_TABLE, data, size);
     rule = vmx_first_broken(&check);
-    fuzz_need(rule == first_by_table(&check), "another rule is first");
+    fuzz_need(!by_table || rule == first_by_table(&check),
+              "another rule is first");
     if (rule != NULL)
         check_failure(rule, vmx_enter(&vmx, true));
-    check_repaired(&check);
+    check_repaired(&check, by_table);
     return 0;
 }

@@ -7,36 +7,46 @@
 #include "arch/x86_64/vmx/capability.h"
 #include "fuzz/vmx.h"
 #include "sim/ram.h"
-#include "sim/sim.h"
 
 static uint64_t first_page;
-static bool used[VMX_PAGES]; /* since it was zeroed */
+static size_t used[VMX_PAGES]; /* bytes that are not as they were zeroed */
 
 uint64_t fuzz_vmx_page(unsigned i)
 {
-    used[i] = true;
     return first_page + i * PAGE_SIZE;
+}
+
+static void *use(unsigned i, size_t size)
+{
+    if (used[i] < size)
+        used[i] = size;
+    return memory_phys_to_virt(hpa(fuzz_vmx_page(i)));
 }
 
 void *fuzz_vmx_memory(unsigned i)
 {
-    return memory_phys_to_virt(hpa(fuzz_vmx_page(i)));
+    return use(i, PAGE_SIZE);
+}
+
+void fuzz_vmx_region(unsigned i, uint32_t revision)
+{
+    struct fake_vmcs *region = use(i, sizeof(*region));
+
+    region->revision = revision;
 }
 
 void fuzz_vmx_begin(void)
 {
     if (first_page == 0) {
-        sim_reset(1);
         ram_reset(UINT64_C(1) << 20);
-        first_page = memory_alloc_contiguous(VMX_PAGES, 0).raw;
-        violations_set_print(false);
+        first_page = memory_alloc_contiguous_impl(VMX_PAGES, PAGE_SIZE).raw;
+        violations_set_ignored(true);
     }
     for (unsigned i = 0; i < VMX_PAGES; i++) {
-        if (used[i])
-            memset(fuzz_vmx_memory(i), 0, PAGE_SIZE);
-        used[i] = false;
+        if (used[i] != 0)
+            memset(use(i, 0), 0, used[i]);
+        used[i] = 0;
     }
-    violations_reset();
     vmx_set_rule_mode(RULES_REJECT);
 }
 

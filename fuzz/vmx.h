@@ -7,14 +7,16 @@
 #include "sim/fake_hw/x86_64/vmx/legal.h"
 #include "sim/fake_hw/x86_64/vmx/vmx.h"
 
-/* Pages of fake RAM. Each input finds them zeroed, those that it has asked for
- * one by one. */
+/* Pages of fake RAM, which each input finds zeroed: their addresses, and the
+ * memory of one, for whoever writes to it. */
 #define VMX_PAGES 10
-
 uint64_t fuzz_vmx_page(unsigned i);
 void *fuzz_vmx_memory(unsigned i);
 
-/* Zeroed memory, no violations, rules that reject. */
+/* Makes a page a VMXON or VMCS region, or gives it another revision. */
+void fuzz_vmx_region(unsigned i, uint32_t revision);
+
+/* Zeroed memory, rules that reject, violations that nobody counts. */
 void fuzz_vmx_begin(void);
 
 /* Which kind of processor. */

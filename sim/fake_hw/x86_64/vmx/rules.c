@@ -126,29 +126,38 @@ const struct vmx_rule *vmx_first_broken(const struct vmx_check *check)
     return first_broken(check, true);
 }
 
-/* All rules, one after the other. */
-#define for_each_rule(rule)                                 \
-    for (unsigned k = 0; k < ARRAY_SIZE(groups); k++)       \
-        for (const struct vmx_rule *rule = groups[k]->rows; \
-             rule < groups[k]->rows + groups[k]->count; rule++)
-
-static void repair_once(struct vmx_check *check)
+/* Repairs what is broken in a group; false: nothing is. */
+static bool repair_group(const struct vmx_rule_group *group,
+                         struct vmx_check *check)
 {
-    for_each_rule (rule) {
+    enum violation_rule first = group->broken(check);
+
+    if (likely(first == RULE_COUNT))
+        return false;
+    for (const struct vmx_rule *rule = row_of(group, first);
+         rule < group->rows + group->count; rule++) {
         if (likely(rule->holds(check)))
             continue;
         if (vmx_rule_listener != NULL)
             vmx_rule_listener(rule->rule);
         rule->repair(check);
     }
+    return true;
+}
+
+static bool repair_once(struct vmx_check *check)
+{
+    bool was_broken = false;
+
+    for (unsigned k = 0; k < ARRAY_SIZE(groups); k++)
+        was_broken |= repair_group(groups[k], check);
+    return was_broken;
 }
 
 void vmx_repair(struct vmx_check *check)
 {
-    for (unsigned i = 0; vmx_first_broken(check) != NULL; i++) {
+    for (unsigned i = 0; repair_once(check); i++)
         CHECK(i < REPAIR_ROUNDS);
-        repair_once(check);
-    }
 }
 
 void vmx_set_rule_mode(enum rule_mode mode)
@@ -166,7 +175,9 @@ static void report(const struct vmx_check *check, const struct vmx_rule *rule)
 /* Counts all that are broken. */
 static void label(const struct vmx_check *check)
 {
-    for_each_rule (rule) {
+    const struct vmx_rule *rule;
+
+    for (unsigned i = 0; (rule = vmx_rule(i)) != NULL; i++) {
         if (!rule->holds(check))
             report(check, rule);
     }
