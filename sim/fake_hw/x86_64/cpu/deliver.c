@@ -235,8 +235,9 @@ void cpu_op_traps(struct fake_x86 *cpu)
     for (unsigned vector = 0; vector < 256; vector++) {
         uint64_t gate[2] = {0};
 
+        /* Where gates are shorter, the next one takes the place of the rest. */
         make_gate(cpu, at + PAGE_SIZE + vector, gate);
-        memcpy(table + (size_t)vector * size, gate, size);
+        memcpy(table + (size_t)vector * size, gate, sizeof(gate));
     }
     if (!cpu_copy(cpu, at, table, (size_t)256 * size, CPU_WRITE, 0))
         return;
