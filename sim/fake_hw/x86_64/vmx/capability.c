@@ -258,8 +258,8 @@ static uint64_t highest_index(const struct vmx_profile *profile)
     return highest;
 }
 
-bool vmx_capability(const struct vmx_profile *profile, uint32_t msr,
-                    uint64_t *value)
+static bool find_capability(const struct vmx_profile *profile, uint32_t msr,
+                            uint64_t *value)
 {
     const struct {
         uint32_t msr;
@@ -305,4 +305,11 @@ bool vmx_capability(const struct vmx_profile *profile, uint32_t msr,
         }
     }
     return false;
+}
+
+bool vmx_capability(const struct vmx_profile *profile, uint32_t msr,
+                    uint64_t *value)
+{
+    return msr >= X86_MSR_VMX_BASIC && msr <= X86_MSR_VMX_EXIT_CTLS2 &&
+           find_capability(profile, msr, value);
 }
