@@ -126,6 +126,8 @@
     VMX_RULES_EXECUTION(X)    \
     VMX_RULES_EXIT(X)         \
     VMX_RULES_ENTRY(X)        \
+    VMX_RULES_EVENT(X)        \
+    VMX_RULES_ENTRY_LOAD(X)   \
     VMX_RULES_HOST(X)         \
     VMX_RULES_REGISTERS(X)    \
     VMX_RULES_SEGMENTS(X)     \

@@ -37,8 +37,8 @@ void x86_64_save(void *to, uint32_t cpus)
     memcpy(&(cpu)->first, &(then)->first, \
            offsetof(struct fake_x86, last) - offsetof(struct fake_x86, first))
 
-/* All but what is large and not in use: of save areas what is reserved, VMCSs
- * of a CPU that has none, and what the TLB remembers. */
+/* All but what is large and not in use: of save areas what is reserved, what
+ * VMX keeps of VMCSs that are not active, and what the TLB remembers. */
 static void restore_cpu(struct fake_x86 *cpu, const struct fake_x86 *then)
 {
     RESTORE(cpu, then, profile, loaded);
@@ -47,7 +47,7 @@ static void restore_cpu(struct fake_x86 *cpu, const struct fake_x86 *then)
     memcpy(&cpu->state, &then->state, SAVE_USED);
     RESTORE(cpu, then, shadow, vmx);
     if (cpu->vendor == &vmx_fake_vendor)
-        memcpy(&cpu->vmx, &then->vmx, sizeof(cpu->vmx));
+        vmx_restore(&cpu->vmx, &then->vmx);
     RESTORE(cpu, then, vmx_guest, tlb);
     cpu_tlb_flush_all(cpu);
     memcpy(&cpu->regs, &then->regs,

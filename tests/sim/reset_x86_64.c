@@ -9,6 +9,17 @@
 #include "sim/reset.h"
 #include "sim/x86_64/arch.h"
 
+/* What a processor does not look at: copies of VMCSs that are not active; and
+ * what it only compares, to see whether it must look. */
+static void drop_unused(struct fake_vmx *vmx)
+{
+    memset(vmx->legal, 0, sizeof(vmx->legal));
+    for (unsigned i = 0; i < VMX_ACTIVE; i++) {
+        if (vmx->active[i].address == 0)
+            memset(&vmx->active[i], 0, sizeof(vmx->active[i]));
+    }
+}
+
 /* Where operations come from is the machine's. */
 static void put_cpu(struct image *image, uint32_t index)
 {
@@ -16,6 +27,7 @@ static void put_cpu(struct image *image, uint32_t index)
 
     memcpy(&cpu, &fake_x86_cpus[index], sizeof(cpu));
     cpu.source = NULL;
+    drop_unused(&cpu.vmx);
     put(image, &cpu, offsetof(struct fake_x86, tlb));
     put(image, &cpu.regs, sizeof(cpu) - offsetof(struct fake_x86, regs));
     put(image, &svm_cpus[index], sizeof(svm_cpus[index]));

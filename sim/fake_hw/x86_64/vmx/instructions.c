@@ -69,12 +69,26 @@ static void forget_current(struct fake_vmx *vmx)
 void vmx_reset(struct fake_vmx *vmx, const struct vmx_profile *profile,
                uint32_t index)
 {
-    *vmx = (struct fake_vmx){
-        .profile = profile,
-        .index = index,
-        .vmxon = VMCS_NO_ADDRESS,
-    };
+    memset(vmx, 0, offsetof(struct fake_vmx, active));
+    for (unsigned i = 0; i < VMX_ACTIVE; i++)
+        vmx->active[i].address = 0;
+    for (unsigned i = 0; i < VMX_LEGAL; i++)
+        vmx->legal[i].check.profile = NULL;
+    vmx->profile = profile;
+    vmx->index = index;
+    vmx->vmxon = VMCS_NO_ADDRESS;
     forget_current(vmx);
+}
+
+void vmx_restore(struct fake_vmx *vmx, const struct fake_vmx *then)
+{
+    memcpy(vmx, then, offsetof(struct fake_vmx, active));
+    for (unsigned i = 0; i < VMX_ACTIVE; i++) {
+        if (then->active[i].address != 0)
+            vmx->active[i] = then->active[i];
+        else
+            vmx->active[i].address = 0;
+    }
 }
 
 /* The copy of an active VMCS, or NULL. */
@@ -393,6 +407,11 @@ struct vmx_check vmx_check_of(struct fake_vmx *vmx)
     };
 }
 
+struct vmx_legal *vmx_legal_of(struct fake_vmx *vmx)
+{
+    return &vmx->legal[vmx->current / REGION_SIZE % VMX_LEGAL];
+}
+
 /* Section 29.8. */
 static enum vmx_outcome fail_late(struct fake_vmx *vmx, enum vmx_reason reason,
                                   uint64_t qualification)
@@ -453,7 +472,7 @@ enum vmx_outcome vmx_enter(struct fake_vmx *vmx, bool launch)
     if (error != 0)
         return fail(vmx, error);
     check = vmx_check_of(vmx);
-    rule = vmx_check_entry(&check, &vmx->legal);
+    rule = vmx_check_entry(&check, vmx_legal_of(vmx));
     if (unlikely(rule != NULL))
         return fail_by_rule(vmx, &check, rule);
     vmx->vmcs->launch = VMCS_LAUNCHED;

@@ -187,7 +187,9 @@
     X(ENTRY_FIXED1, "vmx-entry-fixed1", "29.2.1.3", CONTROLS,                  \
       "a VM-entry control is 0 that must be 1")                                \
     X(ENTRY_ALLOWED1, "vmx-entry-allowed1", "29.2.1.3", CONTROLS,              \
-      "a VM-entry control is 1 that must be 0")                                \
+      "a VM-entry control is 1 that must be 0")
+
+#define VMX_RULES_EVENT(X)                                                     \
     X(EVENT_TYPE, "vmx-event-type", "29.2.1.3", CONTROLS,                      \
       "the type of the injected event is reserved")                            \
     X(EVENT_OTHER, "vmx-event-other", "29.2.1.3", CONTROLS,                    \
@@ -215,7 +217,9 @@
     X(EVENT_LENGTH, "vmx-event-length", "29.2.1.3", CONTROLS,                  \
       "the instruction length of an injected event is above 15")               \
     X(EVENT_LENGTH_ZERO, "vmx-event-length-zero", "29.2.1.3", CONTROLS,        \
-      "the instruction length of an injected event is 0")                      \
+      "the instruction length of an injected event is 0")
+
+#define VMX_RULES_ENTRY_LOAD(X)                                                \
     X(ENTRY_LOAD_ALIGN, "vmx-entry-load-align", "29.2.1.3", CONTROLS,          \
       "the VM-entry MSR-load area is not aligned to 16 bytes")                 \
     X(ENTRY_LOAD_WIDTH, "vmx-entry-load-width", "29.2.1.3", CONTROLS,          \

@@ -56,13 +56,14 @@ static const struct vmx_rule *row_of(const struct vmx_rule_group *group,
 /*
  * The fields that stable groups look at. What is left out is what exits change
  * most: exit information, RIP, RSP, RFLAGS, what of the guest's state is no
- * register, the timer.
+ * register, the timer; and the event that an entry injects.
  */
 static const struct {
     uint8_t first, last;
 } stable_fields[] = {
     {VMCS_AT_VPID, VMCS_AT_INJECTED_EVENT_DATA},
-    {VMCS_AT_LINK_POINTER, VMCS_AT_SEAM_GUEST_KEYID},
+    {VMCS_AT_LINK_POINTER, VMCS_AT_ENTRY_MSR_LOAD_COUNT},
+    {VMCS_AT_TPR_THRESHOLD, VMCS_AT_SEAM_GUEST_KEYID},
     {VMCS_AT_GUEST_ES_LIMIT, VMCS_AT_GUEST_TR_ACCESS_RIGHTS},
     {VMCS_AT_GUEST_SMBASE, VMCS_AT_GUEST_IA32_SYSENTER_CS},
     {VMCS_AT_HOST_IA32_SYSENTER_CS, VMCS_AT_CR3_TARGET_VALUE3},

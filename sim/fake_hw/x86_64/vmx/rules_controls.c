@@ -287,6 +287,8 @@ RULE(ENTRY_ALLOWED1,
      !has_any(F(ENTRY_CONTROLS), ~(uint64_t)c->profile->entry.allowed1),
      F(ENTRY_CONTROLS) &= c->profile->entry.allowed1)
 
+STABLE_RULE_GROUP(entry, VMX_RULES_ENTRY)
+
 /* Puts `value` into a part of the interruption information. */
 static void set_event(struct vmx_check *c, uint64_t part, uint64_t value)
 {
@@ -371,6 +373,8 @@ RULE(EVENT_LENGTH_ZERO,
              F(ENTRY_INSTRUCTION_LENGTH) != 0),
      F(ENTRY_INSTRUCTION_LENGTH) = 1)
 
+RULE_GROUP(event, VMX_RULES_EVENT)
+
 AREA_RULES(ENTRY_LOAD, ENTRY_MSR_LOAD)
 
 RULE(ENTRY_SMM, !entry_has(c, VMX_ENTRY_TO_SMM),
@@ -378,4 +382,4 @@ RULE(ENTRY_SMM, !entry_has(c, VMX_ENTRY_TO_SMM),
 RULE(ENTRY_DUAL_MONITOR, !entry_has(c, VMX_ENTRY_DEACTIVATE_DUAL_MONITOR),
      clear(&F(ENTRY_CONTROLS), VMX_ENTRY_DEACTIVATE_DUAL_MONITOR))
 
-STABLE_RULE_GROUP(entry, VMX_RULES_ENTRY)
+STABLE_RULE_GROUP(entry_load, VMX_RULES_ENTRY_LOAD)

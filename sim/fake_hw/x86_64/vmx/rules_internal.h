@@ -60,6 +60,8 @@ struct vmx_rule_group {
     X(execution)       \
     X(exit)            \
     X(entry)           \
+    X(event)           \
+    X(entry_load)      \
     X(host)            \
     X(registers)       \
     X(segments)        \

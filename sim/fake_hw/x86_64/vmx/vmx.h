@@ -22,6 +22,7 @@
 #include "sim/fake_hw/x86_64/vmx/rules.h"
 
 #define VMX_ACTIVE 4 /* VMCSs that a processor has copies of */
+#define VMX_LEGAL  8 /* entries that it remembers, each of another VMCS */
 
 struct vmx_active {
     uint64_t address; /* 0: none */
@@ -42,7 +43,8 @@ struct fake_vmx {
     struct fake_vmcs *vmcs;  /* the copy of the current one */
     uint64_t loads;          /* VMPTRLDs so far */
     struct vmx_active active[VMX_ACTIVE];
-    struct vmx_legal legal; /* of the last entry */
+    /* What was legal at entries with VMCSs, by their addresses. */
+    struct vmx_legal legal[VMX_LEGAL];
 };
 
 /* What an instruction does to the flags, or instead of it. */
@@ -58,6 +60,10 @@ enum vmx_outcome {
 /* Power-on. */
 void vmx_reset(struct fake_vmx *vmx, const struct vmx_profile *profile,
                uint32_t index);
+
+/* Puts back what the processor was when it was copied to `then`. It remembers
+ * which entries were legal, as that does not depend on when they are. */
+void vmx_restore(struct fake_vmx *vmx, const struct fake_vmx *then);
 
 enum vmx_outcome vmx_vmxon(struct fake_vmx *vmx, uint64_t address);
 enum vmx_outcome vmx_vmxoff(struct fake_vmx *vmx);
@@ -84,7 +90,9 @@ enum vmx_outcome vmx_invvpid(struct fake_vmx *vmx, uint64_t type,
  */
 enum vmx_outcome vmx_enter(struct fake_vmx *vmx, bool launch);
 
-/* What the check of an entry with the current VMCS looks at. */
+/* What the check of an entry with the current VMCS looks at, and what it was
+ * when it was legal. */
 struct vmx_check vmx_check_of(struct fake_vmx *vmx);
+struct vmx_legal *vmx_legal_of(struct fake_vmx *vmx);
 
 #endif

@@ -118,7 +118,7 @@ static void expect_same_verdict(const struct rule_row *row, unsigned at,
 {
     struct vmx_check check = vmx_check_of(&rig.vmx);
 
-    cr_assert_eq(vmx_check_entry(&check, &rig.vmx.legal),
+    cr_assert_eq(vmx_check_entry(&check, vmx_legal_of(&rig.vmx)),
                  vmx_first_broken(&check), "%s, bit %u of %s", name_of(row),
                  bit, vmcs_fields[at].name);
 }
