@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "fuzz/features.h"
+#include "sim/clock.h"
 #include "sim/console.h"
 #include "sim/ram.h"
 #include "sim/sim.h"
@@ -29,6 +30,10 @@
  * thorough: something else would happen. With it there are more vCPUs than CPUs
  * from the start, and their slices cost as much as what they do. */
 #define INPUTS_PER_BYSTANDER 8
+
+/* Where guests store something before the first input, and how often. */
+#define FIRST_STORE_AT (SPEC_MEMORY + 0x1000)
+#define ROUNDS         32
 
 /* What the bystander's memory holds, and where. */
 #define BYSTANDER_AT    (SPEC_MEMORY + 0x1000)
@@ -160,6 +165,52 @@ static void prepare_bystander(vm_id vm)
     fuzz_need(vmm_find_vm(vm)->state == VM_PAUSED, "the bystander runs on");
 }
 
+/* Whether the actors that run from the beginning, the first of their VMs, are
+ * on CPUs, and the others have found out that they wait. */
+static bool is_settled(const struct fuzz_setup *setup)
+{
+    for (unsigned i = 0; i < setup->actor_count; i++) {
+        const struct fuzz_actor *actor = &setup->actors[i];
+        enum place place = vmm_find_vm(actor->vm)->vcpus[actor->vcpu]->place;
+
+        if (actor->vcpu == 0 ? place != PLACE_ON_CPU : place == PLACE_QUEUED)
+            return false;
+    }
+    for (uint32_t cpu = 0; cpu < setup->cpus; cpu++) {
+        if (clock_timer_due(cpu))
+            return false;
+    }
+    return true;
+}
+
+static void do_first_op(const struct fuzz_actor *actor)
+{
+    struct guest_op op = {.kind = OP_STORE,
+                          .width = 8,
+                          .reg = OP_DEFAULT_REG,
+                          .flags = OP_HAS_VALUE,
+                          .address = FIRST_STORE_AT};
+    struct guest_result result;
+
+    if (actor->vcpu == 0)
+        fuzz_need(machine_do(machine, actor->vm, 0, &op, &result) == OK &&
+                      result.outcome == OUTCOME_RETIRED,
+                  "a guest cannot run");
+}
+
+/* What the first instruction of a guest brings about, no input need: memory is
+ * mapped, entries of its tables are accessed, it is on a CPU. */
+static void warm_up(const struct fuzz_setup *setup)
+{
+    unsigned round = 0;
+
+    do {
+        for (unsigned i = 0; i < setup->actor_count; i++)
+            do_first_op(&setup->actors[i]);
+        (void)machine_run(machine, 4);
+    } while (++round < ROUNDS && !is_settled(setup));
+}
+
 static void make_machine(const struct fuzz_setup *setup)
 {
     static struct machine_spec spec;
@@ -182,8 +233,10 @@ static void make_machine(const struct fuzz_setup *setup)
     (void)machine_run(machine, 16);
     if (setup->bystander != 0)
         prepare_bystander(setup->bystander);
+    warm_up(setup);
     fuzz_need(machine_snapshot(machine) == OK, "no memory for the snapshot");
     ram_snapshot_watch();
+    machine_reset(machine); /* TLBs know guests by their sources */
     violations_set_fatal(true);
 }
 
