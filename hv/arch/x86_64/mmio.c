@@ -153,6 +153,8 @@ static unsigned span(void *context, gpa_t address, unsigned bytes)
 {
     unsigned piece = 1;
 
+    if (likely(is_power_of_two(bytes) && is_aligned(address.raw, bytes)))
+        return bytes;
     if (is_memory(vcpu_of(context), address))
         return bytes;
     while (2 * piece <= bytes && is_aligned(address.raw, 2 * piece))
