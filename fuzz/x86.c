@@ -30,6 +30,7 @@ void fuzz_x86_pair(struct machine_spec *spec, const struct sim_arch *arch,
     spec->vm_count = 2;
     fuzz_x86_vm(&spec->vms[0], 1, vcpus);
     bystander(&spec->vms[1], 2);
+    spec->vms[1].no_autostart = true; /* each input would switch to it */
 }
 
 void fuzz_x86_describe_guests(struct machine_spec *spec,
@@ -109,9 +110,11 @@ static void decode_memory(struct fuzz_input *input, struct guest_op *op)
     }
 }
 
-/* One in four repeats INS or OUTS more often than there are things to find out
- * by that: what a repetition costs, an operation does. */
+/* Few repeat INS or OUTS more often than there are things to find out by that:
+ * what a repetition costs, an operation does. */
 #define REPEATS_MANY 0x40
+#define REPEATS      3
+#define REPEATS_MOST 15
 
 static void decode_port(struct fuzz_input *input, struct guest_op *op)
 {
@@ -123,7 +126,8 @@ static void decode_port(struct fuzz_input *input, struct guest_op *op)
     op->number = fuzz_x86_port(input) & 0xffff;
     op->value = fuzz_number(input);
     if (op->kind == OP_X86_INS || op->kind == OP_X86_OUTS) {
-        op->value &= (op->value & REPEATS_MANY) != 0 ? 0x3f : 7;
+        op->value &=
+            (op->value & REPEATS_MANY) != 0 ? REPEATS_MOST : REPEATS;
         op->address = fuzz_x86_address(input);
     }
 }
