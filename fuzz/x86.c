@@ -126,8 +126,7 @@ static void decode_port(struct fuzz_input *input, struct guest_op *op)
     op->number = fuzz_x86_port(input) & 0xffff;
     op->value = fuzz_number(input);
     if (op->kind == OP_X86_INS || op->kind == OP_X86_OUTS) {
-        op->value &=
-            (op->value & REPEATS_MANY) != 0 ? REPEATS_MOST : REPEATS;
+        op->value &= (op->value & REPEATS_MANY) != 0 ? REPEATS_MOST : REPEATS;
         op->address = fuzz_x86_address(input);
     }
 }
