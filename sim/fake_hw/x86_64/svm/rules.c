@@ -287,19 +287,33 @@ static struct svm_ruled ruled(const struct fake_x86 *cpu)
         .guest_asid = control->guest_asid,
         .cs_attrib = save->cs.attrib,
         .tlb_control = control->tlb_control,
-        .frees = ram_frees(),
     };
 }
 
-_Static_assert(sizeof(struct svm_ruled) == 15 * 8 + 4 * 4 + 8 + 8,
+_Static_assert(sizeof(struct svm_ruled) == 15 * 8 + 4 * 4 + 8,
                "no padding, whose contents nobody knows");
+
+/* Whether nothing has changed that a rule asks for. */
+static bool is_known(struct fake_x86 *cpu, const struct svm_ruled *now)
+{
+    uint64_t frees = ram_frees();
+
+    if (svm_differ(now, &cpu->svm.legal, sizeof(*now)))
+        return false;
+    if (unlikely(cpu->svm.legal_frees != frees) &&
+        !(ncr3_root_holds(cpu) && iopm_memory_holds(cpu) &&
+          msrpm_memory_holds(cpu)))
+        return false;
+    cpu->svm.legal_frees = frees;
+    return true;
+}
 
 bool svm_check_guest(struct fake_x86 *cpu)
 {
-    struct svm_ruled now = ruled(cpu);
+    const struct svm_ruled now = ruled(cpu);
     bool is_legal = true;
 
-    if (likely(memcmp(&now, &cpu->svm.legal, sizeof(now)) == 0))
+    if (likely(is_known(cpu, &now)))
         return true;
     for (unsigned i = 0; i < svm_rule_count; i++) {
         if (likely(svm_rules[i].holds(cpu)))
@@ -308,8 +322,10 @@ bool svm_check_guest(struct fake_x86 *cpu)
         if (!rule_broken(cpu, &svm_rules[i]))
             return false;
     }
-    if (is_legal)
+    if (is_legal) {
         cpu->svm.legal = now;
+        cpu->svm.legal_frees = ram_frees();
+    }
     return true;
 }
 

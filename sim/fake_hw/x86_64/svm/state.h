@@ -7,7 +7,7 @@
 
 #include "arch/x86_64/svm/vmcb.h"
 
-/* All that the rules of VMRUN look at (rules.c). */
+/* All that the rules of VMRUN look at (rules.c), but for memory. */
 struct svm_ruled {
     uint64_t efer, cr0, cr3, cr4, dr6, dr7, s_cet, g_pat;
     uint64_t iopm_base_pa, msrpm_base_pa, eventinj, vintr, np_enable, n_cr3;
@@ -16,7 +16,6 @@ struct svm_ruled {
     uint32_t guest_asid;
     uint16_t cs_attrib, tlb_control;
     uint32_t unused;
-    uint64_t frees; /* ram_frees(), as some ask whether memory is allocated */
 };
 
 struct fake_svm {
@@ -28,8 +27,10 @@ struct fake_svm {
     uint64_t cached_pa; /* 0: none */
 
     /* The last state that broke no rule: the same need not be checked again.
-     * All 0, it is none, as there is no EFER.SVME in it. */
+     * All 0, it is none, as there is no EFER.SVME in it. What it points to was
+     * allocated when ram_frees() was this. */
     struct svm_ruled legal;
+    uint64_t legal_frees;
 
     /* While a guest is in. */
     struct vmcb *memory;
