@@ -112,7 +112,7 @@ static void decode_memory(struct fuzz_input *input, struct guest_op *op)
 
 /* Few repeat INS or OUTS more often than there are things to find out by that:
  * what a repetition costs, an operation does. */
-#define REPEATS_MANY 0x40
+#define REPEATS_MANY 0x90 /* from here on */
 #define REPEATS      3
 #define REPEATS_MOST 15
 
@@ -126,7 +126,7 @@ static void decode_port(struct fuzz_input *input, struct guest_op *op)
     op->number = fuzz_x86_port(input) & 0xffff;
     op->value = fuzz_number(input);
     if (op->kind == OP_X86_INS || op->kind == OP_X86_OUTS) {
-        op->value &= (op->value & REPEATS_MANY) != 0 ? REPEATS_MOST : REPEATS;
+        op->value &= op->value >= REPEATS_MANY ? REPEATS_MOST : REPEATS;
         op->address = fuzz_x86_address(input);
     }
 }
