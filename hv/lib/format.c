@@ -61,13 +61,14 @@ static void put_bytes(struct sink *sink, const char *text, size_t length)
 static void put_padded(struct sink *sink, const struct spec *spec,
                        const char *prefix, const char *text, size_t length)
 {
-    size_t used = strlen(prefix) + length;
+    size_t prefix_length = strlen(prefix);
+    size_t used = prefix_length + length;
     size_t pad = spec->width > used ? spec->width - used : 0;
     bool zeros = spec->zero && !spec->left;
 
     if (!spec->left && !zeros)
         put_repeated(sink, ' ', pad);
-    put_bytes(sink, prefix, strlen(prefix));
+    put_bytes(sink, prefix, prefix_length);
     if (zeros)
         put_repeated(sink, '0', pad);
     put_bytes(sink, text, length);

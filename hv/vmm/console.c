@@ -58,9 +58,9 @@ static void release(struct console *console)
     console->mid_line = false;
     put(console->held, console->held_used);
     console->held_used = 0;
-    for (unsigned i = 0; i < VMM_MAX_VMS; i++) {
-        if ((console->stats_due & BIT(i)) && vmm->vms[i] != NULL)
-            show_stats(vmm->vms[i]);
+    for (uint64_t due = console->stats_due; due != 0; due &= due - 1) {
+        if (vmm->vms[bit_lowest(due)] != NULL)
+            show_stats(vmm->vms[bit_lowest(due)]);
     }
     console->stats_due = 0;
     atomic_store(&console->is_behind, false);
