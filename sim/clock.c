@@ -12,6 +12,7 @@
 #include "lib/timer_queue.h"
 #include "sim/clock.h"
 #include "sim/cpus.h"
+#include "sim/put_back.h"
 
 #define NANOS_PER_SECOND UINT64_C(1000000000)
 
@@ -252,8 +253,8 @@ static void restore_timers(struct clock_cpu *cpu, const struct clock_cpu *saved)
 {
     uint32_t most = cpu->most > saved->most ? cpu->most : saved->most;
 
-    memcpy(cpu, saved,
-           offsetof(struct clock_cpu, slots) + most * sizeof(cpu->slots[0]));
+    put_back(cpu, saved,
+             offsetof(struct clock_cpu, slots) + most * sizeof(cpu->slots[0]));
 }
 
 void clock_restore(const struct clock *saved)

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "sim/machine_internal.h"
+#include "sim/put_back.h"
 #include "sim/sim.h"
 #include "vmm/internal.h"
 
@@ -62,7 +63,7 @@ static void restore_guests(const struct snapshot *snapshot,
         struct guest *guest = &machine->guests[id][i];
         struct trap_source *source = guest->source;
 
-        *guest = snapshot->guests[id][i];
+        put_back(guest, &snapshot->guests[id][i], sizeof(*guest));
         guest->source = source;
     }
 }
@@ -145,7 +146,7 @@ void machine_reset(struct machine *machine)
     console_rewind(&snapshot->console);
     cpus_reset(machine->cpus);
     cpus_state.kicked = snapshot->kicked;
-    memcpy(machine, &snapshot->machine, offsetof(struct machine, guests));
+    put_back(machine, &snapshot->machine, offsetof(struct machine, guests));
     for (vm_id id = 0; id < VMM_MAX_VMS; id++)
         restore_guests(snapshot, machine, id);
     machine->arch->restore(snapshot->hardware, machine->cpus);

@@ -7,6 +7,7 @@
 #include "arch/x86_64/svm/svm.h"
 #include "arch/x86_64/vmx/vmx.h"
 #include "sim/fake_hw/x86_64/cpu/cpu.h"
+#include "sim/put_back.h"
 
 /* What of a save area is not reserved. */
 #define SAVE_USED offsetof(struct vmcb_save, reserved_298)
@@ -33,25 +34,26 @@ void x86_64_save(void *to, uint32_t cpus)
 }
 
 /* Members `first` to `last`, that one left out. */
-#define RESTORE(cpu, then, first, last)   \
-    memcpy(&(cpu)->first, &(then)->first, \
-           offsetof(struct fake_x86, last) - offsetof(struct fake_x86, first))
+#define RESTORE(cpu, then, first, last)        \
+    put_back(&(cpu)->first, &(then)->first,    \
+             offsetof(struct fake_x86, last) - \
+                 offsetof(struct fake_x86, first))
 
 /* All but what is large and not in use: of save areas what is reserved, what
  * VMX keeps of VMCSs that are not active, and what the TLB remembers. */
 static void restore_cpu(struct fake_x86 *cpu, const struct fake_x86 *then)
 {
     RESTORE(cpu, then, profile, loaded);
-    memcpy(&cpu->loaded, &then->loaded, SAVE_USED);
+    put_back(&cpu->loaded, &then->loaded, SAVE_USED);
     RESTORE(cpu, then, fpu, state);
-    memcpy(&cpu->state, &then->state, SAVE_USED);
+    put_back(&cpu->state, &then->state, SAVE_USED);
     RESTORE(cpu, then, shadow, vmx);
     if (cpu->vendor == &vmx_fake_vendor)
         vmx_restore(&cpu->vmx, &then->vmx);
     RESTORE(cpu, then, vmx_guest, tlb);
     cpu_tlb_flush_all(cpu);
-    memcpy(&cpu->regs, &then->regs,
-           sizeof(*cpu) - offsetof(struct fake_x86, regs));
+    put_back(&cpu->regs, &then->regs,
+             sizeof(*cpu) - offsetof(struct fake_x86, regs));
     cpu->source = NULL;
 }
 
@@ -59,8 +61,8 @@ void x86_64_restore(const void *from, uint32_t cpus)
 {
     const struct snapshot *snapshot = from;
 
-    memcpy(svm_cpus, snapshot->svm, cpus * sizeof(struct svm_cpu));
-    memcpy(vmx_cpus, snapshot->vmx, cpus * sizeof(struct vmx_cpu));
+    put_back(svm_cpus, snapshot->svm, cpus * sizeof(struct svm_cpu));
+    put_back(vmx_cpus, snapshot->vmx, cpus * sizeof(struct vmx_cpu));
     for (uint32_t cpu = 0; cpu < cpus; cpu++)
         restore_cpu(&fake_x86_cpus[cpu], &snapshot->fake[cpu]);
 }
