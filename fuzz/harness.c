@@ -35,6 +35,9 @@
 #define FIRST_STORE_AT (SPEC_MEMORY + 0x1000)
 #define ROUNDS         32
 
+/* Longer than a slice: while the bystander ran, others had some. */
+#define SETTLE_NS UINT64_C(100000000)
+
 /* What the bystander's memory holds, and where. */
 #define BYSTANDER_AT    (SPEC_MEMORY + 0x1000)
 #define BYSTANDER_VALUE UINT64_C(0x5ca1ab1e0ddba11)
@@ -161,6 +164,7 @@ static void prepare_bystander(vm_id vm)
               "there is no bystander");
     fuzz_need(vmm_pause_vm(vmm_find_vm(vm)) == OK,
               "the bystander cannot be paused");
+    clock_set_nanos(clock_nanos() + SETTLE_NS); /* and slices end */
     (void)machine_run(machine, 16);
     fuzz_need(vmm_find_vm(vm)->state == VM_PAUSED, "the bystander runs on");
 }
@@ -321,8 +325,8 @@ int fuzz_run_setup(const uint8_t *data, size_t size,
     if (has_bystander)
         resume_bystander(setup->bystander);
     (void)machine_run(machine, STEPS + STEPS_PER_OP * operations);
+    set_sources(setup, false); /* nobody keeps the bystander waiting */
     check(setup, has_bystander);
-    set_sources(setup, false);
     runs++;
     if (is_time(RUNS_PER_REMAKE)) {
         fuzz_need(machine_destroy(machine) == 0, "frames have leaked");
