@@ -35,7 +35,7 @@
 #define FIRST_STORE_AT (SPEC_MEMORY + 0x1000)
 #define ROUNDS         32
 
-/* Longer than a slice: while the bystander ran, others had some. */
+/* Longer than a slice. */
 #define SETTLE_NS UINT64_C(100000000)
 
 /* What the bystander's memory holds, and where. */
@@ -126,7 +126,8 @@ static void op_done(struct trap_source *source,
                           fuzz->exits != machine_exits(machine), result);
 }
 
-/* Has the bystander load what it once stored. */
+/* Has the bystander load what it once stored. Its turn comes when the slices of
+ * others are over, which may be many deadlines of their timers from now. */
 static void ask_bystander(vm_id vm)
 {
     struct guest_op op = {.kind = OP_LOAD,
@@ -135,6 +136,7 @@ static void ask_bystander(vm_id vm)
                           .address = BYSTANDER_AT};
     struct guest_result result;
 
+    clock_set_nanos(clock_nanos() + SETTLE_NS);
     fuzz_need(machine_do(machine, vm, 0, &op, &result) == OK &&
                   result.outcome == OUTCOME_RETIRED,
               "the bystander cannot run any more");
@@ -164,7 +166,8 @@ static void prepare_bystander(vm_id vm)
               "there is no bystander");
     fuzz_need(vmm_pause_vm(vmm_find_vm(vm)) == OK,
               "the bystander cannot be paused");
-    clock_set_nanos(clock_nanos() + SETTLE_NS); /* and slices end */
+    clock_set_nanos(clock_nanos() +
+                    SETTLE_NS); /* others had slices meanwhile */
     (void)machine_run(machine, 16);
     fuzz_need(vmm_find_vm(vm)->state == VM_PAUSED, "the bystander runs on");
 }
