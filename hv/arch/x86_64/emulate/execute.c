@@ -296,7 +296,7 @@ static enum x86_result (*const handlers[])(struct x86_emulation *em) = {
 };
 
 /* RF is for the instruction that it was set for (SDM volume 3, section
- * 17.3.1.1). */
+ * 18.3.1.1). */
 static void complete(struct x86_emulation *em)
 {
     struct x86_cpu *cpu = em->cpu;

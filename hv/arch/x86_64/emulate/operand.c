@@ -3,8 +3,7 @@
 #include "arch/x86_64/emulate/internal.h"
 #include "lib/string.h"
 
-#define HIGH_SHIFT 8 /* AH, CH, DH, BH */
-#define HIGH_MASK  BIT_MASK(15, 8)
+#define HIGH_MASK BIT_MASK(15, 8) /* AH, CH, DH, BH */
 
 uint64_t x86_gpr_read(const struct x86_cpu *cpu, unsigned reg, unsigned bytes)
 {

@@ -101,7 +101,7 @@ static enum x86_result repeat(struct x86_emulation *em)
         }
     }
     /* As an interrupt between iterations leaves it (SDM volume 3, section
-     * 17.3.1.1): an instruction breakpoint is not met again. */
+     * 18.3.1.1): an instruction breakpoint is not met again. */
     em->cpu->rflags |= X86_RFLAGS_RF;
     return X86_RETRY;
 }
