@@ -76,7 +76,7 @@ struct vmm {
 
     struct spinlock lock; /* the scheduler's: the queue, places, VM states */
     struct list queue;    /* vCPUs that could run, the longest waiting first */
-    uint32_t ending;      /* VMs that have stopped and are being reported */
+    uint32_t ending;      /* VMs that have stopped and are reported, or reset */
 };
 
 /* NULL before vmm_init() and after vmm_fini(). */

@@ -159,11 +159,11 @@ static bool starts_again(const struct vm *vm)
 }
 
 /*
- * An end has been reported, and the VM started again if it is to be. Whether
- * nothing runs any more, and no other CPU is still at that for another VM: its
- * report would be cut off, or its VM about to start.
+ * An end has been reported, and the VM started again if it is to be. Powers off
+ * if nothing runs any more, and no other CPU is still at that for another VM:
+ * its report would be cut off, or its VM about to start.
  */
-static bool end_was_last(void)
+static void leave_end(void)
 {
     bool last;
 
@@ -171,7 +171,8 @@ static bool end_was_last(void)
     vmm->ending--;
     last = vmm->ending == 0 && vmm_running_count() == 0;
     spin_unlock(&vmm->lock);
-    return last;
+    if (last && vmm->power_off_when_done)
+        host_power_off(false);
 }
 
 void vmm_finish_stop(struct vm *vm)
@@ -197,22 +198,27 @@ void vmm_finish_stop(struct vm *vm)
     if (again)
         ignored = reset_and_start(vm);
     (void)ignored;
-    if (end_was_last() && vmm->power_off_when_done)
-        host_power_off(false);
+    leave_end();
 }
 
 err_t vmm_restart_vm(struct vm *vm)
 {
     bool is_reset, is_mine;
+    err_t error;
 
     spin_lock(&vmm->lock);
     is_reset = vm->resets;
     is_mine = claim_reset(vm);
+    if (is_mine)
+        vmm->ending++;
     spin_unlock(&vmm->lock);
     if (is_reset)
         return OK;
-    return is_mine ? reset_and_start(vm)
-                   : vmm_stop_vm(vm, VM_STOP_RESTART, "to be started again");
+    if (!is_mine)
+        return vmm_stop_vm(vm, VM_STOP_RESTART, "to be started again");
+    error = reset_and_start(vm);
+    leave_end();
+    return error;
 }
 
 err_t vmm_retire_vm(struct vm *vm)

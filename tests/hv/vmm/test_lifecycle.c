@@ -170,14 +170,15 @@ Test(lifecycle, a_reboot_loads_the_images_anew, .fini = end_machine)
                  "and nothing else is left");
 }
 
-/* What another CPU's Ctrl-] r does in the middle of a VM's reset. If that did
- * not know of the first, it would wait for ever for the address space. */
+/* What another CPU does in the middle of a VM's reset. */
 static struct {
     bool done;
     err_t error;
     enum vm_state state; /* behind it */
 } second;
 
+/* If a second Ctrl-] r did not know of the first, it would wait for ever for
+ * the address space. */
 static void restart_again(void *context, const struct shim_call *call)
 {
     (void)context;
@@ -222,6 +223,37 @@ Test(lifecycle, the_machine_powers_off_with_its_last_vm, .fini = end_machine)
     cr_assert_eq(machine_do(machine, 2, 0, &off, &result), OK);
     machine_run(machine, 100);
     cr_expect_eq(cpus_power(), POWER_OFF);
+}
+
+static void stop_vm_2(void *context, const struct shim_call *call)
+{
+    (void)context;
+    if (second.done || call->id != SHIM_memory_free_frame)
+        return;
+    second.done = true;
+    second.error = stop(vmm_find_vm(2));
+}
+
+Test(lifecycle, the_machine_stays_on_for_a_vm_that_is_being_reset,
+     .fini = end_machine)
+{
+    static const struct shim_hooks hooks = {.before = stop_vm_2};
+
+    make_machine(1, 2, 1);
+    (void)run_op(1, 0, OP_STORE_OF(SPEC_MEMORY + 0x100000, 1, 0x22));
+    cr_assert_eq(vmm_pause_vm(vmm_find_vm(2)), OK);
+    cr_assert_eq(stop(vmm_find_vm(1)), OK);
+    machine_run(machine, 10);
+    cr_assert_eq(vmm_find_vm(1)->state, VM_STOPPED);
+    cr_assert_eq(vmm_find_vm(2)->state, VM_PAUSED);
+    shim_set_hooks(&hooks);
+    cr_expect_eq(vmm_restart_vm(vmm_find_vm(1)), OK);
+    shim_set_hooks(NULL);
+    cr_assert(second.done);
+    cr_expect_eq(second.error, OK);
+    cr_expect_eq(vmm_find_vm(2)->state, VM_STOPPED);
+    cr_expect_eq(cpus_power(), POWER_ON);
+    cr_expect_eq(vmm_find_vm(1)->state, VM_RUNNING);
 }
 
 Test(lifecycle, a_vm_that_could_not_be_loaded_keeps_no_machine_on,
