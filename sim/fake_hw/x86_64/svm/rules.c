@@ -298,7 +298,7 @@ static bool is_known(struct fake_x86 *cpu, const struct svm_ruled *now)
 {
     uint64_t frees = ram_frees();
 
-    if (svm_differ(now, &cpu->svm.legal, sizeof(*now)))
+    if (memcmp(now, &cpu->svm.legal, sizeof(*now)) != 0)
         return false;
     if (unlikely(cpu->svm.legal_frees != frees) &&
         !(ncr3_root_holds(cpu) && iopm_memory_holds(cpu) &&

@@ -15,35 +15,11 @@
 #ifndef SIM_FAKE_HW_X86_64_SVM_SVM_H
 #define SIM_FAKE_HW_X86_64_SVM_SVM_H
 
-#include <string.h>
-
 #include "sim/fake_hw/x86_64/cpu/cpu.h"
 
 static inline bool svm_has(const struct fake_x86 *cpu, enum svm_feature feature)
 {
     return (cpu->profile->svm & (uint64_t)feature) != 0;
-}
-
-/* Whether `size` bytes differ. Inline, as each entry asks for it, and a size
- * that is a constant is a few words; memcmp() would be a call. */
-static ALWAYS_INLINE bool svm_differ(const void *one, const void *other,
-                                     size_t size)
-{
-    const uint8_t *a = one, *b = other;
-    uint64_t differences = 0;
-
-    for (; size >= sizeof(uint64_t); size -= sizeof(uint64_t)) {
-        uint64_t x, y;
-
-        memcpy(&x, a, sizeof(x));
-        memcpy(&y, b, sizeof(y));
-        differences |= x ^ y;
-        a += sizeof(x);
-        b += sizeof(y);
-    }
-    while (size-- != 0)
-        differences |= *a++ ^ *b++;
-    return differences != 0;
 }
 
 /* vmrun.c ----------------------------------------------------------------- */
